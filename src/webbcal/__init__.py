@@ -1,0 +1,6 @@
+"""webbcal: a fast, streaming science calibration pipeline for JWST.
+
+Importing this package loads nothing heavy; subpackages load what they need when used.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""datamodels (see docs/design.md)."""

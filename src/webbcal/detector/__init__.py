@@ -1,0 +1,1 @@
+"""detector (see docs/design.md)."""

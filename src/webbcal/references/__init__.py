@@ -1,0 +1,1 @@
+"""references (see docs/design.md)."""
