@@ -1,1 +1,1 @@
-"""io (see docs/design.md)."""
+"""Files: the only package that knows about HDUs, byte order and the ASDF extension."""

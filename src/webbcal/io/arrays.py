@@ -1,0 +1,314 @@
+"""Arrays that are read by region.
+
+An exposure never needs to be in memory whole: an `ArraySource` knows its shape and type and copies any
+region into a fresh array. A `FitsArray` reads from the file with `os.pread`, which takes no lock, keeps no
+position and maps no memory, so bands can be read from many threads and the process stays small.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from webbcal.core.errors import InputError
+
+#: Largest piece of a file that is held beside its destination, in bytes.
+CHUNK_BYTES = 4 << 20
+
+Region = list[tuple[int, int]]
+
+
+@runtime_checkable
+class ArraySource(Protocol):
+    """An array of which any region can be read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes, slowest first."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, in native byte order."""
+
+    def read(self, *index: slice | int) -> np.ndarray:
+        """Return a fresh, native, C-contiguous copy of a region; trailing indices left out mean all."""
+
+    def read_into(self, out: np.ndarray, *index: slice | int) -> None:
+        """Copy a region into `out`, converting to its type."""
+
+
+def region_of(shape: tuple[int, ...], index: tuple[slice | int, ...]) -> tuple[Region, tuple[int, ...]]:
+    """Return the bounds of an index on every axis, and the shape of what it selects.
+
+    Raises
+    ------
+    IndexError
+        For too many indices, a step other than 1, or an integer out of range.
+    """
+    if len(index) > len(shape):
+        raise IndexError(f"{len(index)} indices for an array of {len(shape)} dimensions")
+    bounds: Region = []
+    selected: list[int] = []
+    for axis, length in enumerate(shape):
+        item = index[axis] if axis < len(index) else slice(None)
+        if isinstance(item, slice):
+            start, stop, step = item.indices(length)
+            if step != 1:
+                raise IndexError("a region is read with step 1")
+            bounds.append((start, max(start, stop)))
+            selected.append(max(0, stop - start))
+        else:
+            position = int(item) + length if item < 0 else int(item)
+            if not 0 <= position < length:
+                raise IndexError(f"index {item} is outside axis {axis} of length {length}")
+            bounds.append((position, position + 1))
+    return bounds, tuple(selected)
+
+
+def runs_of(shape: tuple[int, ...], bounds: Region) -> tuple[Iterator[int], int]:
+    """Return the offsets (in elements) of the contiguous runs that make up a region, and their length."""
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    split = len(shape) - 1
+    while split > 0 and bounds[split] == (0, shape[split]):
+        split -= 1
+    if not shape:
+        return iter([0]), 1
+    first = bounds[split][0] * strides[split]
+    length = (bounds[split][1] - bounds[split][0]) * strides[split]
+    outer = [range(a * s, b * s, s) for (a, b), s in zip(bounds[:split], strides[:split], strict=True)]
+    return (sum(offsets) + first for offsets in product(*outer)), length
+
+
+def pieces_of(bounds: Region, itemsize: int) -> Iterator[Region]:
+    """Cut a region into pieces of at most `CHUNK_BYTES`, or a single row if that is longer."""
+    lengths = [stop - start for start, stop in bounds]
+    axis = next((axis for axis, length in enumerate(lengths[:-1]) if length > 1), None)
+    if axis is None or math.prod(lengths) * itemsize <= CHUNK_BYTES:
+        yield bounds
+        return
+    start, stop = bounds[axis]
+    step = max(1, CHUNK_BYTES // (math.prod(lengths[axis + 1 :]) * itemsize))
+    for first in range(start, stop, step):
+        yield from pieces_of(
+            [*bounds[:axis], (first, min(first + step, stop)), *bounds[axis + 1 :]], itemsize
+        )
+
+
+def _within(part: Region, whole: Region) -> tuple[slice, ...]:
+    return tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(part, whole, strict=True))
+
+
+class MemoryArray:
+    """A numpy array as an `ArraySource`."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, in native byte order."""
+        return self.array.dtype.newbyteorder("=")
+
+    def read(self, *index: slice | int) -> np.ndarray:
+        """Return a fresh, native, C-contiguous copy of a region."""
+        return np.array(self.array[index], dtype=self.dtype, order="C", copy=True)
+
+    def read_into(self, out: np.ndarray, *index: slice | int) -> None:
+        """Copy a region into `out`, converting to its type."""
+        np.copyto(out, self.array[index], casting="unsafe")
+
+
+class FileHandle:
+    """An open file for positioned reads; it reopens itself if needed after `close`.
+
+    Raises
+    ------
+    InputError
+        From `descriptor`, when the file has vanished or is no longer the file that was opened first.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+        self._fd: int | None = None
+        self._identity: tuple[int, int, int] | None = None
+        self._lock = threading.Lock()
+
+    def descriptor(self) -> int:
+        """Return the file descriptor, opening the file if it is not open."""
+        fd = self._fd
+        if fd is not None:
+            return fd
+        with self._lock:
+            if self._fd is None:
+                self._fd = self._open()
+            return self._fd
+
+    def _open(self) -> int:
+        try:
+            fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read ({error.strerror}); check the path") from error
+        status = os.fstat(fd)
+        identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._identity is not None and identity != self._identity:
+            os.close(fd)
+            raise InputError(f"{self.path}: the file changed after it was opened; open it again")
+        self._identity = identity
+        return fd
+
+    @property
+    def size(self) -> int:
+        """Length of the file in bytes."""
+        return os.fstat(self.descriptor()).st_size
+
+    def read_at(self, buffer: memoryview, offset: int) -> None:
+        """Fill `buffer` from `offset`."""
+        fd, done = self.descriptor(), 0
+        while done < len(buffer):
+            count = os.preadv(fd, [buffer[done:]], offset + done)
+            if count == 0:
+                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
+            done += count
+
+    def close(self) -> None:
+        """Close the file; a later read opens it again."""
+        with self._lock:
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", None) is not None:
+            self.close()
+
+
+#: Native types of integer images, by BITPIX and BZERO (FITS 4.0, section 4.4.2.5: unsigned integers).
+_NATIVE = {(8, 0): "u1", (8, -128): "i1", (16, 0): "i2", (16, 1 << 15): "u2", (32, 0): "i4"}
+_NATIVE |= {(32, 1 << 31): "u4", (64, 0): "i8", (64, 1 << 63): "u8", (-32, 0): "f4", (-64, 0): "f8"}
+
+
+class FitsArray:
+    """An image HDU on disk as an `ArraySource`.
+
+    Parameters
+    ----------
+    handle : FileHandle
+        The file.
+    offset : int
+        Where the data begin, in bytes.
+    shape : tuple of int
+        Lengths of the axes, slowest first.
+    bitpix : int
+        The FITS type code.
+    bscale, bzero : float
+        Scale and offset of the stored values. Those that stand for another integer type are exact; any
+        other scaling gives floats.
+    """
+
+    def __init__(
+        self,
+        handle: FileHandle,
+        offset: int,
+        shape: tuple[int, ...],
+        bitpix: int,
+        bscale: float = 1,
+        bzero: float = 0,
+    ) -> None:
+        self.handle = handle
+        self.offset = offset
+        self.shape = shape
+        kind = "u1" if bitpix == 8 else f"{'i' if bitpix > 0 else 'f'}{abs(bitpix) // 8}"
+        self._stored = np.dtype(f">{kind}")
+        self._scaling: tuple[float, float] | None = None
+        native = _NATIVE.get((bitpix, int(bzero))) if bscale == 1 and bzero == int(bzero) else None
+        if native is None:
+            self._scaling = (bscale, bzero)
+            native = "f8" if bitpix in (32, 64, -64) else "f4"
+        self.dtype = np.dtype(native)
+        # Adding BZERO to an integer of that width flips its top bit.
+        self._flip = self.dtype.kind in "iu" and self.dtype.kind != self._stored.kind
+
+    def read(self, *index: slice | int) -> np.ndarray:
+        """Return a fresh, native, C-contiguous copy of a region."""
+        out = np.empty(region_of(self.shape, index)[1], self.dtype)
+        self.read_into(out, *index)
+        return out
+
+    def read_into(self, out: np.ndarray, *index: slice | int) -> None:
+        """Copy a region into `out`, converting to its type.
+
+        Raises
+        ------
+        ValueError
+            If `out` has another shape than the region.
+        """
+        bounds, selected = region_of(self.shape, index)
+        if out.shape != selected:
+            raise ValueError(f"the region has shape {selected}, the destination {out.shape}")
+        if out.size == 0:
+            return
+        target = out.reshape([stop - start for start, stop in bounds])  # a view, also for strided `out`
+        if self.shape and bounds[-1] != (0, self.shape[-1]) and len(self.shape) > 1:
+            self._read_columns(target, bounds)
+        elif out.dtype == self.dtype and out.flags.c_contiguous and self._scaling is None:
+            self._read_runs(target.reshape(-1), bounds)
+        else:
+            self._read_converting(target, bounds)
+
+    def _read_runs(self, flat: np.ndarray, bounds: Region) -> None:
+        """Read a region straight into contiguous memory of the array's own type."""
+        offsets, length = runs_of(self.shape, bounds)
+        item = self._stored.itemsize
+        # Chunks stay in cache between the read and the change of byte order.
+        step = min(length, CHUNK_BYTES // item)
+        position = 0
+        for offset in offsets:
+            for start in range(0, length, step):
+                count = min(step, length - start)
+                part = flat[position : position + count]
+                self.handle.read_at(part.view(np.uint8).data, self.offset + (offset + start) * item)
+                self._to_native(part)
+                position += count
+
+    def _to_native(self, part: np.ndarray) -> None:
+        if part.itemsize > 1 and np.little_endian:
+            part.byteswap(inplace=True)
+        if self._flip:
+            bits = part.view(f"u{part.itemsize}")
+            bits ^= bits.dtype.type(1 << (8 * part.itemsize - 1))
+
+    def _read_columns(self, target: np.ndarray, bounds: Region) -> None:
+        """Read whole rows and keep some columns: one page of the file holds about a row anyway."""
+        columns = slice(*bounds[-1])
+        for part in pieces_of([*bounds[:-1], (0, self.shape[-1])], self._stored.itemsize):
+            where = _within(part[:-1], bounds[:-1])
+            target[where] = self._piece(part)[..., columns]
+
+    def _read_converting(self, target: np.ndarray, bounds: Region) -> None:
+        for part in pieces_of(bounds, self._stored.itemsize):
+            target[_within(part, bounds)] = self._piece(part)
+
+    def _piece(self, bounds: Region) -> np.ndarray:
+        stored = np.empty([stop - start for start, stop in bounds], self._stored.newbyteorder("="))
+        self._read_runs(stored.reshape(-1), bounds)
+        return self._convert(stored)
+
+    def _convert(self, piece: np.ndarray) -> np.ndarray:
+        if self._scaling is None:
+            return piece.view(self.dtype)
+        scaled = piece.astype(self.dtype)
+        scaled *= self._scaling[0]
+        scaled += self._scaling[1]
+        return scaled
