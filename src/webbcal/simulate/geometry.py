@@ -1,0 +1,279 @@
+"""Where the pixels are: detectors, apertures and pointings of JWST's near-infrared imagers.
+
+Modelled: every SIAF aperture of NIRCam, NIRISS and FGS that reads one detector (full frame and subarrays), with
+its distortion, its place on the detector, its read-out direction and its frame time. All apertures of a
+detector share the distortion of the full-frame aperture, as the calibration reference files do, so a source
+falls on the same physical pixel whatever is read out.
+
+Not modelled: velocity aberration (the scale factor is 1), guiding jitter, and apertures that span detectors.
+
+Numbers come from the SIAF through `pysiaf`; frame times from the JWST documentation, "Understanding
+Exposure Times": 10 µs a pixel, 12 clocks of overhead a row, and one extra row (two for a single output).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from webbcal.core.box import Box
+from webbcal.core.errors import ParameterError
+
+FULL_SIZE = 2048
+REFERENCE_BORDER = 4
+_CLOCK = 10e-6  # seconds a pixel
+_ROW_OVERHEAD = 12  # clocks
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """One HgCdTe detector: its names and its read-out directions (FASTAXIS, SLOWAXIS) in the science frame."""
+
+    instrument: str
+    name: str
+    siaf_prefix: str
+    full_aperture: str
+    fastaxis: int
+    slowaxis: int
+    channel: str | None = None
+    module: str | None = None
+
+    @property
+    def long_wave(self) -> bool:
+        """Tell whether the material reaches 5 µm (larger dark current, smaller well)."""
+        return self.channel != "SHORT"
+
+
+def _nircam() -> list[Detector]:
+    found = []
+    for module in "AB":
+        for number in range(1, 6):
+            channel = "LONG" if number == 5 else "SHORT"
+            prefix = f"NRC{module}{number}"
+            name = f"NRC{module}LONG" if number == 5 else prefix
+            # Odd detectors of module A and even ones of module B are mounted the same way round.
+            fast, slow = (-1, 2) if (number % 2 == 1) == (module == "A") else (1, -2)
+            found.append(Detector("NIRCAM", name, prefix, f"{prefix}_FULL", fast, slow, channel, module))
+    return found
+
+
+#: Detectors by name.
+DETECTORS: dict[str, Detector] = {
+    d.name: d
+    for d in [
+        *_nircam(),
+        Detector("NIRISS", "NIS", "NIS", "NIS_CEN", -2, -1),
+        Detector("FGS", "GUIDER1", "FGS1", "FGS1_FULL", -2, -1),
+        Detector("FGS", "GUIDER2", "FGS2", "FGS2_FULL", 2, -1),
+    ]
+}
+
+_SIAF_NAME = {"NIRCAM": "NIRCam", "NIRISS": "NIRISS", "FGS": "FGS"}
+
+#: Subarrays whose SIAF entry describes the optical footprint, not the pixels read: x0, y0, columns, rows.
+_READ_REGION = {("NIS", "SUBSTRIP256"): (0, 1792, 2048, 256), ("NIS", "SUBSTRIP96"): (0, 1802, 2048, 96)}
+
+
+@dataclass(frozen=True)
+class Aperture:
+    """A detector region that is read out, and how it looks at the sky.
+
+    Attributes
+    ----------
+    detector : Detector
+    subarray, siaf_name : str
+        The SUBARRAY keyword and the SIAF aperture.
+    box : Box
+        The pixels read, in 0-based full-frame science coordinates.
+    v2_ref, v3_ref, v3_idl_angle : float
+        Reference position (arcsec) and angle from V3 to the aperture's y axis (degrees).
+    v_parity : int
+    x_ref, y_ref : float
+        Reference pixel, 1-based, in the coordinates of this aperture.
+    x_scale, y_scale : float
+        Pixel scale at the reference pixel, arcsec.
+    """
+
+    detector: Detector
+    subarray: str
+    siaf_name: str
+    box: Box
+    v2_ref: float
+    v3_ref: float
+    v3_idl_angle: float
+    v_parity: int
+    x_ref: float
+    y_ref: float
+    x_scale: float
+    y_scale: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.box.shape
+
+    @property
+    def readout_shape(self) -> tuple[int, int]:
+        """Pixels along the slow and along the fast read-out direction."""
+        ny, nx = self.shape
+        return (ny, nx) if abs(self.detector.fastaxis) == 1 else (nx, ny)
+
+    @property
+    def n_outputs(self) -> int:
+        """Amplifiers that read the region: four for full-width stripes, otherwise one."""
+        return 4 if self.readout_shape[1] == FULL_SIZE else 1
+
+    @property
+    def frame_time(self) -> float:
+        """Seconds to read the region once."""
+        slow, fast = self.readout_shape
+        rows = slow + (1 if self.n_outputs == 4 else 2)
+        return (fast // self.n_outputs + _ROW_OVERHEAD) * rows * _CLOCK
+
+    @property
+    def row_samples(self) -> int:
+        """Clocks an output spends on one row, overhead included."""
+        return self.readout_shape[1] // self.n_outputs + _ROW_OVERHEAD
+
+    def orient(self, readout: np.ndarray) -> np.ndarray:
+        """Turn an array (slow, fast) in read-out order into the science frame (y, x)."""
+        slow, fast = np.sign(self.detector.slowaxis), np.sign(self.detector.fastaxis)
+        turned = readout[::slow, ::fast]
+        return turned if abs(self.detector.fastaxis) == 1 else turned.T
+
+    @cached_property
+    def reference_pixels(self) -> np.ndarray:
+        """True for the light-insensitive border pixels of the detector, shape (ny, nx)."""
+        return reference_pixels(self.box)
+
+
+def reference_pixels(box: Box) -> np.ndarray:
+    """Return True for the pixels of `box` within the four outer rows and columns of the detector."""
+    lo, hi = REFERENCE_BORDER, FULL_SIZE - REFERENCE_BORDER
+    y, x = np.ogrid[box.slices]
+    return (y < lo) | (y >= hi) | (x < lo) | (x >= hi)
+
+
+@lru_cache
+def _pysiaf() -> ModuleType:
+    """Import pysiaf without its look-up of the newest release on the web, which can hang and never helps."""
+    logging.getLogger("pysiaf").setLevel(logging.ERROR)
+    with mock.patch("requests.get", side_effect=OSError("offline")):
+        import pysiaf
+    return pysiaf
+
+
+@lru_cache
+def _siaf(instrument: str) -> Any:
+    return _pysiaf().Siaf(_SIAF_NAME[instrument])
+
+
+def _find_siaf_name(detector: Detector, subarray: str, filter_name: str) -> str:
+    """Return the SIAF aperture of a SUBARRAY keyword (grism stripes are filed by filter)."""
+    if subarray == "FULL":
+        return detector.full_aperture
+    prefix, names = detector.siaf_prefix, _siaf(detector.instrument).apertures
+    stripe = subarray.removeprefix("SUBGRISM")
+    wanted = [f"{prefix}_{subarray}", f"{prefix}_GRISM{stripe}_{filter_name}", f"{prefix}_GRISMTS{stripe}"]
+    for name in wanted:
+        if name in names:
+            return name
+    known = sorted(n.removeprefix(prefix + "_") for n in names if n.startswith(prefix + "_"))
+    raise ParameterError(f"{detector.name} has no subarray {subarray!r}; the SIAF knows {', '.join(known)}")
+
+
+def _origin(position: float, reference: float, size: int) -> tuple[int, float]:
+    """Return an aperture's first pixel along one axis and its reference pixel, kept on the detector.
+
+    One SIAF entry (NRCA5_SUB400P) reaches two rows beyond the detector; it is moved back.
+    """
+    nominal = round(position - reference)
+    start = min(max(nominal, 0), FULL_SIZE - size)
+    return (0, reference) if size == FULL_SIZE else (start, reference + nominal - start)
+
+
+@lru_cache
+def find_aperture(detector: str, subarray: str = "FULL", filter_name: str = "") -> Aperture:
+    """Return the aperture of a detector and a SUBARRAY keyword.
+
+    Raises
+    ------
+    ParameterError
+        If the detector or the subarray does not exist.
+    """
+    if detector not in DETECTORS:
+        raise ParameterError(f"unknown detector {detector!r}; known: {', '.join(DETECTORS)}")
+    d = DETECTORS[detector]
+    name = _find_siaf_name(d, subarray, filter_name)
+    siaf = _siaf(d.instrument)
+    a = siaf[name]
+    # The corner comes from the telescope frame: pysiaf's own dms_corner() ignores the rotation of half the detectors.
+    x, y = (float(v) for v in siaf[d.full_aperture].tel_to_sci(a.V2Ref, a.V3Ref))
+    if (detector, subarray) in _READ_REGION:
+        x0, y0, nx, ny = _READ_REGION[detector, subarray]
+        x_ref, y_ref = x - x0, y - y0
+    else:
+        nx, ny = int(a.XSciSize), int(a.YSciSize)
+        x0, x_ref = _origin(x, float(a.XSciRef), nx)
+        y0, y_ref = _origin(y, float(a.YSciRef), ny)
+    return Aperture(
+        d, subarray, name, Box(y0, y0 + ny, x0, x0 + nx), float(a.V2Ref), float(a.V3Ref), float(a.V3IdlYAngle),
+        int(a.VIdlParity), x_ref, y_ref, float(a.XSciScale), float(a.YSciScale),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """An aperture's reference position placed on the sky.
+
+    Attributes
+    ----------
+    aperture : Aperture
+    ra, dec : float
+        Where the aperture's reference position points, degrees.
+    roll : float
+        Position angle of V3 at that position, degrees east of north.
+    """
+
+    aperture: Aperture
+    ra: float
+    dec: float
+    roll: float
+
+    @cached_property
+    def attitude(self) -> np.ndarray:
+        """The rotation matrix from the telescope frame to the sky."""
+        a = self.aperture
+        rotations = _pysiaf().utils.rotations
+        return np.asarray(rotations.attitude(a.v2_ref, a.v3_ref, self.ra, self.dec, self.roll))
+
+    def sky_to_pixel(self, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return 0-based pixel coordinates (x, y) in the aperture; (0, 0) is the centre of its first pixel."""
+        v2, v3 = (v.to_value("arcsec") for v in _pysiaf().utils.rotations.sky_to_tel(self.attitude, ra, dec))
+        v2 = np.where(v2 > 180 * 3600.0, v2 - 360 * 3600.0, v2)
+        x, y = self._full.tel_to_sci(v2, v3)
+        return np.asarray(x) - 1 - self.aperture.box.x0, np.asarray(y) - 1 - self.aperture.box.y0
+
+    def pixel_to_sky(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return RA and Dec (degrees) of 0-based pixel coordinates in the aperture."""
+        box = self.aperture.box
+        tel = self._full.sci_to_tel(np.asarray(x, float) + 1 + box.x0, np.asarray(y, float) + 1 + box.y0)
+        sky = _pysiaf().utils.rotations.tel_to_sky(self.attitude, *tel)
+        ra, dec = (np.asarray(v.to_value("deg")) for v in sky)
+        return ra % 360.0, dec
+
+    def footprint(self) -> tuple[np.ndarray, np.ndarray]:
+        """RA and Dec of the four outer corners, anticlockwise from the origin of the pixel grid."""
+        ny, nx = self.aperture.shape
+        return self.pixel_to_sky(np.array([0, nx, nx, 0]) - 0.5, np.array([0, 0, ny, ny]) - 0.5)
+
+    @property
+    def _full(self) -> Any:
+        d = self.aperture.detector
+        return _siaf(d.instrument)[d.full_aperture]

@@ -1,0 +1,92 @@
+"""What really happened in a simulated exposure, to compare a calibration with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from webbcal.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The noiseless answer and the record of events.
+
+    Attributes
+    ----------
+    rate : ndarray
+        Light collected by each pixel, e-/s, shape (ny, nx); without dark current and zero in reference pixels.
+    rate_dn : ndarray
+        The same in DN/s: what a calibrated rate image estimates.
+    dark : ndarray
+        Dark current, e-/s.
+    first_saturated : ndarray
+        Shape (nints, ny, nx), int16: the first group that contains a frame at the full well; `ngroups` if none
+        does. All later groups of the integration are saturated too.
+    hits : ndarray
+        One row for each pixel and frame that received charge from particles: `integration`, `group` (the first
+        that sees it), `frame` (the first of the group's averaged frames that sees it, from 0), `y`, `x`,
+        `electrons`, `snowball`.
+    sources : ndarray
+        The sources with light on the detector, with pixel positions and rates.
+    """
+
+    rate: np.ndarray
+    rate_dn: np.ndarray
+    dark: np.ndarray
+    first_saturated: np.ndarray
+    hits: np.ndarray
+    sources: np.ndarray
+
+    def hit_map(self, ngroups: int) -> np.ndarray:
+        """Return the electrons deposited, shape (nints, ngroups, ny, nx), float32, at the group first affected."""
+        nints, ny, nx = self.first_saturated.shape
+        out = np.zeros((nints, ngroups, ny, nx), np.float32)
+        h = self.hits
+        np.add.at(out, (h["integration"], h["group"], h["y"], h["x"]), h["electrons"])
+        return out
+
+    def saturated(self, ngroups: int) -> np.ndarray:
+        """Return which samples contain a frame at the full well, bool, shape (nints, ngroups, ny, nx)."""
+        groups = np.arange(ngroups)[None, :, None, None]
+        return groups >= self.first_saturated[:, None]
+
+    def save(self, path: Path) -> None:
+        """Write the truth as a FITS file of images and tables."""
+        from astropy.io import fits
+
+        images = {
+            "RATE": self.rate,
+            "RATE_DN": self.rate_dn,
+            "DARK": self.dark,
+            "FIRSTSAT": self.first_saturated,
+        }
+        tables = {"HITS": self.hits, "SOURCES": self.sources}
+        hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(a, name=n) for n, a in images.items())]
+        hdus += [fits.BinTableHDU(t, name=n) for n, t in tables.items()]
+        fits.HDUList(hdus).writeto(path, overwrite=True)
+
+    @classmethod
+    def load(cls, path: Path) -> Truth:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            If the file is not a truth file.
+        """
+        from astropy.io import fits
+
+        with fits.open(path, memmap=False) as hdus:
+            try:
+                names = ("RATE", "RATE_DN", "DARK", "FIRSTSAT", "HITS", "SOURCES")
+                arrays = [_native(np.asarray(hdus[n].data)) for n in names]
+            except KeyError as error:
+                raise InputError(f"{path} is not a truth file of the simulator: {error}") from error
+        return cls(*arrays)
+
+
+def _native(a: np.ndarray) -> np.ndarray:
+    return a.astype(a.dtype.newbyteorder("="))
