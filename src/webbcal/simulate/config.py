@@ -134,7 +134,7 @@ class ExposureConfig:
 
 
 def dithered(config: ExposureConfig, offsets: list[tuple[float, float]]) -> list[ExposureConfig]:
-    """Return one exposure per dither offset (arcsec east and north), each with its own number, seed and time."""
+    """Return one exposure per dither (arcsec east and north), each with its own number, seed and time."""
     return [
         replace(
             config,

@@ -1,7 +1,7 @@
 """Charged particles that cross the detector.
 
-Modelled: protons and heavier nuclei from all directions, which cross a thin absorber in straight lines and free
-charge along their way with Landau-like fluctuations, so that grazing ones leave tracks; charge diffusion
+Modelled: protons and heavier nuclei from all directions, which cross a thin absorber in straight lines and
+free charge along their way with Landau-like fluctuations, so that grazing ones leave tracks; charge diffusion
 between neighbours; a share of soft secondaries that leave a single blob; and, on request, snowballs (a disc
 that fills the wells, with a halo around it).
 
@@ -101,7 +101,7 @@ def _collect(shape: tuple[int, int], y: np.ndarray, x: np.ndarray, electrons: np
 
 
 def snowballs(rng: np.random.Generator, shape: tuple[int, int], seconds: float, rate: float) -> Deposit:
-    """Draw snowballs: discs of 2 to 12 pixels with far more charge than a well holds, and an exponential halo.
+    """Draw snowballs: discs of 2 to 12 pixels with more charge than a well holds, and an exponential halo.
 
     `rate` is in events per second on a full detector of 2048 x 2048 pixels.
     """

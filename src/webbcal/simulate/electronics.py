@@ -1,8 +1,8 @@
 """The signal chain between the pixel and the analogue-to-digital converter.
 
-Modelled, per frame: a pedestal for each output that wanders from frame to frame, an offset between even and odd
-columns that changes a little, and 1/f noise in the order in which the pixels are clocked out, in part common
-to all outputs. Reference pixels see all of it, which is why subtracting them works.
+Modelled, per frame: a pedestal for each output that wanders from frame to frame, an offset between even and
+odd columns that changes a little, and 1/f noise in the order in which the pixels are clocked out, in part
+common to all outputs. Reference pixels see all of it, which is why subtracting them works.
 
 Not modelled: settling and crosstalk between outputs, inter-integration pedestal, 390 Hz interference (MIRI),
 temperature drifts.

@@ -8,10 +8,10 @@ conversion to 16 bits; averaging of frames on board, as integers, rounded to the
 Not modelled: persistence, brighter-fatter charge migration, count-rate non-linearity, blooming from full
 wells. They have no correction among the steps that this simulator tests, or one of their own issue.
 
-The photons that arrive in frames that nobody reads are drawn together with the next frame that is read. Poisson
-deviates are exact at all levels (numpy's sampler takes constant time above ten, so an approximation would gain
-nothing). A simulation holds one frame's state, the raw samples, and the truth; rows are worked on in fixed
-chunks with their own random streams, so the number of threads does not change the result.
+The photons that arrive in frames that nobody reads are drawn together with the next frame that is read.
+Poisson deviates are exact at all levels (numpy's sampler takes constant time above ten, so an approximation
+would gain nothing). A simulation holds one frame's state, the raw samples, and the truth; rows are worked on
+in fixed chunks with their own random streams, so the number of threads does not change the result.
 """
 
 from __future__ import annotations

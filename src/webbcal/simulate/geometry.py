@@ -1,7 +1,7 @@
 """Where the pixels are: detectors, apertures and pointings of JWST's near-infrared imagers.
 
-Modelled: every SIAF aperture of NIRCam, NIRISS and FGS that reads one detector (full frame and subarrays), with
-its distortion, its place on the detector, its read-out direction and its frame time. All apertures of a
+Modelled: every SIAF aperture of NIRCam, NIRISS and FGS that reads one detector (full frame and subarrays),
+with its distortion, its place on the detector, its read-out direction and its frame time. All apertures of a
 detector share the distortion of the full-frame aperture, as the calibration reference files do, so a source
 falls on the same physical pixel whatever is read out.
 
@@ -33,7 +33,7 @@ _ROW_OVERHEAD = 12  # clocks
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One HgCdTe detector: its names and its read-out directions (FASTAXIS, SLOWAXIS) in the science frame."""
+    """One HgCdTe detector: its names and its read-out directions (FASTAXIS, SLOWAXIS)."""
 
     instrument: str
     name: str
@@ -213,7 +213,7 @@ def find_aperture(detector: str, subarray: str = "FULL", filter_name: str = "") 
     name = _find_siaf_name(d, subarray, filter_name)
     siaf = _siaf(d.instrument)
     a = siaf[name]
-    # The corner comes from the telescope frame: pysiaf's own dms_corner() ignores the rotation of half the detectors.
+    # The corner comes from the telescope frame: pysiaf's dms_corner() ignores how detectors are turned.
     x, y = (float(v) for v in siaf[d.full_aperture].tel_to_sci(a.V2Ref, a.V3Ref))
     if (detector, subarray) in _READ_REGION:
         x0, y0, nx, ny = _READ_REGION[detector, subarray]
@@ -223,8 +223,8 @@ def find_aperture(detector: str, subarray: str = "FULL", filter_name: str = "") 
         x0, x_ref = _origin(x, float(a.XSciRef), nx)
         y0, y_ref = _origin(y, float(a.YSciRef), ny)
     return Aperture(
-        d, subarray, name, Box(y0, y0 + ny, x0, x0 + nx), float(a.V2Ref), float(a.V3Ref), float(a.V3IdlYAngle),
-        int(a.VIdlParity), x_ref, y_ref, float(a.XSciScale), float(a.YSciScale),
+        d, subarray, name, Box(y0, y0 + ny, x0, x0 + nx), float(a.V2Ref), float(a.V3Ref),
+        float(a.V3IdlYAngle), int(a.VIdlParity), x_ref, y_ref, float(a.XSciScale), float(a.YSciScale),
     )  # fmt: skip
 
 
@@ -254,7 +254,7 @@ class Pointing:
         return np.asarray(rotations.attitude(a.v2_ref, a.v3_ref, self.ra, self.dec, self.roll))
 
     def sky_to_pixel(self, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return 0-based pixel coordinates (x, y) in the aperture; (0, 0) is the centre of its first pixel."""
+        """Return 0-based pixel coordinates (x, y) in the aperture; (0, 0) is its first pixel's centre."""
         v2, v3 = (v.to_value("arcsec") for v in _pysiaf().utils.rotations.sky_to_tel(self.attitude, ra, dec))
         v2 = np.where(v2 > 180 * 3600.0, v2 - 360 * 3600.0, v2)
         x, y = self._full.tel_to_sci(v2, v3)

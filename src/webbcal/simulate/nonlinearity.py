@@ -1,8 +1,8 @@
 """The response of a pixel to charge, from the polynomial that undoes it.
 
-The linearity reference is a polynomial that turns a measured signal (DN above the bias) into what a linear pixel
-would have shown. The forward model needs the opposite, and inverts that same polynomial numerically, so that the
-correction is exact and whatever a calibration gets wrong is its own.
+The linearity reference is a polynomial that turns a measured signal (DN above the bias) into what a linear
+pixel would have shown. The forward model needs the opposite, and inverts that same polynomial numerically, so
+that the correction is exact and whatever a calibration gets wrong is its own.
 """
 
 from __future__ import annotations

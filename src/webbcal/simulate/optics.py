@@ -5,8 +5,8 @@ follows; the point-spread function as a sum of circular Gaussians whose size sca
 first rings, and the wide wings), integrated over pixels exactly; galaxies as Sersic profiles, themselves
 expanded in Gaussians so that the convolution with the point-spread function is exact.
 
-Not modelled: diffraction spikes, field dependence, colour within a filter. What a calibration must find again is
-flux, position and size; a sum of Gaussians gives all three in closed form, including the encircled energy.
+Not modelled: diffraction spikes, field dependence, colour within a filter. What a calibration must find again
+is flux, position and size; a sum of Gaussians gives all three in closed form, including the encircled energy.
 
 Sources: filter widths from the JWST documentation (rounded); collecting area 25.4 m²; the idea of expanding
 galaxy profiles in Gaussians from Hogg & Lang 2013 (PASP 125, 719), with our own least-squares expansion.
@@ -67,7 +67,7 @@ class Filter:
         return self.zero_point * jansky / 3631.0
 
     def core_sigma(self, pixel_scale: float) -> float:
-        """Return the width of the point-spread function's core in pixels (FWHM = 1.02 wavelength/diameter)."""
+        """Return the sigma of the point-spread function's core, pixels (FWHM = 1.02 wavelength/diameter)."""
         fwhm = 1.02 * self.pivot * 1e-6 / _DIAMETER / _ARCSEC
         return fwhm / 2.3548 / pixel_scale
 
@@ -97,8 +97,8 @@ F380M 3.825 0.205 0.46  F430M 4.285 0.202 0.44  F444W 4.441 1.024 0.45  F480M 4.
 
 
 def _rows(text: str) -> list[tuple[str, float, float, float]]:
-    words = text.split()
-    return [(words[i], *map(float, words[i + 1 : i + 4])) for i in range(0, len(words), 4)]  # type: ignore[misc]
+    w = text.split()
+    return [(w[i], float(w[i + 1]), float(w[i + 2]), float(w[i + 3])) for i in range(0, len(w), 4)]
 
 
 @lru_cache
@@ -178,7 +178,7 @@ def sersic_gaussians(index: float) -> tuple[tuple[float, float], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Galaxy:
-    """An elliptical Sersic source in pixels: total rate (e-/s), effective radius, axis ratio, angle (radians)."""
+    """An elliptical Sersic source in pixels: total rate (e-/s), effective radius, axis ratio, angle (rad)."""
 
     x: float
     y: float

@@ -4,8 +4,8 @@ Every property is a pure function of the detector's name, a seed and the pixel. 
 reference files ask for the same function, on the full frame or on any part of it, and get the same numbers.
 
 Modelled: gain, read noise, bias pattern, dark current with warm and hot pixels, dead and insensitive pixels,
-non-linearity, full well, and a uniform inter-pixel capacitance. Not modelled: anything that changes with time or
-with the signal's history (persistence, burn-in, telegraph noise). Levels are those of NIRCam, rounded.
+non-linearity, full well, and a uniform inter-pixel capacitance. Not modelled: anything that changes with time
+or with the signal's history (persistence, burn-in, telegraph noise). Levels are those of NIRCam, rounded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from webbcal.simulate.nonlinearity import respond
 from webbcal.simulate.seeds import stream
 
 _CHUNK = 64  # rows that share a random stream
-#: A pixel is called saturated at this share of its full well: before its response departs from the polynomial.
+#: A pixel is called saturated at this share of its full well, before its response departs from the polynomial
 _SATURATION_SHARE = 0.97
 _COUPLING = 0.006  # inter-pixel capacitance to each of the four neighbours
 
@@ -137,8 +137,8 @@ def personality(detector: str, box: Box | None = None, seed: int = 0) -> Persona
     linearity_dq[reference] = DQ["NO_LIN_CORR"]
     dark_dq = np.where((dark > 0.5) & (mask & DQ["HOT"] == 0), DQ["WARM"], 0).astype(np.uint32)
     return Personality(
-        d, box, gain, read_noise, superbias, dark, sensitivity, linearity, full_well, saturation, mask, dark_dq,
-        linearity_dq, saturation_dq, reference,
+        d, box, gain, read_noise, superbias, dark, sensitivity, linearity, full_well, saturation, mask,
+        dark_dq, linearity_dq, saturation_dq, reference,
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _superbias(detector: Detector, levels: _Levels, fields: _Fields, box: Box) -
 
 
 def _linearity(fields: _Fields, reference: np.ndarray) -> np.ndarray:
-    """Polynomial from measured to linear DN: a few per cent at the full well, a little different in each pixel."""
+    """Polynomial from measured to linear DN: some per cent at the full well, different in each pixel."""
     coefficients = np.zeros((5, *reference.shape), np.float32)
     coefficients[1] = 1.0
     for order, typical in ((2, 8e-7), (3, 6e-12), (4, 2e-17)):

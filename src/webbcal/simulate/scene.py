@@ -135,8 +135,8 @@ def observe(sky: Sky, sources: np.ndarray, pointing: Pointing, band: Filter) -> 
     image : ndarray
         Rate in e-/s/pixel for perfect pixels, float32, shape (ny, nx).
     table : ndarray
-        The sources with light on the detector: the columns of `sources` and `x`, `y` (0-based pixels) and `rate`
-        (total e-/s).
+        The sources with light on the detector: the columns of `sources` and `x`, `y` (0-based pixels) and
+        `rate` (total e-/s).
     """
     aperture = pointing.aperture
     scale = float(np.sqrt(aperture.x_scale * aperture.y_scale))
@@ -167,7 +167,7 @@ def _with_pixels(sources: np.ndarray, x: np.ndarray, y: np.ndarray, band: Filter
 
 
 def _pixel_angles(pointing: Pointing, galaxies: np.ndarray) -> np.ndarray:
-    """Return the direction of each galaxy's major axis on the pixel grid, from a step on the sky (radians)."""
+    """Return the direction of each galaxy's major axis on the pixel grid (radians), by a step on the sky."""
     step, pa = 0.1 / 3600.0, np.radians(galaxies["position_angle"])
     ra = galaxies["ra"] + step * np.sin(pa) / np.cos(np.radians(galaxies["dec"]))
     x, y = pointing.sky_to_pixel(ra, galaxies["dec"] + step * np.cos(pa))

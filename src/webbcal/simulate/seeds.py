@@ -1,7 +1,7 @@
 """Independent random streams, named by what they are for.
 
-A stream depends on the seed and on its name and numbers only, never on the order in which streams are used or on
-the number of threads, so a simulation is reproducible bit for bit.
+A stream depends on the seed and on its name and numbers only, never on the order in which streams are used or
+on the number of threads, so a simulation is reproducible bit for bit.
 """
 
 from __future__ import annotations

@@ -17,18 +17,19 @@ class Truth:
     Attributes
     ----------
     rate : ndarray
-        Light collected by each pixel, e-/s, shape (ny, nx); without dark current and zero in reference pixels.
+        Light collected by each pixel, e-/s, shape (ny, nx); without dark current and zero in reference
+        pixels.
     rate_dn : ndarray
         The same in DN/s: what a calibrated rate image estimates.
     dark : ndarray
         Dark current, e-/s.
     first_saturated : ndarray
-        Shape (nints, ny, nx), int16: the first group that contains a frame at the full well; `ngroups` if none
-        does. All later groups of the integration are saturated too.
+        Shape (nints, ny, nx), int16: the first group that contains a frame at the full well; `ngroups` if
+        none does. All later groups of the integration are saturated too.
     hits : ndarray
-        One row for each pixel and frame that received charge from particles: `integration`, `group` (the first
-        that sees it), `frame` (the first of the group's averaged frames that sees it, from 0), `y`, `x`,
-        `electrons`, `snowball`.
+        One row for each pixel and frame that received charge from particles: `integration`, `group` (the
+        first that sees it), `frame` (the first of the group's averaged frames that sees it, from 0), `y`,
+        `x`, `electrons`, `snowball`.
     sources : ndarray
         The sources with light on the detector, with pixel positions and rates.
     """
@@ -41,7 +42,7 @@ class Truth:
     sources: np.ndarray
 
     def hit_map(self, ngroups: int) -> np.ndarray:
-        """Return the electrons deposited, shape (nints, ngroups, ny, nx), float32, at the group first affected."""
+        """Return the electrons deposited, float32 (nints, ngroups, ny, nx), at the group first affected."""
         nints, ny, nx = self.first_saturated.shape
         out = np.zeros((nints, ngroups, ny, nx), np.float32)
         h = self.hits
