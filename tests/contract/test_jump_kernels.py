@@ -1,0 +1,97 @@
+"""The compiled jump detection must equal the NumPy reference, bit for bit."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from webbcal.core import dqflags
+from webbcal.kernels import jump
+
+DNU, SATURATED, JUMP = (dqflags.group[name] for name in ("DO_NOT_USE", "SATURATED", "JUMP_DET"))
+
+
+def random_band(rng, nints, ngroups, ny=6, nx=71):
+    shape = (nints, ngroups, ny, nx)
+    steps = rng.poisson(np.broadcast_to(rng.choice([0.0, 1.0, 30.0, 1000.0], (ny, nx)), shape)).astype(float)
+    steps += (rng.random(shape) < 0.1) * rng.exponential(400, shape)
+    data = (np.cumsum(steps, axis=1) + np.rint(rng.normal(0, 8, shape))).astype(np.float32)
+    data[rng.random(shape) < 0.005] = np.nan
+    groupdq = np.zeros(shape, np.uint8)
+    start = rng.integers(0, 3 * ngroups, (nints, 1, ny, nx))
+    groupdq[np.arange(ngroups)[None, :, None, None] >= start] |= SATURATED
+    for flag in (DNU, JUMP, dqflags.group["PERSISTENCE"], dqflags.group["CHARGELOSS"] | DNU):
+        groupdq[rng.random(shape) < 0.02] |= np.uint8(flag)
+    gain = rng.choice(
+        np.array([2, 1.7, np.nan, 0, -1], np.float32), (ny, nx), p=[0.5, 0.41, 0.03, 0.03, 0.03]
+    )
+    readnoise = rng.choice(np.array([8, 5.3, np.nan, 0], np.float32), (ny, nx), p=[0.5, 0.44, 0.03, 0.03])
+    return data, groupdq, np.zeros((ny, nx), np.uint32), gain, readnoise
+
+
+def run(backend, band, settings, **options):
+    data, groupdq, pixeldq, gain, readnoise = band
+    groupdq, pixeldq = groupdq.copy(), pixeldq.copy()
+    dnu = ((groupdq & DNU) != 0).all(axis=(2, 3))
+    tally = jump.get(backend)(data, groupdq, pixeldq, gain, readnoise, settings, dnu, **options)
+    return groupdq, pixeldq, tally
+
+
+SETTINGS = {
+    "default": jump.JumpSettings(),
+    "low": jump.JumpSettings(
+        rejection_threshold=2.0, three_group_rejection_threshold=1.5, four_group_rejection_threshold=1.7
+    ),
+    "alone": jump.JumpSettings(flag_4_neighbors=False, nframes=8),
+    "after": jump.JumpSettings(
+        min_jump_to_flag_neighbors=0.0,
+        max_jump_to_flag_neighbors=60.0,
+        after_jump_electrons1=20.0,
+        after_jump_groups1=1,
+        after_jump_electrons2=200.0,
+        after_jump_groups2=4,
+        nframes=4,
+    ),
+    "single pass": jump.JumpSettings(min_diffs_single_pass=2, rejection_threshold=3.0),
+    "clip all": jump.JumpSettings(minimum_sigclip_groups=3, only_use_ints=False, rejection_threshold=2.5),
+    "clip ints": jump.JumpSettings(minimum_sigclip_groups=3, rejection_threshold=1.4, after_jump_groups1=1),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_cpu_equals_reference(name):
+    rng = np.random.default_rng(7)
+    for nints, ngroups in itertools.product((1, 2, 3), (1, 2, 3, 4, 5, 6, 9, 12)):
+        band = random_band(rng, nints, ngroups)
+        cleared = rng.random((nints, ngroups)) < 0.05
+        expected = run("reference", band, SETTINGS[name], rows=(1, 5), cleared_groups=cleared)
+        got = run("cpu", band, SETTINGS[name], rows=(1, 5), cleared_groups=cleared)
+        np.testing.assert_array_equal(got[0], expected[0], err_msg=f"{nints} {ngroups}")
+        np.testing.assert_array_equal(got[1], expected[1])
+        assert got[2].method == expected[2].method
+        assert got[2].primary == expected[2].primary
+        np.testing.assert_array_equal(got[2].full_groups, expected[2].full_groups)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_bands_with_a_halo_equal_the_whole(backend):
+    rng = np.random.default_rng(8)
+    data, groupdq, pixeldq, gain, readnoise = random_band(rng, 2, 6, ny=11, nx=20)
+    settings = SETTINGS["after"]
+    whole, _, tally = run(backend, (data, groupdq, pixeldq, gain, readnoise), settings)
+    counted = 0
+    for y0 in range(0, 11, 4):
+        y1 = min(y0 + 4, 11)
+        top, end = max(y0 - 1, 0), min(y1 + 1, 11)
+        band = (
+            data[:, :, top:end],
+            groupdq[:, :, top:end],
+            pixeldq[top:end],
+            gain[top:end],
+            readnoise[top:end],
+        )
+        band = tuple(np.ascontiguousarray(a) for a in band)
+        dq, _, part = run(backend, band, settings, rows=(y0 - top, y1 - top))
+        np.testing.assert_array_equal(dq[:, :, y0 - top : y1 - top], whole[:, :, y0:y1])
+        counted += part.primary
+    assert counted == tally.primary > 0
