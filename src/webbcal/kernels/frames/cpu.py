@@ -1,0 +1,73 @@
+"""Decoding and averaging of frames, compiled: see `webbcal.kernels.frames.reference`.
+
+Both read the bytes as they lie in the FITS file, so that no separate pass swaps them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from webbcal.kernels.arrays import inplace
+
+_LITTLE = sys.byteorder == "little"
+
+
+def decode_uint16(raw: NDArray[Any], out: NDArray[np.float32]) -> None:
+    """Turn the bytes of a FITS uint16 array into float32; as `reference.decode_uint16`."""
+    samples = np.require(raw, requirements=["C", "W"]).reshape(-1).view(np.uint8).view(np.uint16)
+    target = inplace(out, np.float32, out.ndim, "out").reshape(-1)
+    if samples.size != target.size:
+        raise ValueError(f"{samples.size} samples do not fill an array of {target.size}")
+    _decode(samples, target, _LITTLE)
+
+
+def average_frames(frames: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """Average frames of a dark reference into one group; as `reference.average_frames`."""
+    if frames.dtype.newbyteorder("=") != np.float32 or frames.shape[1:] != out.shape:
+        raise TypeError(f"cannot average {frames.dtype} frames of {frames.shape[1:]} into {out.shape}")
+    swap = not frames.dtype.isnative
+    bits = np.require(frames, requirements=["C", "W"]).view(np.uint32)
+    _average(bits, inplace(out, np.float32, 2, "out"), swap)
+
+
+@njit(nogil=True, cache=True)
+def _decode(samples, out, swap):  # type: ignore[no-untyped-def]
+    # int16 + 32768 is the same as flipping the sign bit and reading the result as unsigned.
+    if swap:
+        for k in range(samples.size):
+            v = samples[k]
+            out[k] = np.float32(np.uint16((v << np.uint16(8)) | (v >> np.uint16(8))) ^ np.uint16(0x8000))
+    else:
+        for k in range(samples.size):
+            out[k] = np.float32(samples[k] ^ np.uint16(0x8000))
+
+
+@njit(nogil=True, cache=True)
+def _average(bits, out, swap):  # type: ignore[no-untyped-def]
+    nframes, ny, nx = bits.shape
+    word = np.empty(nx, np.uint32)
+    value = word.view(np.float32)
+    for y in range(ny):
+        total = out[y]
+        for k in range(nframes):
+            row = bits[k, y]
+            for x in range(nx):
+                v = row[x]
+                if swap:
+                    outer = (v << np.uint32(24)) | (v >> np.uint32(24))
+                    inner = ((v & np.uint32(0xFF00)) << np.uint32(8)) | (
+                        (v >> np.uint32(8)) & np.uint32(0xFF00)
+                    )
+                    v = np.uint32(outer | inner)
+                word[x] = v
+            for x in range(nx):
+                v32 = np.float32(0) if np.isnan(value[x]) else value[x]
+                total[x] = v32 if k == 0 else total[x] + v32
+        if nframes > 1:
+            for x in range(nx):
+                total[x] = total[x] / np.float32(nframes)

@@ -1,0 +1,167 @@
+"""Linearity correction, compiled: see `webbcal.kernels.polynomial.reference` for the definition.
+
+Everything goes row by row, so that a row's coefficients stay in the first-level cache while all groups
+of all integrations pass by, and every inner loop runs along the row (vector instructions).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from webbcal.core import dqflags
+from webbcal.kernels.arrays import inplace, optional_inplace, readable
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
+
+_SATURATED = np.uint8(dqflags.group["SATURATED"])
+_NO_LIN_CORR = np.uint32(dqflags.pixel["NO_LIN_CORR"])
+_ZERO = np.float32(0)
+_ONE = np.float32(1)
+
+
+def linearize(
+    data: F32,
+    groupdq: U8,
+    pixeldq: U32,
+    coeffs: F32,
+    coeffs_dq: U32,
+    *,
+    inverse: F32 | None = None,
+    nframes: int = 1,
+    zeroframe: F32 | None = None,
+) -> None:
+    """Correct ramps for the detector's non-linearity, in place; as `reference.linearize`."""
+    if len(coeffs) < 2:
+        raise ValueError(f"a linearity polynomial needs at least 2 coefficients, not {len(coeffs)}")
+    data = inplace(data, np.float32, 4, "data")
+    groupdq, pixeldq = readable(groupdq, np.uint8, 4), inplace(pixeldq, np.uint32, 2, "pixeldq")
+    coeffs, coeffs_dq = readable(coeffs, np.float32, 3), readable(coeffs_dq, np.uint32, 2)
+    zeroframe = optional_inplace(zeroframe, np.float32, 3, "zeroframe")
+    if inverse is not None and nframes > 1 and data.shape[1] > 1:
+        _by_frame(data, groupdq, pixeldq, coeffs, coeffs_dq, readable(inverse, np.float32, 3), nframes)
+        _by_group(data[:0], groupdq, pixeldq, coeffs, coeffs_dq, zeroframe)
+    else:
+        _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe)
+
+
+@njit(nogil=True, cache=True)
+def _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe):  # type: ignore[no-untyped-def]
+    nints, ngroups, ny, nx = data.shape
+    c = np.empty((coeffs.shape[0], nx), np.float32)
+    work = np.empty(nx, np.float32)
+    for y in range(ny):
+        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, c)
+        for i in range(nints):
+            for g in range(ngroups):
+                values, dq = data[i, g, y], groupdq[i, g, y]
+                _horner(values, c, work)
+                for x in range(nx):
+                    old, new = values[x], work[x]  # both loaded first: a select, not a branch
+                    values[x] = old if (dq[x] & _SATURATED) != 0 else new
+        for i in range(zeroframe.shape[0]):
+            values = zeroframe[i, y]
+            _horner(values, c, work)
+            for x in range(nx):
+                old, new = values[x], work[x]
+                values[x] = old if old == _ZERO else new
+
+
+@njit(nogil=True, cache=True)
+def _prepare_row(coeffs, coeffs_dq, pixeldq, y, c):  # type: ignore[no-untyped-def]
+    """Copy a row's coefficients into `c`; make unusable pixels the identity, and flag them."""
+    nx = c.shape[1]
+    bad = np.zeros(nx, np.uint8)
+    for j in range(c.shape[0]):
+        source, row = coeffs[j, y], c[j]
+        for x in range(nx):
+            row[x] = source[x]
+            bad[x] |= np.uint8(np.isnan(source[x]))
+    linear = coeffs[1, y]
+    for x in range(nx):
+        bad[x] |= np.uint8(linear[x] == _ZERO)
+        flag = coeffs_dq[x] & _NO_LIN_CORR
+        pixeldq[x] |= coeffs_dq[x] | (_NO_LIN_CORR if bad[x] else np.uint32(0))
+        bad[x] |= np.uint8(flag != 0)
+    for j in range(c.shape[0]):
+        row, identity = c[j], _ONE if j == 1 else _ZERO
+        for x in range(nx):
+            old = row[x]
+            row[x] = identity if bad[x] != 0 else old
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _horner(values, c, out):  # type: ignore[no-untyped-def]
+    """Polynomial of a row into `out`, in the precision of `values`."""
+    top, constant = c[c.shape[0] - 1], c[0]
+    for x in range(values.size):
+        out[x] = top[x] * values[x]
+    for j in range(c.shape[0] - 2, 0, -1):
+        term = c[j]
+        for x in range(values.size):
+            out[x] = (out[x] + term[x]) * values[x]
+    for x in range(values.size):
+        out[x] = out[x] + constant[x]
+
+
+@njit(nogil=True, cache=True)
+def _by_frame(data, groupdq, pixeldq, coeffs, coeffs_dq, inverse, nframes):  # type: ignore[no-untyped-def]
+    nints, ngroups, ny, nx = data.shape
+    c, b = np.empty((coeffs.shape[0], nx), np.float32), np.empty((inverse.shape[0], nx), np.float32)
+    first, rate = np.empty(nx, np.float32), np.empty(nx, np.float64)
+    line, work = np.empty(nx, np.float64), np.empty(nx, np.float64)
+    frames, mean = np.empty((nframes, nx), np.float64), np.empty(nx, np.float64)
+    for y in range(ny):
+        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, c)
+        _prepare_row(inverse, coeffs_dq[y], pixeldq[y], y, b)
+        for i in range(nints):
+            _line_of_row(data[i, :, y], groupdq[i, :, y], c, nframes, first, rate)
+            for g in range(ngroups):
+                values, dq = data[i, g, y], groupdq[i, g, y]
+                mean[:] = 0.0
+                for k in range(nframes):
+                    since = np.float64(g * nframes + 1 + k) - (nframes + 1) / 2
+                    for x in range(nx):
+                        line[x] = np.float64(first[x]) + rate[x] * since
+                    _horner(line, b, frames[k])
+                    for x in range(nx):
+                        mean[x] += frames[k, x]
+                for x in range(nx):
+                    line[x] = np.float64(values[x]) - mean[x] / nframes  # how far the line is off here
+                mean[:] = 0.0
+                for k in range(nframes):
+                    for x in range(nx):
+                        frames[k, x] += line[x]
+                    _horner(frames[k], c, work)
+                    for x in range(nx):
+                        mean[x] += work[x]
+                for x in range(nx):
+                    if (dq[x] & _SATURATED) == 0:
+                        values[x] = np.float32(mean[x] / nframes)
+
+
+@njit(nogil=True, cache=True)
+def _line_of_row(ramp, flags, c, nframes, first, rate):  # type: ignore[no-untyped-def]
+    """Straight line per pixel: linear value of the first group, and slope per frame to the last good one."""
+    ngroups, nx = ramp.shape
+    for x in range(nx):
+        usable = 0
+        for g in range(ngroups):
+            usable += 1 if (flags[g, x] & _SATURATED) == 0 else 0
+        last = max(usable - 1, 2) - 1
+        first[x] = _sample(ramp[0, x], flags[0, x], c, x)
+        end = _sample(ramp[last, x], flags[last, x], c, x)
+        rate[x] = np.float64(end - first[x]) / np.float64(last * nframes)
+
+
+@njit(nogil=True, cache=True)
+def _sample(value, flags, c, x):  # type: ignore[no-untyped-def]
+    if (flags & _SATURATED) != 0:
+        return value
+    result = c[c.shape[0] - 1, x] * value
+    for j in range(c.shape[0] - 2, 0, -1):
+        result = (result + c[j, x]) * value
+    return result + c[0, x]
