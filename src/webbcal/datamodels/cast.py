@@ -1,0 +1,135 @@
+"""Arrays and tables as a model declares them: type, number of dimensions, columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from webbcal.core.errors import InputError
+from webbcal.datamodels.table import Schema, dtype_of, is_table
+
+
+def as_declared(value: Any, schema: Schema, name: str) -> np.ndarray:
+    """Return `value` with the declared type; it is not copied if it has that type already.
+
+    Raises
+    ------
+    InputError
+        If the number of dimensions or the columns are not those declared, or it is no array at all.
+    """
+    if is_table(schema):
+        array = as_table(value, schema, name)
+    else:
+        array = _as_image(value, schema, name)
+    check_dimensions(array.ndim, schema, name)
+    return array
+
+
+def check_dimensions(ndim: int, schema: Schema, name: str) -> None:
+    """Check a number of dimensions.
+
+    Raises
+    ------
+    InputError
+        If it is not the one declared.
+    """
+    if "ndim" in schema and ndim != schema["ndim"]:
+        wanted = schema["ndim"]
+    elif ndim > schema.get("max_ndim", ndim):
+        wanted = f"at most {schema['max_ndim']}"
+    else:
+        return
+    raise InputError(f"{name}: wrong number of dimensions: expected {wanted}, got {ndim}")
+
+
+def _as_image(value: Any, schema: Schema, name: str) -> np.ndarray:
+    datatype = schema.get("datatype")
+    with np.errstate(invalid="ignore"):
+        try:
+            array = np.asanyarray(value, dtype=None if datatype is None else dtype_of(datatype))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name}: not an array of {datatype} ({error})") from error
+    if isinstance(array, np.ma.MaskedArray) or type(array) is not np.ndarray:
+        array = np.asarray(array)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def as_table(value: Any, schema: Schema, name: str) -> np.ndarray:
+    """Return a table as a record array with the declared columns; text columns hold `str`.
+
+    Raises
+    ------
+    InputError
+        If columns are missing, or there are some that are not declared and not allowed.
+    """
+    declared = dtype_of(schema["datatype"])
+    if not declared.names or not declared.names[0]:
+        return plain_table(value)
+    if hasattr(value, "as_array"):
+        value = value.as_array()
+    if not isinstance(value, np.ndarray):
+        value = np.array([tuple(row) for row in value], dtype=_free_shapes(declared))
+    if value.dtype.names is None:
+        raise InputError(f"{name}: not a table; give a structured array with columns {declared.names}")
+    given = {column.lower(): column for column in value.dtype.names}
+    missing = [column for column in declared.names if column.lower() not in given]
+    extra = [column for key, column in given.items() if key not in {n.lower() for n in declared.names}]
+    if missing or (extra and not schema.get("allow_extra_columns")):
+        raise InputError(f"{name}: columns do not match: missing {missing}, not declared {extra}")
+    columns: dict[str, np.ndarray] = {}
+    for column, spec in zip(declared.names, schema["datatype"], strict=True):
+        columns[column] = _column(value[given[column.lower()]], spec, declared[column], f"{name}.{column}")
+    columns |= {column: _text(value[column]) for column in extra}
+    return _records(columns, value.shape)
+
+
+def _column(values: np.ndarray, spec: Schema, declared: np.dtype[Any], name: str) -> np.ndarray:
+    values = np.asarray(values)
+    if "ndim" in spec and values.ndim - 1 != spec["ndim"]:
+        raise InputError(
+            f"{name}: wrong number of dimensions: expected {spec['ndim']}, got {values.ndim - 1}"
+        )
+    if declared.base.kind == "S":
+        return _text(values)
+    return values if values.dtype == object else values.astype(declared.base, copy=False)
+
+
+def _text(values: np.ndarray) -> np.ndarray:
+    """Return text as `str` without trailing blanks; other values as they are, in native byte order."""
+    values = np.asarray(values)
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "ascii", "replace")
+    if values.dtype.kind == "U":
+        return np.char.rstrip(values)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def plain_table(value: Any) -> np.ndarray:
+    """Return any table as a native record array whose text columns hold `str`."""
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    if array.dtype.names is None:
+        return array
+    return _records({name: _text(array[name]) for name in array.dtype.names}, array.shape)
+
+
+def _records(columns: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    fields: list[tuple[Any, ...]] = []
+    for name, values in columns.items():
+        kind: Any = values.dtype
+        if kind.kind == "U" and kind.itemsize == 0:
+            kind = np.dtype("U1")
+        fields.append((name, kind, values.shape[len(shape) :]))
+    table = np.empty(shape, dtype=fields)
+    for name, values in columns.items():
+        table[name] = values
+    return table.view(np.recarray)
+
+
+def _free_shapes(declared: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type for rows given as tuples: scalar where the table leaves the shape open."""
+    fields: list[tuple[Any, ...]] = []
+    for name in declared.names or ():
+        base, shape = declared[name].base, declared[name].shape
+        fields.append((name, base, tuple(shape)) if shape and 0 not in shape else (name, base))
+    return np.dtype(fields)

@@ -1,0 +1,68 @@
+"""Which model class fits a file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from webbcal.core.errors import InputError
+from webbcal.datamodels.model import DataModel
+from webbcal.datamodels.models import model_class
+from webbcal.datamodels.table import model_rows
+
+if TYPE_CHECKING:
+    from webbcal.io.opening import OpenedFile
+
+#: Classes by number of dimensions of the science array, for products and for reference files.
+_BY_DIMENSIONS = {0: "JwstDataModel", 2: "ImageModel", 3: "CubeModel", 4: "QuadModel"}
+_REFERENCES = {
+    0: "ReferenceFileModel",
+    2: "ReferenceImageModel",
+    3: "ReferenceCubeModel",
+    4: "ReferenceQuadModel",
+}
+
+
+class NoTypeWarning(Warning):
+    """A file does not say which model class it is."""
+
+
+def open_model(init: Any, guess: bool, options: dict[str, Any]) -> DataModel:
+    """Open anything as the model class that fits; see `webbcal.datamodels.open`."""
+    if isinstance(init, DataModel):
+        return type(init)(init, **options)
+    is_file = isinstance(init, (str, os.PathLike)) or hasattr(init, "read")
+    if not is_file and not hasattr(init, "fileinfo") and not hasattr(init, "tree"):
+        if isinstance(init, (list, dict)):
+            raise InputError("an association or a list of files is opened by webbcal.associations, not here")
+        raise TypeError(
+            f"cannot open {type(init).__name__} as a data model; give a path, a file or an HDUList"
+        )
+    from webbcal.io.opening import open_file
+
+    file = open_file(init)  # once: the model takes over what is read
+    known = file.model_type in model_rows()
+    if not known and not guess:
+        raise InputError(f"{file.name}: names no model class (keyword DATAMODL), and guessing is off")
+    name = str(file.model_type) if known else _guess(file)
+    opened = model_class(name)(file, **options)
+    if not known:
+        warnings.warn(f"{file.name}: names no model class; opened as {name}", NoTypeWarning, stacklevel=3)
+        del opened._tree["meta"]["model_type"]
+    return opened
+
+
+def _guess(file: OpenedFile) -> str:
+    """Return the name of the class that fits the data."""
+    dimensions = {(hdu.name, hdu.version): len(hdu.data.shape) for hdu in file.hdus if hdu.data is not None}
+    ndim = dimensions.get(("SCI", 1), 0)
+    if ndim == 4 and not any(name == "DQ" for name, _ in dimensions):
+        return "RampModel"
+    if file.keyword("REFTYPE") is not None and ndim in _REFERENCES:
+        return _REFERENCES[ndim]
+    if ndim == 2 and ("SCI", 2) in dimensions:
+        return "MultiSlitModel"
+    if ndim not in _BY_DIMENSIONS:
+        raise InputError(f"{file.name}: no model class has a science array of {ndim} dimensions")
+    return _BY_DIMENSIONS[ndim]

@@ -1,0 +1,522 @@
+"""The base of all data models: a tree of values and arrays with a schema, read from and saved to files.
+
+Opening reads headers. Arrays stay in the file as array sources until they are touched, and the ASDF
+extension until something is asked for that the FITS headers do not hold. An array that is neither in the
+file nor set is None.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from webbcal.datamodels import contents, search
+from webbcal.datamodels.contents import Contents
+from webbcal.datamodels.node import Node, ObjectNode, Tree, plain
+from webbcal.datamodels.table import FitsIndex, Schema, is_array, model_rows, property_of, schema_of, walk
+from webbcal.datamodels.validate import accept, flag_from_environment
+from webbcal.io.arrays import ArraySource, MemoryArray
+
+
+class DataModel(ObjectNode):
+    """A product or reference file.
+
+    Parameters
+    ----------
+    init : None, tuple of int, ndarray, dict, path, file object, HDUList, AsdfFile or DataModel
+        Nothing; the shape of the primary array; the primary array; a tree; a FITS or ASDF file; or a model
+        to share the arrays of. From a model of the same class all is shared; from another class the
+        metadata are copied.
+    schema : dict, optional
+        A schema in place of the one from the tables.
+    strict_validation, pass_invalid_values, validate_on_assignment : bool, optional
+        Whether a value that does not fit the keyword table raises (instead of a `ValidationWarning`), is
+        kept all the same, and whether values are checked on assignment. By default from the environment
+        variables of these names in capitals, else false, false and true.
+    **arrays
+        Arrays by attribute name.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, no FITS or ASDF file, or its arrays do not fit the class.
+    """
+
+    #: Arrays that come into being with their default when they are read, if the primary array exists.
+    _created: ClassVar[tuple[str, ...]] = ()
+    #: Whether the file carries the full tree in an ASDF extension.
+    _with_asdf: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        init: Any = None,
+        schema: Schema | None = None,
+        pass_invalid_values: bool | None = None,
+        strict_validation: bool | None = None,
+        validate_on_assignment: bool | None = None,
+        validate_arrays: bool = False,
+        ignore_missing_extensions: bool = True,
+        ignore_unrecognized_tag: bool = False,
+        **arrays: Any,
+    ) -> None:
+        self._pass_invalid_values = _flag("PASS_INVALID_VALUES", pass_invalid_values, False)
+        self._strict_validation = _flag("STRICT_VALIDATION", strict_validation, False)
+        self._validate_on_assignment = _flag("VALIDATE_ON_ASSIGNMENT", validate_on_assignment, True)
+        self._own_schema = schema
+        self._path = ""
+        self._contents = Contents({})
+        from_file = not (init is None or isinstance(init, (tuple, np.ndarray)))
+        if from_file and arrays:
+            raise TypeError(f"arrays {sorted(arrays)} cannot be given together with a file, tree or model")
+        if from_file:
+            self._contents = contents.of(init, self)
+        elif init is not None:
+            self._set_primary(init)
+        for name, value in arrays.items():
+            declared = property_of(self._schema, name)
+            if declared is None or not is_array(declared):
+                raise TypeError(f"{type(self).__name__} has no array '{name}'")
+            if value is not None:
+                setattr(self, name, value)
+        self.on_init(init)
+
+    # What a node needs. The model is the root node; it refers to itself by property, not by reference,
+    # so that it is freed, and its file closed, as soon as the last user lets go of it.
+
+    @property
+    def _model(self) -> DataModel:  # type: ignore[override]
+        return self
+
+    @property
+    def _tree(self) -> Tree:
+        return self._contents.tree
+
+    @property
+    def _schema(self) -> Schema:  # type: ignore[override]
+        return self._own_schema if self._own_schema is not None else class_schema(type(self))
+
+    def _where(self, path: str) -> str:
+        return f"{self._contents.name}: {path}" if self._contents.name else path
+
+    def _accepts(self, value: Any, schema: Schema, path: str) -> bool:
+        return not self._validate_on_assignment or accept(
+            value, schema, path, strict=self._strict_validation, keep_invalid=self._pass_invalid_values
+        )
+
+    def _load_asdf(self) -> None:
+        self._contents.load_asdf()
+
+    def _find(self, name: str, schema: Schema | None) -> bool:
+        if name in self._created and self._primary_shape() is not None:
+            self._tree[name] = self.get_default(name)
+            return True
+        return super()._find(name, schema)
+
+    def _set_primary(self, init: tuple[int, ...] | np.ndarray) -> None:
+        name = self.get_primary_array_name()
+        if not name:
+            raise TypeError(f"{type(self).__name__} has no primary array to take a shape or an array")
+        if isinstance(init, np.ndarray):
+            setattr(self, name, init)
+            return
+        if not all(isinstance(length, (int, np.integer)) for length in init):
+            raise ValueError("a shape is a tuple of integers")
+        schema = self._declared(name)
+        dtype = self.get_dtype(name) if "datatype" in schema else np.dtype(np.float32)
+        setattr(self, name, np.full(init, schema.get("default", 0), dtype))
+
+    def on_init(self, init: Any) -> None:
+        """Set the metadata that every model has."""
+        if type(self) is not DataModel:
+            self._meta_tree()["model_type"] = type(self).__name__
+
+    def _meta_tree(self) -> Tree:
+        meta: Tree = self._tree.setdefault("meta", {})
+        return meta
+
+    # Arrays
+
+    def get_primary_array_name(self) -> str:
+        """Return the name of the array that sets the shape of the model, or an empty string."""
+        for cls in type(self).__mro__:
+            if cls.__name__ in model_rows():
+                return model_rows()[cls.__name__].primary
+        return "data" if property_of(self._schema, "data") else ""
+
+    def _primary_shape(self) -> tuple[int, ...] | None:
+        value = self._tree.get(self.get_primary_array_name())
+        return None if value is None or not hasattr(value, "shape") else tuple(value.shape)
+
+    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        """Return the shape of a default array (None if the primary array does not say)."""
+        shape = self._primary_shape()
+        return shape if shape is None or ndim is None else shape[len(shape) - min(ndim, len(shape)) :]
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of the primary array, or None; nothing is read."""
+        return self._primary_shape()
+
+    def has(self, name: str) -> bool:
+        """Tell whether an array (or other member) is set or in the file; nothing is read or made."""
+        return self._tree.get(name) is not None
+
+    def source(self, name: str) -> ArraySource | None:
+        """Return an array to read by region, without loading it, or None if it is absent.
+
+        An array that is still in the file has the type it has there (for example uint16), not the
+        declared one.
+        """
+        value = self._tree.get(name)
+        if value is None or (isinstance(value, ArraySource) and not isinstance(value, np.ndarray)):
+            return value
+        return MemoryArray(np.asarray(value))
+
+    def getarray_noinit(self, name: str) -> Any:
+        """Return an array that is set or in the file.
+
+        Raises
+        ------
+        AttributeError
+            If it is neither.
+        """
+        if name not in self._tree:
+            raise AttributeError(f"no attribute '{name}'")
+        return getattr(self, name)
+
+    # Life
+
+    def close(self) -> None:
+        """Close the files behind this model; arrays read later open them again."""
+        if "_contents" in self.__dict__:
+            self._contents.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def copy(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a deep copy; arrays that are still in the file stay there for both."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._contents = self._contents.copy(memo)
+        return other
+
+    __copy__ = __deepcopy__ = copy
+
+    def __repr__(self) -> str:
+        shape = "" if self.shape is None else str(self.shape)
+        filename = self._tree.get("meta", {}).get("filename")
+        return f"<{type(self).__name__}{shape}{f' from {filename}' if filename else ''}>"
+
+    @property
+    def override_handle(self) -> str:
+        """A name for this model where that of a reference file would stand."""
+        return f"override://{type(self).__name__}"
+
+    @property
+    def crds_observatory(self) -> str:
+        """The observatory, as CRDS names it."""
+        raise NotImplementedError("a plain DataModel has no observatory; use JwstDataModel")
+
+    def get_crds_parameters(self) -> dict[str, Any]:
+        """Return the metadata that select reference files: dotted names and values."""
+        raise NotImplementedError("a plain DataModel selects no references; use JwstDataModel")
+
+    # Values by dotted names
+
+    def __getitem__(self, key: str) -> Any:
+        node: Any = self
+        for part in key.split("."):
+            try:
+                node = node[int(part)] if part.isdigit() else getattr(node, part)
+            except (AttributeError, IndexError) as error:
+                raise KeyError(key) from error
+        return node
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        path, _, name = key.rpartition(".")
+        node: Any = self[path] if path else self
+        if name.isdigit():
+            node[int(name)] = value
+        else:
+            setattr(node, name, value)
+
+    def __contains__(self, key: str) -> bool:
+        return any(name == key or name.startswith(f"{key}.") for name in self.keys())
+
+    @property
+    def instance(self) -> Tree:
+        """The whole tree as plain dictionaries, with all arrays read."""
+        for _ in self.items():
+            pass
+        return self._tree
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Yield (dotted name, value) of everything that is set; arrays are read."""
+        self._load_asdf()
+        yield from self._flat(self, "", read=True)
+
+    def _flat(self, node: Node, path: str, read: bool) -> Iterator[tuple[str, Any]]:
+        """Yield all values below a node, with arrays read or left as they are."""
+        tree = node._tree
+        for key in list(range(len(tree)) if isinstance(tree, list) else tree):
+            name = f"{path}{key}"
+            value = tree[key]
+            if isinstance(value, (dict, list, tuple)):
+                schema = (node._schema.get("properties", {}).get(key) if isinstance(key, str) else None) or {}
+                yield from self._flat(ObjectNode(value, schema, self, name), f"{name}.", read)
+            elif value is not None:
+                if read and isinstance(value, ArraySource) and not isinstance(value, np.ndarray):
+                    schema = node._schema.get("properties", {}).get(key, {})
+                    value = node._read(tree, key, schema)
+                yield name, value
+
+    def keys(self) -> Iterator[str]:
+        """Yield the dotted names of everything that is set; nothing is read but the ASDF extension."""
+        self._load_asdf()
+        return (name for name, _ in self._flat(self, "", read=False))
+
+    def values(self) -> Iterator[Any]:
+        """Yield the values of everything that is set; arrays are read."""
+        return (value for _, value in self.items())
+
+    def to_flat_dict(self, include_arrays: bool = True) -> dict[str, Any]:
+        """Return everything that is set by dotted name; times as ISO text."""
+        self._load_asdf()
+        pairs = self._flat(self, "", read=include_arrays)
+        return {
+            name: value.isoformat() if isinstance(value, datetime.datetime) else value
+            for name, value in pairs
+            if include_arrays or not isinstance(value, (np.ndarray, ArraySource))
+        }
+
+    def update(self, d: Any, only: str | list[str] | None = None, extra_fits: bool = False) -> None:
+        """Take over the metadata of another model, or of a dictionary.
+
+        From a model, only values that have a FITS keyword are taken, and not the model type and date.
+
+        Parameters
+        ----------
+        d : DataModel, node or dict
+            Where to take the values from.
+        only : str or list of str, optional
+            Take only values of these HDUs, such as ``PRIMARY``.
+        extra_fits : bool
+            Take unknown keywords also.
+        """
+        hdus = {only} if isinstance(only, str) else set(only) if only else None
+        allowed = _keyword_paths(d._schema, hdus) if isinstance(d, Node) else None
+        for path, value in _leaves(plain(d)):
+            if path in _PROTECTED or path[0] == "extra_fits" or (allowed is not None and path not in allowed):
+                continue
+            try:
+                self[".".join(str(part) for part in path)] = copy.deepcopy(value)
+            except (KeyError, AttributeError, IndexError):
+                continue  # no such place in this model
+        if extra_fits:
+            for name, extra in plain(d).get("extra_fits", {}).items():
+                if "header" in extra and (hdus is None or name in hdus):
+                    own = self._tree.setdefault("extra_fits", {}).setdefault(name, {})
+                    own["header"] = copy.deepcopy(extra["header"])
+
+    # Schema and looking around
+
+    @property
+    def schema(self) -> Schema:
+        """The schema tree: types, FITS keywords and HDUs, arrays."""
+        return self._schema
+
+    def extend_schema(self, new_schema: Schema) -> Self:
+        """Add declarations to the schema of this model alone."""
+        merged = copy.deepcopy(self._schema)
+        _merge_schema(merged, new_schema)
+        self._own_schema = merged
+        return self
+
+    def add_schema_entry(self, position: str, new_schema: Schema) -> Self:
+        """Add a declaration at a dotted path."""
+        for part in reversed(position.split(".")):
+            new_schema = {"type": "object", "properties": {part: new_schema}}
+        return self.extend_schema(new_schema)
+
+    def find_fits_keyword(self, keyword: str, return_result: bool = True) -> list[str]:
+        """Return the dotted paths that are stored under a FITS keyword."""
+        return search.find_fits_keyword(self._schema, keyword)
+
+    def search_schema(self, substring: str) -> search.SchemaResults:
+        """Return (path, description) of all declarations whose path contains a text, whatever the case."""
+        return search.search_schema(self._schema, substring)
+
+    def info(
+        self, max_rows: int | None = 24, max_cols: int | None = 120, show_values: bool = True, **_: Any
+    ) -> None:
+        """Print the tree."""
+        self._load_asdf()
+        print("\n".join(search.render(self._tree, max_rows, max_cols, show_values)))
+
+    def search(
+        self, key: Any = None, type: Any = None, value: Any = None, filter: Any = None
+    ) -> search.Found:
+        """Return the members whose name or value match (regular expressions, or equal values)."""
+        self._load_asdf()
+        return search.search(self._tree, key, type, value, filter)
+
+    def validate(self) -> None:
+        """Check the whole tree against the schema: warn, or raise if strict."""
+        for name in self._schema.get("properties", {}):
+            value, schema = self._tree.get(name), self._schema["properties"][name]
+            accept(value, schema, name, strict=self._strict_validation, keep_invalid=True)
+
+    # History
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The history entries: dictionaries with a ``description``."""
+        return self._contents.history
+
+    @history.setter
+    def history(self, entries: list[Any]) -> None:
+        items = [{"description": entry} if isinstance(entry, str) else dict(entry) for entry in entries]
+        self._contents.history[:] = items
+
+    def add_history_entry(self, description: str, software: Any = None) -> None:
+        """Add an entry, with the time of now, to the history."""
+        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
+        entry = {"description": description, "time": now}
+        self._contents.history.append(entry | ({"software": software} if software else {}))
+
+    # Saving
+
+    def on_save(self, path: Any = None) -> None:
+        """Set the metadata that follow from saving."""
+        if isinstance(path, (str, os.PathLike)):
+            self._meta_tree()["filename"] = Path(path).name
+        self._meta_tree()["model_type"] = type(self).__name__
+        for name in self._created:
+            getattr(self, name)
+
+    def save(
+        self,
+        path: str | os.PathLike[str] | Callable[[str], str],
+        dir_path: str | os.PathLike[str] | None = None,
+        overwrite: bool = True,
+        **_: Any,
+    ) -> str:
+        """Save to a FITS or ASDF file, by the ending of `path`; the file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : path, or function from the present file name to a path
+            Where to save.
+        dir_path : path, optional
+            Folder to save to in place of that of `path`.
+        overwrite : bool
+            Whether to replace a file.
+
+        Returns
+        -------
+        str
+            The path of the file.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written; nothing partial is left behind.
+        """
+        target = Path(path(self.meta.filename) if callable(path) else path)
+        if dir_path:
+            target = Path(dir_path) / target.name
+        from webbcal.io import saving
+
+        saving.save(self, target, overwrite)
+        return str(target)
+
+    def to_fits(self, path: str | os.PathLike[str], overwrite: bool = False, **_: Any) -> None:
+        """Save to a FITS file."""
+        from webbcal.io import saving
+
+        saving.save_fits(self, Path(path), overwrite)
+
+    def to_asdf(self, path: str | os.PathLike[str], **_: Any) -> None:
+        """Save to an ASDF file."""
+        from webbcal.io import saving
+
+        saving.save_asdf(self, Path(path))
+
+
+_PROTECTED = {("meta", "date"), ("meta", "model_type")}
+
+
+def _flag(name: str, given: bool | None, default: bool) -> bool:
+    return flag_from_environment(name, default) if given is None else given
+
+
+_MINIMAL: Schema = {
+    "type": "object",
+    "properties": {
+        "meta": {
+            "type": "object",
+            "properties": {"filename": {"type": "string"}, "model_type": {"type": "string"}},
+        }
+    },
+}
+
+
+def class_schema(cls: type) -> Schema:
+    """Return the schema of a class: that of its nearest base in the tables."""
+    for base in cls.__mro__:
+        if base.__name__ in model_rows():
+            return schema_of(base.__name__)
+    return _MINIMAL
+
+
+_INDICES: dict[int, tuple[Schema, FitsIndex]] = {}
+
+
+def fits_index(schema: Schema) -> FitsIndex:
+    """Return the FITS index of a schema (kept, as schemas are shared)."""
+    known = _INDICES.get(id(schema))
+    if known is None or known[0] is not schema:
+        known = _INDICES[id(schema)] = (schema, FitsIndex(schema))
+    return known[1]
+
+
+def _keyword_paths(schema: Schema, hdus: set[str] | None) -> set[tuple[str, ...]]:
+    return {
+        path
+        for path, node in walk(schema)
+        if "fits_keyword" in node and (hdus is None or node.get("fits_hdu", "PRIMARY") in hdus)
+    }
+
+
+def _leaves(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield (path, value) of all values of a tree that are no arrays."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from _leaves(value, (*path, name))
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from _leaves(value, (*path, number))
+    elif not isinstance(tree, (np.ndarray, ArraySource)):
+        yield path, tree
+
+
+def _merge_schema(schema: Schema, other: Schema) -> None:
+    for part in other.get("allOf", []):
+        _merge_schema(schema, part)
+    for key, value in other.items():
+        if key == "properties":
+            members = schema.setdefault("properties", {})
+            for name, member in value.items():
+                _merge_schema(members.setdefault(name, {}), member)
+        elif key != "allOf":
+            schema[key] = value

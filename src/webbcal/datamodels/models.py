@@ -1,0 +1,263 @@
+"""The model classes: one for each row of models.csv.
+
+Most classes are their row and nothing more, and are made from it when first asked for. Written out here are
+the bases, and those that do something of their own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import warnings
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from webbcal.core.dqmap import DQDefinition
+from webbcal.datamodels.model import DataModel
+from webbcal.datamodels.node import plain
+from webbcal.datamodels.table import model_rows, property_of
+from webbcal.datamodels.validate import ValidationError, ValidationWarning
+from webbcal.io.arrays import ArraySource
+
+
+class JwstDataModel(DataModel):
+    """A JWST product or reference file."""
+
+    @property
+    def crds_observatory(self) -> str:
+        """The observatory, as CRDS names it."""
+        return "jwst"
+
+    def get_crds_parameters(self) -> dict[str, Any]:
+        """Return the metadata that select reference files: dotted names and values."""
+        pairs = self._flat(self, "", read=False)
+        return {name: value for name, value in pairs if isinstance(value, (str, int, float, complex, bool))}
+
+    def on_init(self, init: Any) -> None:
+        """Set the metadata that every model has."""
+        super().on_init(init)
+        if self._tree["meta"].get("date") is None:
+            self._tree["meta"]["date"] = _now()
+
+    def on_save(self, path: Any = None) -> None:
+        """Set the metadata that follow from saving."""
+        super().on_save(path)
+        self._meta_tree()["date"] = _now()
+
+    def update(
+        self, d: Any, only: str | list[str] | None = None, extra_fits: bool = False, cal_logs: bool = True
+    ) -> None:
+        """Take over the metadata of another model or dictionary, and (with `cal_logs`) its logs."""
+        source = plain(d)
+        logs = source.get("cal_logs")
+        if cal_logs and logs:
+            self._tree.setdefault("cal_logs", {}).update(logs)
+        if isinstance(d, dict):
+            d = {name: value for name, value in d.items() if name != "cal_logs"}
+        super().update(d, only=only, extra_fits=extra_fits)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+
+
+class _MappedDQ:
+    """A DQ array in a reference file, with its bits moved to the standard places as it is read."""
+
+    def __init__(self, source: ArraySource, definition: ArraySource | np.ndarray) -> None:
+        self._source = source
+        self._table = definition
+        self._definition: DQDefinition | None = None
+        self.shape = source.shape
+        self.dtype = np.dtype(np.uint32)
+
+    def read(self, *index: slice | int) -> np.ndarray:
+        """Return a region with standard bits."""
+        if self._definition is None:
+            table = self._table if isinstance(self._table, np.ndarray) else self._table.read()
+            self._definition = DQDefinition.from_table(table)
+        return self._definition.apply(self._source.read(*index).astype(np.uint32, copy=False))
+
+    def read_into(self, out: np.ndarray, *index: slice | int) -> None:
+        """Copy a region with standard bits into `out`."""
+        np.copyto(out, self.read(*index), casting="unsafe")
+
+
+class DefaultDQMixin(DataModel):
+    """A model whose DQ array exists as soon as its primary array does.
+
+    If there is a table of DQ definitions, the bits of `dq` are moved to the standard ones (on reading).
+    """
+
+    _created: ClassVar[tuple[str, ...]] = ("dq",)
+
+    def on_init(self, init: Any) -> None:
+        """Have the bits of `dq` moved to the standard ones."""
+        super().on_init(init)
+        dq, table = self._tree.get("dq"), self._tree.get("dq_def")
+        if dq is None or table is None or isinstance(init, (DataModel, dict)):
+            return
+        if isinstance(dq, np.ndarray):
+            rows = table if isinstance(table, np.ndarray) else table.read()
+            self._tree["dq"] = DQDefinition.from_table(rows).apply(dq)
+        elif not isinstance(dq, _MappedDQ):
+            self._tree["dq"] = _MappedDQ(dq, table)
+
+
+class DefaultErrMixin(DataModel):
+    """A model whose error array exists as soon as its primary array does."""
+
+    _created: ClassVar[tuple[str, ...]] = ("err",)
+
+
+class ReferenceFileModel(JwstDataModel):
+    """A reference file: FITS headers only, no ASDF extension; DQ bits stored as its DQ_DEF table says."""
+
+    _with_asdf: ClassVar[bool] = False
+
+    def on_init(self, init: Any) -> None:
+        """Set the metadata that every reference file has."""
+        super().on_init(init)
+        self._tree["meta"]["telescope"] = "JWST"
+
+    def validate(self) -> None:
+        """Check that the metadata that CRDS requires are set, then the tree: warn, or raise if strict."""
+        required = ("description", "reftype", "author", "pedigree", "useafter")
+        missing = [name for name in required if getattr(self.meta, name, None) is None]
+        if self.meta.instrument.name is None:
+            missing.append("instrument.name")
+        if missing:
+            problem = f"meta is missing {', '.join(missing)}"
+            if self._strict_validation:
+                raise ValidationError(problem)
+            warnings.warn(problem, ValidationWarning, stacklevel=2)
+        super().validate()
+
+    def save(
+        self, path: Any, dir_path: str | os.PathLike[str] | None = None, *args: Any, **kwargs: Any
+    ) -> str:
+        """Save; `dq` is stored with the bits of `dq_def`, and standard again afterwards."""
+        table = self.dq_def if self.has("dq_def") else None
+        if table is None or not self.has("dq"):
+            return super().save(path, dir_path, *args, **kwargs)
+        standard = self.dq
+        pairs = DQDefinition.from_table(table).pairs
+        stored = np.zeros_like(standard)
+        for bit, flag in pairs:
+            stored[standard & np.uint32(flag) != 0] |= np.uint32(bit)
+        try:
+            self._tree["dq"] = stored
+            return super().save(path, dir_path, *args, **kwargs)
+        finally:
+            self._tree["dq"] = standard
+
+
+class RampModel(JwstDataModel):
+    """A ramp: data and groupdq (integrations, groups, rows, columns), pixeldq (rows, columns)."""
+
+    _created: ClassVar[tuple[str, ...]] = ("pixeldq", "groupdq")
+
+    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        return (
+            _zeroframe_shape(super()._primary_shape())
+            if name == "zeroframe"
+            else super()._shape_for(name, ndim)
+        )
+
+
+class SuperstripeRampModel(JwstDataModel):
+    """A ramp whose integrations are stripes of several frames; pixeldq is (stripes, rows, columns)."""
+
+    _created: ClassVar[tuple[str, ...]] = ("pixeldq", "groupdq")
+
+    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        shape = self._primary_shape()
+        stripes = self.meta.subarray.num_superstripe
+        if shape is None or (name == "pixeldq" and not stripes):
+            return None
+        if name == "pixeldq":
+            return (stripes, *shape[-2:])
+        return _zeroframe_shape(shape) if name == "zeroframe" else super()._shape_for(name, ndim)
+
+
+class Level1bModel(JwstDataModel):
+    """An uncalibrated exposure: data (integrations, groups, rows, columns) in uint16."""
+
+    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        return (
+            _zeroframe_shape(super()._primary_shape())
+            if name == "zeroframe"
+            else super()._shape_for(name, ndim)
+        )
+
+
+def _zeroframe_shape(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if shape is None else (shape[0], *shape[-2:])
+
+
+class SlitDataModel(JwstDataModel):
+    """One slit; other members than arrays can be given by name also."""
+
+    def __init__(self, init: Any = None, **members: Any) -> None:
+        properties = self._slit_arrays()
+        options = {k: v for k, v in members.items() if k in properties or k in _OPTIONS}
+        super().__init__(init, **options)
+        for name, value in members.items():
+            if name not in options:
+                setattr(self, name, value)
+
+    @classmethod
+    def _slit_arrays(cls) -> set[str]:
+        from webbcal.datamodels.model import class_schema
+        from webbcal.datamodels.table import is_array
+
+        return {name for name, node in class_schema(cls)["properties"].items() if is_array(node)}
+
+
+class SlitModel(SlitDataModel):
+    """One slit as a product of its own."""
+
+
+_OPTIONS = {"schema", "strict_validation", "pass_invalid_values", "validate_on_assignment", "validate_arrays"}
+_OPTIONS |= {"ignore_missing_extensions", "ignore_unrecognized_tag"}
+
+
+@cache
+def model_class(name: str) -> type[DataModel]:
+    """Return the class of a row of models.csv.
+
+    Raises
+    ------
+    KeyError
+        If there is no such row.
+    """
+    written = globals().get(name)
+    if isinstance(written, type) and issubclass(written, DataModel):
+        return written
+    row = model_rows()[name]
+    # models.csv lists all ancestors, nearest first; those of an ancestor need not be repeated.
+    ancestors = [_base(base) for base in row.bases]
+    bases = [b for b in ancestors if not any(b is not other and issubclass(other, b) for other in ancestors)]
+    created = tuple(dict.fromkeys(array for base in ancestors for array in base.__dict__.get("_created", ())))
+    body = {"__module__": "webbcal.datamodels", "__doc__": _describe(name), "_created": created}
+    return type(name, tuple(bases), body)
+
+
+def _base(name: str) -> type[DataModel]:
+    if name in model_rows() or name in globals():
+        return model_class(name) if name in model_rows() else globals()[name]
+    return type(name, (ReferenceFileModel,), {"__module__": __name__})
+
+
+def _describe(name: str) -> str:
+    from webbcal.datamodels.table import _array_rows
+
+    arrays = ", ".join(row["path"] for row in _array_rows().get(name, ()))
+    return f"{name}, as in the tables{f': {arrays}' if arrays else ''}."
+
+
+def has_array(model: DataModel, name: str) -> bool:
+    """Tell whether a class declares an array."""
+    return property_of(model.schema, name) is not None

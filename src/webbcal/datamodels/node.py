@@ -1,0 +1,247 @@
+"""Attribute access to the tree of a model.
+
+The tree itself is plain: dictionaries, lists, values, arrays, and array sources that have not been read
+yet. A node is a short-lived view of one dictionary or list of it, with the schema of that place and the
+model it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableSequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from webbcal.datamodels.cast import as_declared
+from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table, property_of
+from webbcal.io.arrays import ArraySource
+
+if TYPE_CHECKING:
+    from webbcal.datamodels.model import DataModel
+
+Tree = dict[str, Any]
+
+
+class Node:
+    """A place in the tree of a model."""
+
+    def __init__(self, tree: Any, schema: Schema, model: DataModel, path: str) -> None:
+        self._tree = tree
+        self._schema = schema
+        self._model = model
+        self._path = path
+
+    @property
+    def instance(self) -> Any:
+        """The plain dictionary or list behind this node."""
+        return self._tree
+
+    def __eq__(self, other: object) -> bool:
+        other = other._tree if isinstance(other, Node) else other
+        try:
+            return bool(self._tree == other)
+        except ValueError:  # arrays within
+            return False
+
+    __hash__ = object.__hash__
+
+    def _member_path(self, name: str | int) -> str:
+        return f"{self._path}.{name}" if self._path else str(name)
+
+    def _wrap(self, value: Any, schema: Schema, name: str | int) -> Any:
+        if isinstance(value, dict):
+            return ObjectNode(value, schema, self._model, self._member_path(name))
+        if isinstance(value, list):
+            return ListNode(value, schema, self._model, self._member_path(name))
+        return value
+
+    def _read(self, container: Any, key: Any, schema: Schema) -> Any:
+        """Return a member; an array that is still in the file is read now and kept."""
+        value = container[key]
+        if isinstance(value, np.ndarray) or not isinstance(value, ArraySource):
+            return value
+        array = value.read()
+        if is_array(schema):
+            array = as_declared(array, schema, self._model._where(self._member_path(key)))
+        container[key] = array
+        return array
+
+    def _prepare(self, value: Any, schema: Schema, name: str | int) -> tuple[bool, Any]:
+        """Return whether a new value may be taken, and the plain value to keep."""
+        value = plain(value)
+        if is_array(schema) and value is not None and not isinstance(value, ArraySource):
+            return True, as_declared(value, schema, self._member_path(name))
+        if isinstance(value, np.generic):
+            value = value.item()
+        return self._model._accepts(value, schema, self._member_path(name)), value
+
+
+def plain(value: Any) -> Any:
+    """Return the plain value behind a node, or the value itself."""
+    return value._tree if isinstance(value, Node) else value
+
+
+class ObjectNode(Node):
+    """A dictionary of the tree, with its members as attributes."""
+
+    def __dir__(self) -> list[str]:
+        members = set(self._schema.get("properties", ())) | set(self._tree)
+        return sorted(set(super().__dir__()) | members)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"no attribute '{name}'")
+        schema = property_of(self._schema, name)
+        if name not in self._tree and not self._find(name, schema):
+            return None
+        return self._wrap(self._read(self._tree, name, schema or {}), schema or {}, name)
+
+    def _find(self, name: str, schema: Schema | None) -> bool:
+        """Look for a member that is not in the tree yet; False if it is known but has no value.
+
+        Raises
+        ------
+        AttributeError
+            If there is no such member and the schema does not know it.
+        """
+        if schema is not None and "fits_keyword" in schema:
+            return False
+        if schema is None or not (is_array(schema) and "fits_hdu" in schema):
+            if schema is not None and schema.get("type") == "object":
+                self._tree[name] = {}
+                return True
+            # Whatever has no place in the FITS headers can only be in the ASDF extension.
+            self._model._load_asdf()
+            if name in self._tree:
+                return True
+            if schema is None:
+                raise AttributeError(f"no attribute '{self._member_path(name)}'")
+            if schema.get("type") == "array" and not is_array(schema):
+                self._tree[name] = []
+                return True
+        return False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_") or isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+            return
+        schema = property_of(self._schema, name) or {}
+        taken, value = self._prepare(value, schema, name)
+        if taken:
+            self._tree[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            object.__delattr__(self, name)
+            return
+        self._model._load_asdf()  # or it would come back from there
+        if name not in self._tree:
+            raise AttributeError(f"no attribute '{self._member_path(name)}'")
+        del self._tree[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the dotted names of all values below this node."""
+        for name, value in self._tree.items():
+            if isinstance(value, dict):
+                yield from (f"{name}.{inner}" for inner in ObjectNode(value, {}, self._model, name))
+            else:
+                yield name
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Yield (dotted name, value) of all values below this node."""
+        for name in list(self):
+            value: Any = self
+            for part in name.split("."):
+                value = getattr(value, part)
+            yield name, value
+
+    def hasattr(self, name: str) -> bool:
+        """Tell whether a member is in the tree (a value that is known but absent is not)."""
+        return name in self._tree
+
+    def _declared(self, name: str) -> Schema:
+        schema = property_of(self._schema, name)
+        if schema is None:
+            raise AttributeError(f"no attribute '{self._member_path(name)}'")
+        return schema
+
+    def get_dtype(self, name: str) -> np.dtype[Any]:
+        """Return the declared type of an array.
+
+        Raises
+        ------
+        AttributeError
+            If it is not declared.
+        ValueError
+            If it is not an array.
+        """
+        schema = self._declared(name)
+        if "datatype" not in schema:
+            raise ValueError(f"'{self._member_path(name)}' has no declared datatype")
+        return dtype_of(schema["datatype"])
+
+    def get_default(self, name: str) -> Any:
+        """Return a new default value: for an array, of the shape of the primary array.
+
+        Raises
+        ------
+        AttributeError
+            If it is not declared.
+        """
+        schema = self._declared(name)
+        if not is_array(schema):
+            empty = {"object": dict, "array": list}.get(schema.get("type", ""))
+            return schema.get("default", empty() if empty else None)
+        ndim = schema.get("ndim", schema.get("max_ndim"))
+        dtype = dtype_of(schema["datatype"]) if "datatype" in schema else np.dtype(np.float64)
+        shape = None if is_table(schema) else self._model._shape_for(name, ndim)
+        if shape is None:
+            shape = (0,) * (1 if ndim is None else ndim)
+        if is_table(schema):
+            return as_declared(np.zeros(shape, dtype), schema, name)
+        return np.full(shape, schema.get("default", 0), dtype)
+
+
+class ListNode(Node, MutableSequence[Any]):
+    """A list of the tree; its items are checked as they come in."""
+
+    @property
+    def _item_schema(self) -> Schema:
+        items: Schema = self._schema.get("items", {})
+        return items
+
+    def __len__(self) -> int:
+        return len(self._tree)
+
+    def __repr__(self) -> str:
+        return repr(self._tree)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        return self._wrap(self._read(self._tree, index, self._item_schema), self._item_schema, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        taken, value = self._prepare(value, self._item_schema, index)
+        if taken:
+            self._tree[index] = value
+
+    def __delitem__(self, index: Any) -> None:
+        del self._tree[index]
+
+    def insert(self, index: int, value: Any) -> None:
+        """Insert an item before `index`."""
+        taken, value = self._prepare(value, self._item_schema, index)
+        if taken:
+            self._tree.insert(index, value)
+
+    def item(self, **members: Any) -> ObjectNode:
+        """Return a new item, not yet in the list, with these members."""
+        node = ObjectNode({}, self._item_schema, self._model, self._member_path(len(self)))
+        for name, value in members.items():
+            setattr(node, name, value)
+        return node
+
+    def sort(self, **how: Any) -> None:
+        """Sort the list in place."""
+        self._tree.sort(**how)

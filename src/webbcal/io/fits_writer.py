@@ -1,0 +1,388 @@
+"""Writing a product: arrays streamed by region to their final place, headers last, whole or not at all.
+
+The file is written beside its target under a temporary name. Streamed arrays come right after the primary
+header, so their places are known from the start; the headers in front of them get room to grow. Everything
+else (tables, arrays in memory, the ASDF extension) follows at `ProductWriter.commit`, and only then does
+the file get its name. Reserved room that is not used is filled with blank cards.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from webbcal.core.errors import OutputError
+from webbcal.datamodels.table import Schema, is_array
+from webbcal.io import arrays as io_arrays
+from webbcal.io import asdf_extension, headers
+from webbcal.io.arrays import ArraySource, MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.fits_reader import BLOCK, FitsTable
+from webbcal.io.headers import PlannedHdu
+
+if TYPE_CHECKING:
+    from webbcal.datamodels.model import DataModel
+
+_CARDS = BLOCK // 80
+#: Blocks by which the primary header and other headers may grow before streamed data must move.
+_ROOM = {"PRIMARY": 3}
+
+
+class AtomicFile:
+    """A file that appears under its name whole, or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or not writable.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.temporary = self.path.parent / f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        if self.path.is_dir():
+            raise OutputError(f"{self.path}: is a folder; give the name of a file")
+        try:
+            self.fd = os.open(
+                self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
+            )
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot write to the folder ({error.strerror}); create it or choose "
+                "another (--output_dir)"
+            ) from error
+        self._open = True
+
+    def write_at(self, data: Any, offset: int) -> None:
+        """Write bytes (or the memory of an array) at an offset.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full or the write fails.
+        """
+        view = memoryview(data).cast("B") if not isinstance(data, memoryview) else data
+        done = 0
+        try:
+            while done < len(view):
+                done += os.pwrite(self.fd, view[done:], offset + done)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def read_at(self, length: int, offset: int) -> bytes:
+        """Read bytes back."""
+        return os.pread(self.fd, length, offset)
+
+    def truncate(self, size: int) -> None:
+        """Set the length of the file."""
+        os.ftruncate(self.fd, size)
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.path}: cannot be written ({error.strerror}); free some space or choose another "
+            "folder; nothing was left behind"
+        )
+
+    def commit(self) -> None:
+        """Give the file its name."""
+        try:
+            os.close(self.fd)
+            self._open = False
+            self.temporary.replace(self.path)
+        except OSError as error:
+            self.abort()
+            raise self._failure(error) from error
+
+    def abort(self) -> None:
+        """Remove the file."""
+        if self._open:
+            os.close(self.fd)
+            self._open = False
+        self.temporary.unlink(missing_ok=True)
+
+
+class _Place:
+    """Where a streamed array lies in the file."""
+
+    def __init__(self, hdu: PlannedHdu, header_offset: int, room: int) -> None:
+        assert hdu.dtype is not None
+        self.shape = hdu.shape
+        self.dtype = headers.stored_dtype(hdu.dtype)
+        self.header_offset = header_offset
+        self.room = room
+        self.missing = math.prod(self.shape)
+
+    @property
+    def offset(self) -> int:
+        return self.header_offset + self.room
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.nbytes + -self.nbytes % BLOCK
+
+
+class ProductWriter:
+    """Write a product whose large arrays are produced piece by piece.
+
+    Parameters
+    ----------
+    path : path
+        The file; its folder must exist.
+    model : DataModel
+        The product, for the keywords known so far. Arrays it holds are written at `commit`.
+    arrays : dict
+        The arrays that will be written by region: name to (shape, type).
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or not writable.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        model: DataModel,
+        arrays: dict[str, tuple[tuple[int, ...], Any]] | None = None,
+    ) -> None:
+        self.arrays = dict(arrays or {})
+        self._model = model
+        self._lock = threading.Lock()
+        self._places: dict[str, _Place] = {}
+        planned = headers.plan_hdus(model, self.arrays)
+        self._file = AtomicFile(path)
+        try:
+            self._reserve(planned)
+        except BaseException:
+            self._file.abort()
+            raise
+
+    def _reserve(self, planned: list[PlannedHdu]) -> None:
+        by_name = {hdu.name: hdu for hdu in planned if hdu.version == 1}
+        room = 0 if not self.arrays else self._room(by_name["PRIMARY"])
+        self._primary_room, offset = room, room
+        for name in self.arrays:
+            hdu = by_name[self._model.schema["properties"][name]["fits_hdu"]]
+            place = self._places[name] = _Place(hdu, offset, self._room(hdu))
+            offset = place.end
+        self._file.truncate(offset)
+
+    def _room(self, hdu: PlannedHdu) -> int:
+        return len(headers.image_header(hdu, self._model.history)) + BLOCK * _ROOM.get(hdu.name, 1)
+
+    def write(self, name: str, array: np.ndarray, *index: slice | int) -> None:
+        """Write a region of a streamed array; safe to call from several threads.
+
+        Parameters
+        ----------
+        name : str
+            The array.
+        array : ndarray
+            The values, of the shape of the region (or one that broadcasts to it).
+        *index : slice or int
+            The region; trailing indices left out mean all.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full or the write fails.
+        """
+        place = self._places[name]
+        bounds, selected = region_of(place.shape, index)
+        whole = [stop - start for start, stop in bounds]
+        values = np.broadcast_to(array, selected).reshape(whole)
+        for part in pieces_of(bounds, place.dtype.itemsize):
+            where = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(part, bounds, strict=True))
+            piece = headers.to_stored(values[where].astype(place.dtype, order="C", copy=False)).reshape(-1)
+            offsets, length = runs_of(place.shape, part)
+            for number, offset in enumerate(offsets):
+                run = piece[number * length : (number + 1) * length]
+                self._file.write_at(run.view(np.uint8).data, place.offset + offset * place.dtype.itemsize)
+        with self._lock:
+            place.missing -= math.prod(selected)
+
+    def commit(self, model: DataModel | None = None) -> None:
+        """Write headers, other arrays, tables and the ASDF extension, and give the file its name.
+
+        Parameters
+        ----------
+        model : DataModel, optional
+            The product with its final keywords; by default the one given first.
+
+        Raises
+        ------
+        OutputError
+            If the writing fails or a part of a streamed array was never written; the temporary file is
+            removed.
+        """
+        model = self._model if model is None else model
+        try:
+            unwritten = [name for name, place in self._places.items() if place.missing > 0]
+            if unwritten:
+                raise OutputError(f"{self._file.path}: parts of {', '.join(unwritten)} were never written")
+            model._load_asdf()
+            model.on_save(self._file.path)
+            self._write_all(model)
+            self._file.commit()
+        except BaseException:
+            self._file.abort()
+            raise
+
+    def _write_all(self, model: DataModel) -> None:
+        planned = headers.plan_hdus(model, self.arrays)
+        streamed = {model.schema["properties"][name]["fits_hdu"]: name for name in self.arrays}
+        names = {id(hdu): streamed[hdu.name] for hdu in planned if hdu.name in streamed and hdu.version == 1}
+        first = {id(hdu): headers.image_header(hdu, model.history) for hdu in planned if id(hdu) in names}
+        primary = headers.image_header(planned[0], model.history)
+        self._make_room(primary, {names[key]: header for key, header in first.items()})
+        self._file.write_at(_filled(primary, self._primary_room or len(primary)), 0)
+        for hdu in planned:
+            if id(hdu) in names:
+                place = self._places[names[id(hdu)]]
+                self._file.write_at(_filled(first[id(hdu)], place.room), place.header_offset)
+        end = max([len(primary), self._primary_room, *(place.end for place in self._places.values())])
+        for hdu in planned[1:]:
+            if id(hdu) not in names:
+                end = self._append(hdu, model, end)
+        if model._with_asdf:
+            end = self._append_asdf(model, planned, end)
+        self._file.truncate(end)
+
+    def _make_room(self, primary: bytes, first: dict[str, bytes]) -> None:
+        """Move streamed data back if a header outgrew its room (rare: the room is several blocks)."""
+        if not self._places:
+            return
+        offset = self._primary_room = max(self._primary_room, len(primary))
+        moves: list[tuple[int, int, int]] = []
+        for name, place in self._places.items():
+            old = place.offset
+            place.header_offset, place.room = offset, max(place.room, len(first[name]))
+            offset = place.end
+            moves.append((old, place.offset, place.nbytes))
+        for old, new, nbytes in reversed(moves):
+            if new == old:
+                continue
+            chunk = io_arrays.CHUNK_BYTES
+            for start in reversed(range(0, nbytes, chunk)):  # from the end: the new place is further back
+                self._file.write_at(self._file.read_at(min(chunk, nbytes - start), old + start), new + start)
+        for place in self._places.values():
+            self._file.write_at(bytes(-place.nbytes % BLOCK), place.offset + place.nbytes)
+
+    def _append(self, hdu: PlannedHdu, model: DataModel, offset: int) -> int:
+        """Write an HDU at the end of the file; return the new end."""
+        if hdu.is_table:
+            header, data = headers.table_hdu(hdu)
+            self._file.write_at(header, offset)
+            self._file.write_at(data, offset + len(header))
+            return offset + len(header) + len(data)
+        header = headers.image_header(hdu, model.history)
+        self._file.write_at(header, offset)
+        offset += len(header)
+        if hdu.dtype is None:
+            return offset
+        dtype = headers.stored_dtype(hdu.dtype)
+        for values in _chunks(hdu.data, dtype):
+            stored = headers.to_stored(values)
+            self._file.write_at(stored.reshape(-1).view(np.uint8).data, offset)
+            offset += stored.nbytes
+        padding = -offset % BLOCK
+        self._file.write_at(bytes(padding), offset)
+        return offset + padding
+
+    def _append_asdf(self, model: DataModel, planned: list[PlannedHdu], offset: int) -> int:
+        tree = asdf_tree(model, {(hdu.name, hdu.version): hdu for hdu in planned})
+        content = np.frombuffer(asdf_extension.write_tree(tree, model.history), np.uint8)
+        cell = np.zeros(1, dtype=[("ASDF_METADATA", np.uint8, content.shape)])
+        cell["ASDF_METADATA"][0] = content
+        return self._append(PlannedHdu("ASDF", 1, cell, cell.dtype, (1,)), model, offset)
+
+    def abort(self) -> None:
+        """Give up: remove the temporary file."""
+        self._file.abort()
+
+    def __enter__(self) -> ProductWriter:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._file._open:
+            self.abort()
+
+
+def _filled(header: bytes, room: int) -> bytes:
+    """Fill a header with blank cards up to the room reserved for it."""
+    if len(header) >= room:
+        return header
+    text = header.rstrip(b" ")  # ends with the END card
+    return text[: -len(b"END")].ljust(room - 80) + b"END".ljust(80)
+
+
+def _chunks(data: Any, dtype: np.dtype[Any]) -> Iterable[np.ndarray]:
+    """Yield an array in pieces of bounded size, in order, as native values of a type."""
+    source = MemoryArray(data) if isinstance(data, np.ndarray) else data
+    if isinstance(data, np.ndarray) and data.flags.c_contiguous:
+        flat, step = data.reshape(-1), max(1, io_arrays.CHUNK_BYTES // max(dtype.itemsize, data.itemsize))
+        for start in range(0, flat.size, step):
+            yield flat[start : start + step].astype(dtype, copy=False)
+        return
+    for part in pieces_of([(0, length) for length in source.shape], dtype.itemsize):
+        yield source.read(*(slice(a, b) for a, b in part)).astype(dtype, copy=False)
+
+
+def asdf_tree(model: DataModel, hdus: dict[tuple[str, int], PlannedHdu]) -> dict[str, Any]:
+    """Return the tree of a model with references in place of the arrays that live in HDUs."""
+    own = {name: value for name, value in model._tree.items() if name != "extra_fits"}
+    tree: dict[str, Any] = _with_references(own, model.schema, hdus, None)
+    for hdu in hdus.values():  # streamed arrays are not in the tree
+        for name, schema in model.schema["properties"].items():
+            if (
+                is_array(schema)
+                and schema.get("fits_hdu") == hdu.name
+                and hdu.dtype is not None
+                and hdu.version == 1
+            ):
+                tree.setdefault(name, _reference(hdu))
+    extra = {name: _extra(name, parts, hdus) for name, parts in model._tree.get("extra_fits", {}).items()}
+    return tree | ({"extra_fits": extra} if extra else {})
+
+
+def _reference(hdu: PlannedHdu) -> asdf_extension.HduReference:
+    dtype = hdu.data.dtype if isinstance(hdu.data, FitsTable) else hdu.dtype
+    assert dtype is not None
+    return asdf_extension.HduReference(hdu.name, hdu.version, hdu.shape, dtype)
+
+
+def _with_references(value: Any, schema: Schema, hdus: Any, number: int | None) -> Any:
+    if isinstance(value, dict):
+        members = schema.get("properties", {})
+        return {
+            name: _with_references(member, members.get(name, {}), hdus, number)
+            for name, member in value.items()
+            if member is not None and not (isinstance(member, dict) and not member)
+        }
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [_with_references(item, items, hdus, position) for position, item in enumerate(value)]
+    hdu = hdus.get((schema.get("fits_hdu"), (number or 0) + 1)) if is_array(schema) else None
+    if hdu is not None and hdu.dtype is not None:
+        return _reference(hdu)
+    if isinstance(value, ArraySource) and not isinstance(value, np.ndarray):
+        return value.read()
+    return value
+
+
+def _extra(name: str, parts: dict[str, Any], hdus: dict[tuple[str, int], PlannedHdu]) -> dict[str, Any]:
+    base, _, version = name.rpartition(",")
+    hdu = hdus.get((base, int(version)) if base and version.isdigit() else (name, 1))
+    if "data" in parts and hdu is not None:
+        return parts | {"data": _reference(hdu)}
+    return parts

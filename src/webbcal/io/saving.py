@@ -1,0 +1,70 @@
+"""Saving a model that holds its arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webbcal.core.errors import OutputError
+
+if TYPE_CHECKING:
+    from webbcal.datamodels.model import DataModel
+
+
+def save(model: DataModel, path: Path, overwrite: bool = True) -> None:
+    """Save as FITS or ASDF, by the ending of the path.
+
+    Raises
+    ------
+    OutputError
+        If the ending is another, the file exists and is not to be replaced, or the writing fails.
+    """
+    if path.suffix == ".fits":
+        save_fits(model, path, overwrite)
+    elif path.suffix == ".asdf":
+        save_asdf(model, path, overwrite)
+    else:
+        raise OutputError(f"{path}: unknown file type {path.suffix!r}; end the name with .fits or .asdf")
+
+
+def _check(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; give another name or overwrite=True")
+
+
+def save_fits(model: DataModel, path: Path, overwrite: bool = True) -> None:
+    """Save as FITS."""
+    from webbcal.io.fits_writer import ProductWriter
+
+    _check(path, overwrite)
+    ProductWriter(path, model).commit()
+
+
+def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:
+    """Save as ASDF, with all arrays within."""
+    import asdf
+    import numpy as np
+
+    from webbcal.io.asdf_extension import plain_values, without_none
+    from webbcal.io.fits_writer import AtomicFile
+
+    _check(path, overwrite)
+    model.on_save(path)
+    tree = plain_values(
+        without_none(model.instance), lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v
+    )
+    file = asdf.AsdfFile()
+    file._tree = asdf.tags.core.AsdfObject(tree)
+    for entry in model.history:
+        file.add_history_entry(entry["description"], entry.get("software"))
+    target = AtomicFile(path)
+    try:
+        file.write_to(target.temporary)
+        target.commit()
+    except BaseException as error:
+        target.abort()
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise OutputError(
+                f"{path}: cannot be written ({error.strerror}); nothing was left behind"
+            ) from error
+        raise
