@@ -1,0 +1,94 @@
+"""Identity of reference files: the name that products record, and the sha256 of the content.
+
+Hashing a dark of a gigabyte takes about a second, so digests are kept in a small file under
+``$XDG_CACHE_HOME/webbcal``, keyed by real path, size and modification time. The file is a convenience: if it
+cannot be read or written, digests are computed anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from webbcal.core.errors import ReferenceFileError
+
+#: Digests that are kept; the oldest are dropped beyond.
+_MOST = 2000
+
+_lock = threading.Lock()
+
+
+def header_name(reference: Any, origin: str) -> str:
+    """Return what a product records of a reference (keywords ``R_GAIN`` …), as jwst does.
+
+    A file from CRDS is ``crds://<name>``, a user's file its absolute path, a model ``override://<class>``.
+    """
+    if not isinstance(reference, (str, os.PathLike)):
+        return str(getattr(reference, "override_handle", f"override://{type(reference).__name__}"))
+    path = os.fspath(reference)
+    if path.strip() in ("N/A", ""):
+        return "N/A"
+    return f"crds://{Path(path).name}" if origin == "crds" else str(Path(path).absolute())
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file's content in hexadecimal; quick if it was computed before.
+
+    Safe to call from several threads; the hashing itself releases the interpreter lock.
+
+    Raises
+    ------
+    ReferenceFileError
+        If the file cannot be read.
+    """
+    try:
+        real = Path(path).resolve()
+        status = real.stat()
+        key = f"{real}|{status.st_size}|{status.st_mtime_ns}"
+        known = _load().get(key)
+        if known is not None:
+            return known
+        with real.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ReferenceFileError(
+            f"reference file {os.fspath(path)} cannot be read: {error.strerror}"
+        ) from error
+    _remember(key, digest)
+    return digest
+
+
+def cache_file() -> Path:
+    """Return where digests are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "webbcal" / "sha256.json"
+
+
+def _load() -> dict[str, str]:
+    try:
+        content = json.loads(cache_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _remember(key: str, digest: str) -> None:
+    """Add a digest to the file: read, add and replace it, so that a reader never sees half a file."""
+    path = cache_file()
+    with _lock, contextlib.suppress(OSError, RuntimeError):
+        digests = _load() | {key: digest}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".sha256-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(dict(list(digests.items())[-_MOST:]), file, indent=0)
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink()
+            raise
