@@ -1,0 +1,71 @@
+"""What the command line shows of long work: a bar on a terminal, plain lines otherwise."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any
+
+from webbcal.run.progress import Progress
+
+
+class Bar:
+    """A progress bar on a terminal (rich)."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
+        self._bar: Any = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+        self._task: Any = None
+
+    def start(self, description: str, total: int) -> None:
+        """Show a new bar."""
+        self._bar.start()
+        self._task = self._bar.add_task(description, total=total)
+
+    def advance(self, units: int) -> None:
+        """Move the bar."""
+        self._bar.advance(self._task, units)
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+class Lines:
+    """Plain lines on stderr, at most one every ten seconds."""
+
+    INTERVAL = 10.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._done = self._total = 0
+        self._next = 0.0
+        self._description = ""
+
+    def start(self, description: str, total: int) -> None:
+        """Begin a stretch."""
+        self._description, self._done, self._total = description, 0, total
+        self._next = time.monotonic() + self.INTERVAL
+
+    def advance(self, units: int) -> None:
+        """Print how far the work is, if it is time."""
+        with self._lock:
+            self._done += units
+            if time.monotonic() >= self._next and self._done < self._total:
+                self._next = time.monotonic() + self.INTERVAL
+                print(f"{self._description}: {100 * self._done // self._total}%", file=sys.stderr, flush=True)
+
+    def stop(self) -> None:
+        """End the stretch."""
+
+
+def make() -> Progress:
+    """Return the display that fits where stderr goes."""
+    return Bar() if sys.stderr.isatty() else Lines()

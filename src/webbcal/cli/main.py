@@ -1,0 +1,87 @@
+"""The ``webbcal`` command.
+
+Sub-commands are imported when called, so that ``webbcal --help`` is quick. Errors that a user can act on are
+one sentence on stderr and exit code 1; wrong usage exits with 2, an interruption with 130.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+
+from webbcal import __version__
+from webbcal.core.errors import ParameterError, WebbcalError
+
+COMMANDS = {
+    "run": "run a pipeline or step on an exposure",
+    "plan": "show what a run would do, with which parameters, references and memory; run nothing",
+    "info": "describe a file: its arrays, main keywords, and what was done to it",
+    "simulate": "simulate exposures and the reference files that calibrate them",
+    "demo": "simulate an exposure, calibrate it and make a picture; needs no data and no network",
+}
+
+
+def usage() -> str:
+    """Return the help text of the command."""
+    lines = [f"  {name:10s}{text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"webbcal {__version__}: calibrate JWST exposures",
+            "",
+            "usage: webbcal COMMAND [ARGUMENTS]",
+            "",
+            *lines,
+            "",
+            "webbcal COMMAND --help tells more; webbcal --version prints the version.",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] in ("--version", "-V"):
+        print(f"webbcal {__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        print(f"webbcal: unknown command {words[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    return _guarded(words[0], words[1:])
+
+
+def _guarded(command: str, words: list[str]) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code: int = import_module(f"webbcal.cli.{command}").main(words)
+        return code
+    except ParameterError as error:
+        print(f"webbcal {command}: {error}", file=sys.stderr)
+        return 2
+    except WebbcalError as error:
+        print(f"webbcal {command}: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(
+            f"webbcal {command}: out of memory; see webbcal plan, or set WEBBCAL_THREADS=1", file=sys.stderr
+        )
+        return 1
+    except KeyboardInterrupt:
+        print(f"webbcal {command}: interrupted; nothing partial was left", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    # Termination is handled as an interruption, so that temporary files are removed.
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

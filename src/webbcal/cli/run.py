@@ -1,0 +1,109 @@
+"""``webbcal run``: run a pipeline or step, as ``strun`` does."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from webbcal.core.errors import ParameterError
+from webbcal.run import progress
+from webbcal.run.configuration import Arguments, build_from_arguments, parse_arguments
+from webbcal.run.planning import RunPlan
+from webbcal.run.step import Step
+
+USAGE = """\
+usage: webbcal run STEP INPUT [--parameter=value] [--steps.STEP.parameter=value]
+
+STEP      alias (calwebb_detector1, jump), class name (JumpStep, jwst.pipeline.Detector1Pipeline),
+          or a parameter file (.asdf)
+INPUT     the exposure: a FITS file
+
+webbcal run STEP --help lists the parameters of a step. Parameters that all have: --output_dir, --output_file,
+--save_results, --suffix, --skip, --pre_hooks, --post_hooks, --override_<reference type>=FILE.
+
+  --verbose, -v             say what each step does
+  --log-level, --log-file, --log-stream, --logcfg
+                            where log messages go
+  --save-parameters FILE    write all parameters to a parameter file
+  --disable-crds-steppars   do not ask CRDS for parameters
+  --debug                   on an error, start the debugger"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a step or pipeline."""
+    started = time.perf_counter()
+    arguments = parse_arguments(words)
+    if not arguments.target:
+        print(USAGE)
+        return 0 if "help" in arguments.flags else 2
+    if "help" in arguments.flags:
+        print(help_of(arguments.target))
+        return 0
+    if not arguments.positional:
+        raise ParameterError(f"no input given: webbcal run {arguments.target} INPUT")
+    with logging_of(arguments), progress.showing(display()):
+        step = build_from_arguments(arguments)
+        if "save-parameters" in arguments.options:
+            step.export_config(arguments.options["save-parameters"], include_metadata=True)
+        execute(step, arguments)
+    print(summary(step, time.perf_counter() - started))
+    return 0
+
+
+def execute(step: Step, arguments: Arguments) -> None:
+    """Run the step on the input, in the debugger's care if asked for."""
+    try:
+        step.run(*arguments.positional)
+    except Exception:
+        if "debug" in arguments.flags:
+            import pdb
+            import traceback
+
+            traceback.print_exc()
+            pdb.post_mortem()
+        raise
+
+
+def display() -> progress.Progress:
+    """Return the progress display."""
+    from webbcal.cli.display import make
+
+    return make()
+
+
+def logging_of(arguments: Arguments):  # type: ignore[no-untyped-def]
+    """Return a context in which log messages go where the options say."""
+    from webbcal.run.logcfg import command_line_logging
+
+    return command_line_logging(arguments.options, "verbose" in arguments.flags)
+
+
+def help_of(target: str) -> str:
+    """Return the parameters of a step or pipeline as text."""
+    from webbcal.run.registry import step_class
+
+    cls = step_class(target)
+    lines = [(cls.__doc__ or "").strip(), "", "parameters:"]
+    lines += [f"  --{info.spec}" for info in cls.parameter_infos().values()]
+    for name, sub in getattr(cls, "step_defs", {}).items():
+        lines += ["", f"step {name}: {(sub.__doc__ or '').strip().splitlines()[0]}"]
+        own = [i for n, i in sub.parameter_infos().items() if n not in Step.parameter_infos() or n == "skip"]
+        lines += [f"  --steps.{name}.{info.spec}" for info in own]
+    return "\n".join(lines)
+
+
+def summary(step: Step, seconds: float) -> str:
+    """Return the one line that closes a run."""
+    plans = step.record if isinstance(step.record, list) else [step.record]
+    plans = [p for p in plans if isinstance(p, RunPlan)]
+    files = [Path(o.path).name for p in plans for o in p.outputs if o.path]
+    applied = sum(len(p.applied) for p in plans)
+    skipped = sum(len(p.steps) for p in plans) - applied
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return (
+        f"{', '.join(files) or type(step).__name__}: {applied} steps applied, {skipped} skipped, "
+        f"{seconds:.1f} s, peak memory {peak / 1e6:.0f} MB"
+    )

@@ -1,0 +1,40 @@
+"""charge_migration: reject groups so bright that charge spills to their neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from webbcal.kernels import charge
+from webbcal.run.band_step import BandStep
+from webbcal.run.bands import RampBand
+from webbcal.run.exposure import Exposure
+from webbcal.run.parameters import StepParameters, param
+
+
+class ChargeMigrationStep(BandStep):
+    """Flag CHARGELOSS and DO_NOT_USE from the first group above a threshold on, with the four neighbours."""
+
+    class_alias = "charge_migration"
+
+    @dataclass(frozen=True)
+    class Parameters(StepParameters):
+        """Parameters of `ChargeMigrationStep`."""
+
+        signal_threshold: float = param(25000.0, "Signal above which groups are rejected", unit="DN")
+        skip: bool = param(True, "Skip this step")
+
+    def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None:
+        """The slope must keep some groups."""
+        return charge.skip_reason(exposure.ngroups)
+
+    def halo(self, p: Any) -> int:
+        """Neighbours are flagged across rows."""
+        return charge.HALO
+
+    def apply(self, band: RampBand, references: Any, p: Any, state: Any) -> RampBand:
+        """Flag one band."""
+        from webbcal.kernels.charge.cpu import flag_charge_migration
+
+        flag_charge_migration(band.data, band.groupdq, p.signal_threshold)
+        return band

@@ -1,0 +1,98 @@
+"""dark_current: subtract the dark reference, averaged to the exposure's read pattern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from webbcal.kernels.frames import dark
+from webbcal.kernels.frames.arithmetic import subtract_dark
+from webbcal.run.band_step import BandStep
+from webbcal.run.bands import RampBand
+from webbcal.run.chain import BandReferences, SkipStep
+from webbcal.run.exposure import Exposure
+from webbcal.run.parameters import StepParameters, param
+
+
+class DarkCurrentStep(BandStep):
+    """Subtract the DARK reference group by group; only the frames that make a group are read."""
+
+    class_alias = "dark_current"
+    cal_step = "dark_sub"
+    reference_file_types = ("dark",)
+
+    @dataclass(frozen=True)
+    class Parameters(StepParameters):
+        """Parameters of `DarkCurrentStep`."""
+
+        dark_output: str | None = param(None, "File to save the averaged dark to", kind="output_file")
+        average_dark_current: float | None = param(None, "Average dark current of the detector", unit="e-/s")
+
+    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> dark.DarkPlan:
+        """Match the frames of the reference to the groups of the exposure."""
+        readout, sampling = exposure.readout, references["dark"].meta.exposure
+        assert readout is not None
+        plan = dark.plan_dark(
+            readout.ngroups,
+            readout.nframes,
+            readout.groupgap,
+            references["dark"].shape("data")[0],
+            sampling.nframes or 1,
+            sampling.groupgap or 0,
+        )
+        if plan.skip:
+            raise SkipStep(plan.skip)
+        if p.dark_output:
+            self._save_dark(references["dark"], plan, exposure, p.dark_output)
+        return plan
+
+    def scratch_bytes(self, exposure: Exposure, references: Any) -> int:
+        """The dark of all groups, and the frames of one."""
+        assert exposure.readout is not None
+        return 4 * (exposure.readout.ngroups + 2 * exposure.readout.nframes)
+
+    def apply(self, band: RampBand, references: BandReferences, p: Any, state: dark.DarkPlan) -> RampBand:
+        """Subtract the dark and note the average dark current."""
+        reference = references["dark"]
+        subtract_dark(
+            band.data,
+            band.pixeldq,
+            _groups(reference, state, band.box),
+            references.read("dark", "dq"),
+        )
+        band.dark_current = _average_current(reference, references, p, band)
+        return band
+
+    def _save_dark(self, reference: Any, plan: dark.DarkPlan, exposure: Exposure, name: str) -> None:
+        from webbcal import datamodels
+
+        assert exposure.readout is not None
+        data = _groups(reference, plan, exposure.frame).astype(np.float32)
+        result = datamodels.DarkModel(data=data, dq=reference.read("dq", exposure.frame))
+        result.update(reference.model)
+        result.meta.exposure.nframes = exposure.readout.nframes
+        result.meta.exposure.groupgap = exposure.readout.groupgap
+        result.meta.exposure.ngroups = exposure.readout.ngroups
+        result.save(self.make_output_path(basepath=name, suffix=False))
+
+
+def _groups(reference: Any, plan: dark.DarkPlan, box: Any) -> np.ndarray:
+    from webbcal.kernels.frames.cpu import average_frames
+
+    def read(start: int, stop: int) -> np.ndarray:
+        return reference.read("data", box, slice(start, stop))
+
+    return dark.dark_groups(read, plan, average_frames)
+
+
+def _average_current(reference: Any, references: BandReferences, p: Any, band: RampBand) -> np.ndarray | None:
+    has_map = p.average_dark_current is None and reference.has("average_dark_current")
+    current, _ = dark.average_dark_current(
+        p.average_dark_current,
+        references.read("dark", "average_dark_current") if has_map else None,
+        reference.meta.exposure.average_dark_current,
+        band.box.shape,
+    )
+    return band.dark_current if current is None else current

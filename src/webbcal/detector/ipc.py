@@ -1,0 +1,54 @@
+"""ipc: undo the coupling of neighbouring pixels by convolution with the IPC kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webbcal.core.box import Box
+from webbcal.kernels import convolution
+from webbcal.run.band_step import BandStep
+from webbcal.run.bands import RampBand
+from webbcal.run.chain import BandReferences
+from webbcal.run.exposure import Exposure
+
+#: Light-sensitive pixels of a near-infrared detector: all but four rows and columns at each edge.
+SCIENCE = Box(4, 2044, 4, 2044)
+
+#: The kernels of all detectors are 3 or 5 pixels wide.
+MAX_HALO = 2
+
+
+class IPCStep(BandStep):
+    """Correct for inter-pixel capacitance."""
+
+    class_alias = "ipc"
+    reference_file_types = ("ipc",)
+
+    def halo(self, p: Any) -> int:
+        """A pixel takes from the rows around it."""
+        return MAX_HALO
+
+    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> Box:
+        """Return the light-sensitive pixels in the coordinates of the science array."""
+        kernel = references["ipc"].shape("data")
+        if convolution.halo(kernel) > MAX_HALO:
+            from webbcal.core.errors import ReferenceFileError
+
+            raise ReferenceFileError(
+                f"{references['ipc'].name}: IPC kernel {kernel[:2]} exceeds {2 * MAX_HALO + 1} pixels"
+            )
+        return SCIENCE.relative_to(exposure.box)
+
+    def apply(self, band: RampBand, references: BandReferences, p: Any, state: Box) -> RampBand:
+        """Convolve every group."""
+        from webbcal.kernels.convolution.cpu import convolve
+
+        inside = band.box
+        science = Box(
+            max(state.y0, inside.y0),
+            max(min(state.y1, inside.y1), max(state.y0, inside.y0)),
+            max(state.x0, inside.x0),
+            max(min(state.x1, inside.x1), max(state.x0, inside.x0)),
+        )
+        convolve(band.data, references.read("ipc"), science.relative_to(inside))
+        return band

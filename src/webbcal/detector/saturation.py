@@ -1,0 +1,56 @@
+"""saturation: flag samples at or above the saturation threshold, and on the A/D floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from webbcal.kernels import saturation
+from webbcal.run.band_step import BandStep
+from webbcal.run.bands import RampBand
+from webbcal.run.chain import BandReferences
+from webbcal.run.exposure import Exposure
+from webbcal.run.parameters import StepParameters, param
+
+
+class SaturationStep(BandStep):
+    """Flag saturated samples, their neighbours, and all later ones of the integration."""
+
+    class_alias = "saturation"
+    reference_file_types = ("saturation", "superbias")
+    optional_reference_types = ("superbias",)
+
+    @dataclass(frozen=True)
+    class Parameters(StepParameters):
+        """Parameters of `SaturationStep`."""
+
+        n_pix_grow_sat: int = param(
+            1, "Layers of neighbours to flag around saturated pixels", ge=0, unit="pix"
+        )
+        use_readpatt: bool = param(True, "Look for saturation hidden by averaging frames into groups")
+
+    def halo(self, p: Any) -> int:
+        """Neighbours are flagged across rows."""
+        return saturation.halo(p.n_pix_grow_sat)
+
+    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> int | None:
+        """Return the number of frames in a group, if it is to be used."""
+        assert exposure.readout is not None
+        return exposure.readout.nframes if p.use_readpatt else None
+
+    def apply(self, band: RampBand, references: BandReferences, p: Any, state: Any) -> RampBand:
+        """Flag one band."""
+        from webbcal.kernels.saturation.cpu import flag_saturation
+
+        flag_saturation(
+            band.data,
+            band.groupdq,
+            band.pixeldq,
+            references.read("saturation"),
+            references.read("saturation", "dq"),
+            grow=p.n_pix_grow_sat,
+            nframes=state,
+            bias=references.read("superbias") if "superbias" in references else None,
+            zeroframe=band.zeroframe,
+        )
+        return band

@@ -1,0 +1,167 @@
+"""Chains: consecutive band steps, bound to one exposure, run band by band on threads.
+
+The phases of a run are always the same. First each operation, in order, may *measure* something small from
+the data as they are just before it (`Chain.upstream`): reference pixels read only the border. Then bands are
+read, pass through all operations while they are in cache, and go to the sinks.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from webbcal.core.box import Box
+from webbcal.run.bands import Band, RampBand, Source
+from webbcal.run.exposure import Exposure
+from webbcal.run.progress import Progress
+
+if TYPE_CHECKING:
+    from webbcal.run.step import BandStep
+
+
+class SkipStep(Exception):
+    """Raised by a step's `measure` when the data do not allow the step; the message is the reason."""
+
+
+class BandReferences:
+    """The references of a step, cut to one band, each array read once a band."""
+
+    def __init__(self, references: Mapping[str, Any], box: Box, cache: dict[tuple[str, str], Any]) -> None:
+        self._references = references
+        self._box = box
+        self._cache = cache
+
+    def __getitem__(self, reference_type: str) -> Any:
+        return self._references[reference_type]
+
+    def __contains__(self, reference_type: str) -> bool:
+        return self._references.get(reference_type) is not None
+
+    def read(self, reference_type: str, array: str = "data") -> Any:
+        """Return an array of a reference over this band (shared between steps: do not change it)."""
+        key = (reference_type, array)
+        if key not in self._cache:
+            self._cache[key] = self._references[reference_type].read(array, self._box)
+        return self._cache[key]
+
+
+@dataclass
+class Operation:
+    """A step bound to an exposure: its parameters, references and what it measured."""
+
+    step: BandStep
+    parameters: Any
+    references: Mapping[str, Any]
+    exposure: Exposure
+    state: Any = None
+    seconds: float = 0.0
+
+    @property
+    def halo(self) -> int:
+        """Rows of halo that this operation consumes."""
+        return self.step.halo(self.parameters)
+
+    def measure(self, upstream: Callable[[Box], RampBand]) -> None:
+        """Run the measure phase."""
+        self.state = self.step.measure(self.exposure, self.references, self.parameters, upstream)
+
+    def apply(self, band: Band, cache: dict[tuple[str, str], Any]) -> Band:
+        """Run the step on one band."""
+        start = time.perf_counter()
+        box = band.box if isinstance(band, RampBand) else band.interior
+        references = BandReferences(self.references, box, cache)
+        result = self.step.apply(band, references, self.parameters, self.state)
+        self.seconds += time.perf_counter() - start
+        return result
+
+
+@dataclass
+class Chain:
+    """Operations over a source of bands."""
+
+    source: Source
+    operations: list[Operation] = field(default_factory=list)
+
+    @property
+    def halo(self) -> int:
+        """Halo that a band needs so that its interior is right after all operations."""
+        return sum(op.halo for op in self.operations)
+
+    def append(self, operation: Operation) -> None:
+        """Let the operation measure what it needs, then add it.
+
+        Raises
+        ------
+        SkipStep
+            When the step cannot apply to these data.
+        """
+        operation.measure(self.upstream)
+        self.operations.append(operation)
+
+    def upstream(self, interior: Box) -> RampBand:
+        """Return a band of the data after all operations so far, for a measure phase."""
+        return self.process(interior)  # type: ignore[return-value]
+
+    def process(self, interior: Box, after_each: Callable[[int, Band], None] | None = None) -> Band:
+        """Read one band and pass it through all operations."""
+        band: Band = self.source.read(interior, self.halo)
+        cache: dict[tuple[str, str], Any] = {}
+        if after_each:
+            after_each(-1, band)
+        for index, operation in enumerate(self.operations):
+            band = operation.apply(band, cache)
+            if after_each:
+                after_each(index, band)
+        return band
+
+    def run(
+        self, band_rows: int, threads: int, after_each: Callable[[int, Band], None], progress: Progress
+    ) -> Counter[str]:
+        """Process all bands; return the summed counts.
+
+        The first error in any band cancels the rest and is raised here.
+        """
+        counts: Counter[str] = Counter()
+        boxes = list(self.source.frame.bands(band_rows))
+
+        def one(interior: Box) -> dict[str, float]:
+            band = self.process(interior, after_each)
+            progress.advance(1)
+            return band.counts
+
+        for result in run_on_threads(one, boxes, threads):
+            counts.update(result)  # type: ignore[arg-type]
+        return counts
+
+
+def run_on_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list[Any]:
+    """Call `work` on each item on a pool of threads; on an error cancel what has not started and raise it."""
+    items = list(items)
+    if threads <= 1 or len(items) <= 1:
+        return [work(item) for item in items]
+    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="band")
+    futures: list[Future] = []
+    try:
+        futures = [pool.submit(work, item) for item in items]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        failed = next((f for f in futures if f.done() and f.exception()), None)
+        if failed is not None:
+            raise failed.exception()  # type: ignore[misc]
+        return [f.result() for f in futures]
+    finally:
+        for future in futures:
+            future.cancel()
+        pool.shutdown(wait=True)
+
+
+def available_threads() -> int:
+    """Threads to use: WEBBCAL_THREADS, else the processors this process may run on."""
+    text = os.environ.get("WEBBCAL_THREADS", "")
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,221 @@
+"""Where parameters come from: defaults, CRDS parameter references, a user's file, the user's own words.
+
+Later layers win: (1) defaults in the code; (2) CRDS parameter references of the single steps, then of the
+pipeline; (3) the user's parameter file; (4) keywords or command-line options. Each value remembers its layer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from webbcal.core.errors import ParameterError, WebbcalError
+from webbcal.run.registry import step_class
+from webbcal.run.step import Step
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Arguments:
+    """A parsed command line of `webbcal run`, `webbcal plan` or `strun`."""
+
+    target: str
+    positional: list[str] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    flags: set[str] = field(default_factory=set)
+
+
+FLAGS = {"--verbose": "verbose", "-v": "verbose", "--debug": "debug", "--help": "help", "-h": "help"}
+FLAGS |= {"--disable-crds-steppars": "disable-crds-steppars"}
+OPTIONS = ("save-parameters", "logcfg", "log-level", "log-file", "log-stream")
+
+
+def parse_arguments(words: Sequence[str]) -> Arguments:
+    """Parse ``<class, alias or file> [input] [--param=value] [--steps.step.param=value]``.
+
+    Raises
+    ------
+    ParameterError
+        For an option without a value, or no target.
+    """
+    result = Arguments(target="")
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if word in FLAGS:
+            result.flags.add(FLAGS[word])
+        elif word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            if not equals:
+                if not words:
+                    raise ParameterError(f"option --{name} needs a value: --{name}=VALUE")
+                value = words.pop(0)
+            if name in OPTIONS:
+                result.options[name] = value
+            else:
+                _nest(result.parameters, name.split("."), value)
+        elif not result.target:
+            result.target = word
+        else:
+            result.positional.append(word)
+    return result
+
+
+def _nest(tree: dict[str, Any], path: list[str], value: str) -> None:
+    for part in path[:-1]:
+        tree = tree.setdefault(part, {})
+    tree[path[-1]] = value
+
+
+def build_from_arguments(arguments: Arguments) -> Step:
+    """Make the step that a command line describes, with all layers of parameters applied.
+
+    Raises
+    ------
+    ParameterError
+        If the step, a parameter or a value is not known.
+    """
+    config_file = arguments.target if Path(arguments.target).is_file() else None
+    cls = _class_of_file(config_file, Step) if config_file else step_class(arguments.target)
+    init = arguments.positional[0] if arguments.positional else None
+    if init is not None and "input_dir" in arguments.parameters:
+        init = str(Path(arguments.parameters["input_dir"]) / init)
+        arguments.positional[0] = init
+    step = build_step(
+        cls,
+        init,
+        config_file=config_file,
+        disable_crds="disable-crds-steppars" in arguments.flags,
+        **arguments.parameters,
+    )
+    if init is not None:
+        step.set_primary_input(init)
+        step.set_parameter("save_results", True, "command line")
+    return step
+
+
+def build_step(
+    cls: type[Step],
+    init: Any,
+    *,
+    config_file: Any = None,
+    disable_crds: bool = False,
+    name: str | None = None,
+    **parameters: Any,
+) -> Step:
+    """Make a step with the layers of parameters that apply to an input.
+
+    Parameters
+    ----------
+    cls : type of Step
+    init : path, model or None
+        The input: it decides which CRDS parameter references apply. None: no such layer.
+    config_file : path, optional
+        The user's parameter file.
+    disable_crds : bool
+        Leave out the CRDS layer (so does the environment variable STPIPE_DISABLE_CRDS_STEPPARS).
+    **parameters
+        The user's parameters; ``steps`` holds those of a pipeline's steps.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown parameter or a value that is not allowed, in any layer.
+    """
+    user_file = None if config_file is None else _read(config_file)
+    step = cls(name or (user_file.name if user_file else None), config_file=config_file)
+    disabled = disable_crds or os.environ.get("STPIPE_DISABLE_CRDS_STEPPARS", "").lower() in (
+        "true",
+        "1",
+        "yes",
+    )
+    if init is not None and not disabled:
+        for target, file, origin in _crds_layers(step, init):
+            apply(target, _as_tree(file), origin)
+    if user_file is not None:
+        apply(step, _as_tree(user_file), f"file {config_file}")
+    apply(step, parameters, "user")
+    return step
+
+
+def apply(step: Step, parameters: Mapping[str, Any], origin: str) -> None:
+    """Set parameters of a step, and under "steps" those of its steps, remembering the origin."""
+    sub_steps = getattr(step, "step_defs", {})
+    for name, value in parameters.items():
+        if name == "steps":
+            apply(step, value, origin)
+        elif name in sub_steps and isinstance(value, Mapping):
+            nested = dict(value)
+            file = nested.pop("config_file", None)
+            if file:
+                apply(getattr(step, name), _as_tree(_read(file)), f"file {file}")
+            apply(getattr(step, name), nested, origin)
+        elif name in ("class", "name"):
+            continue
+        else:
+            step.set_parameter(name, value, origin)
+
+
+def _crds_layers(step: Step, init: Any) -> Iterator[tuple[Step, Any, str]]:
+    """Yield (step, parameter file, origin) for the CRDS parameter references of a step and its steps."""
+    steps = [getattr(step, name) for name in getattr(step, "step_defs", {})] + [step]
+    kinds = {f"pars-{type(s).__name__.lower()}": s for s in steps}
+    try:
+        with step.open_model(init) as model:
+            from webbcal.references.bestrefs import best_references
+
+            found = best_references(model.get_crds_parameters(), list(kinds))
+    except WebbcalError as error:
+        # Without CRDS the step still runs if all its references are given; if not, that lookup will say so.
+        log.debug("no parameter references from CRDS: %s", error)
+        return
+    for kind, path in found.items():
+        if path != "N/A":
+            yield kinds[kind], _read(path), f"CRDS {Path(path).name}"
+
+
+def _read(path: Any) -> Any:
+    from webbcal.references.parameter_file import ParameterFile
+
+    return ParameterFile.read(path)
+
+
+def _as_tree(file: Any) -> dict[str, Any]:
+    return (
+        {**file.parameters, "steps": {s.name: _as_tree(s) for s in file.steps}}
+        if file.steps
+        else dict(file.parameters)
+    )
+
+
+def _class_of_file(path: Any, base: type[Step]) -> type[Step]:
+    cls = step_class(_read(path).class_name)
+    if not issubclass(cls, base):
+        raise ParameterError(f"{path} is for {cls.__name__}, not {base.__name__}")
+    return cls
+
+
+def step_from_file(cls: type[Step], path: Any, parent: Step | None, name: str | None) -> Step:
+    """Make a step from a parameter file alone."""
+    file = _read(path)
+    actual = _class_of_file(path, cls) if file.class_name else cls
+    step = actual(name or file.name, parent=parent, config_file=path)
+    apply(step, _as_tree(file), f"file {path}")
+    return step
+
+
+def parameter_file_of(step: Step) -> Any:
+    """Return the parameters of a step as a parameter file."""
+    from webbcal.references.parameter_file import ParameterFile
+
+    parameters = {k: v for k, v in step.get_pars().items() if k != "steps"}
+    sub_steps = [parameter_file_of(getattr(step, name)) for name in getattr(step, "step_defs", {})]
+    # The class is named as jwst names it, so that either package reads the file.
+    package = "pipeline" if sub_steps else "step"
+    return ParameterFile(f"jwst.{package}.{type(step).__name__}", step.name, parameters, sub_steps)

@@ -1,0 +1,209 @@
+"""Parameters: declared once, typed, checked at birth.
+
+A step declares its parameters as a frozen dataclass derived from `StepParameters`, one `param(...)` a field.
+From that one declaration come validation, `Step.spec`, the command line, parameter reference files, the
+documentation, and the object that the step's function receives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from webbcal.core.errors import ParameterError
+
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+def param(
+    default: Any,
+    help: str = "",
+    *,
+    ge: float | None = None,
+    le: float | None = None,
+    unit: str = "",
+    kind: str | None = None,
+) -> Any:
+    """Declare one parameter: default, help, bounds, unit; `kind` overrides the type's name in the spec."""
+    metadata = {"help": help, "ge": ge, "le": le, "unit": unit, "kind": kind}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """What is known of one parameter: name, types it accepts, default, help, bounds and unit."""
+
+    name: str
+    types: tuple[type, ...]
+    options: tuple[Any, ...]
+    optional: bool
+    default: Any
+    help: str
+    ge: float | None
+    le: float | None
+    unit: str
+    kind: str | None
+
+    def check(self, value: Any, owner: str) -> Any:
+        """Return `value` converted to this parameter's type.
+
+        Raises
+        ------
+        ParameterError
+            Naming the owner, the parameter, the value, and what is allowed.
+        """
+        if value is None or (isinstance(value, str) and value == "None"):
+            if self.optional:
+                return None
+            raise ParameterError(f"{owner}.{self.name} must not be None (expected {self.expected})")
+        try:
+            converted = self._convert(value)
+        except (TypeError, ValueError):
+            raise ParameterError(f"{owner}.{self.name} = {value!r}: expected {self.expected}") from None
+        if isinstance(converted, (int, float)) and not self._within(converted):
+            raise ParameterError(f"{owner}.{self.name} = {value!r}: expected {self.expected}")
+        return converted
+
+    def _within(self, value: float) -> bool:
+        return (self.ge is None or value >= self.ge) and (self.le is None or value <= self.le)
+
+    def _convert(self, value: Any) -> Any:
+        if self.options:
+            for option in self.options:
+                if value == option or str(value) == str(option):
+                    return option
+            raise ValueError
+        for kind in self.types:
+            if kind is Any:
+                return value
+            try:
+                return _CONVERTERS[kind](value)
+            except (TypeError, ValueError):
+                continue
+        raise ValueError
+
+    @property
+    def expected(self) -> str:
+        """Human description of the allowed values."""
+        if self.options:
+            text = "one of " + ", ".join(repr(o) for o in self.options)
+        else:
+            text = " or ".join("any value" if t is Any else t.__name__ for t in self.types)
+        bounds = [f"{sign} {b:g}" for sign, b in ((">=", self.ge), ("<=", self.le)) if b is not None]
+        return " ".join([text, " and ".join(bounds), "or None" if self.optional else ""]).strip()
+
+    @property
+    def spec(self) -> str:
+        """This parameter as a line of a ConfigObj specification, as the field writes it."""
+        name = self.kind or ("option" if self.options else _SPEC_NAMES.get(self.types[0], "string"))
+        arguments = [repr(o) for o in self.options] + [f"default={_spec_value(self.default)}"]
+        arguments += [f"{k}={b:g}" for k, b in (("min", self.ge), ("max", self.le)) if b is not None]
+        comment = f" # {self.help}" + (f" [{self.unit}]" if self.unit else "") if self.help else ""
+        return f"{self.name} = {name}({', '.join(arguments)}){comment}"
+
+
+def _to_bool(value: Any) -> bool:
+    if isinstance(value, str):
+        if value.lower() in _TRUE | _FALSE:
+            return value.lower() in _TRUE
+        raise ValueError(value)
+    if value in (0, 1):
+        return bool(value)
+    raise ValueError(value)
+
+
+def _to_int(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(value)
+    return int(value)
+
+
+def _to_float(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(value)
+    return float(value)
+
+
+def _to_str(value: Any) -> str:
+    if isinstance(value, bool) or not (isinstance(value, (str, int, float)) or hasattr(value, "__fspath__")):
+        raise TypeError(value)
+    return str(value)
+
+
+def _to_list(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.strip("[]()").split(",") if part.strip()]
+    if isinstance(value, Iterable):
+        return list(value)
+    return [value]
+
+
+_CONVERTERS: dict[type, Any] = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str, list: _to_list}
+_SPEC_NAMES = {bool: "boolean", int: "integer", float: "float", str: "string", list: "list"}
+
+
+def _spec_value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"list({', '.join(repr(v) for v in value)})"
+    return repr(value)
+
+
+@dataclass(frozen=True)
+class StepParameters:
+    """The parameters that every step and pipeline has."""
+
+    pre_hooks: list = param([], "Functions, Step classes or command lines to run before the step")
+    post_hooks: list = param([], "Functions, Step classes or command lines to run after the step")
+    output_file: str | None = param(None, "File to save the result to", kind="output_file")
+    output_dir: str | None = param(None, "Folder for output files (created if missing)")
+    output_ext: str = param(".fits", "Extension of output files")
+    output_use_model: bool = param(False, "Name output after the model's own file name")
+    output_use_index: bool = param(True, "Number the outputs of a step that returns several")
+    save_results: bool = param(False, "Save the result")
+    skip: bool = param(False, "Skip this step")
+    suffix: str | None = param(None, "Suffix of output files")
+    search_output_file: bool = param(True, "Use the output file name of the enclosing pipeline")
+    input_dir: str | None = param(None, "Folder of the input")
+
+
+@cache
+def parameter_table(cls: type[StepParameters]) -> Mapping[str, ParameterInfo]:
+    """Return name -> `ParameterInfo` for a parameter class, in order of declaration."""
+    hints = typing.get_type_hints(cls)
+    return {f.name: _info(f, hints[f.name]) for f in dataclasses.fields(cls)}
+
+
+def _info(field: dataclasses.Field, hint: Any) -> ParameterInfo:
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    options = tuple(o for m in members if get_origin(m) is Literal for o in get_args(m))
+    types = tuple(get_origin(m) or m for m in members if m is not NoneType and get_origin(m) is not Literal)
+    default = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
+    return ParameterInfo(
+        name=field.name,
+        types=types or (str,),
+        options=options,
+        optional=NoneType in members,
+        default=default,
+        **field.metadata,
+    )
+
+
+def override_info(reference_type: str) -> ParameterInfo:
+    """Return the parameter ``override_<type>`` of a step that uses references of this type."""
+    help_ = f"Override the {reference_type} reference file (path or model)"
+    name = f"override_{reference_type.replace('-', '_')}"
+    return ParameterInfo(name, (Any,), (), True, None, help_, None, None, "", "is_string_or_datamodel")  # type: ignore[arg-type]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` when a known name is close, else an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

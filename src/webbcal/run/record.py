@@ -1,0 +1,80 @@
+"""The run record: what was done to a product, in the product.
+
+Each run appends one entry to ``meta.run_record`` (kept in the ASDF extension): the software and reference
+context, and for every step whether it was applied or why not, each parameter with the origin of its value,
+each reference with its name and sha256, and the seconds spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import webbcal
+
+if TYPE_CHECKING:
+    from webbcal.run.planning import StepPlan
+
+
+def step_entry(plan: StepPlan) -> dict[str, Any]:
+    """Return the record of one step."""
+    return {
+        "step": plan.name,
+        "class": type(plan.step).__name__,
+        "status": "COMPLETE" if plan.applied else "SKIPPED",
+        "reason": plan.reason,
+        "parameters": {
+            name: {"value": _plain(value), "origin": plan.step.origin(name)}
+            for name, value in plan.step.get_pars(full_spec=False).items()
+            if name != "steps"
+        },
+        "references": {
+            kind: {"name": r.header_name, "sha256": r.sha256, "origin": r.origin} if r else {"name": "N/A"}
+            for kind, r in plan.references.items()
+        }
+        if plan.applied
+        else {},
+        "seconds": round(plan.seconds, 4),
+    }
+
+
+def append(model: Any, steps: Sequence[StepPlan], context: str | None) -> None:
+    """Append a run to the model's record and set the keywords that summarise it."""
+    entry = {
+        "software": "webbcal",
+        "version": webbcal.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "crds_context": context,
+        "steps": [step_entry(s) for s in steps],
+    }
+    previous = getattr(model.meta, "run_record", None)
+    model.meta.run_record = [*(_plain(e) for e in previous or []), entry]
+    model.meta.calibration_software_version = webbcal.__version__
+    model.meta.calibration_software_revision = "webbcal"
+    for step in steps:
+        _set_keywords(model, step)
+    if context and any(s.references for s in steps):
+        model.meta.ref_file.crds.context_used = context
+
+
+def _set_keywords(model: Any, plan: StepPlan) -> None:
+    name = plan.step.cal_step or plan.step.class_alias
+    if name:
+        setattr(model.meta.cal_step, name, "COMPLETE" if plan.applied else "SKIPPED")
+    for kind, reference in plan.references.items():
+        value = reference.header_name if reference else "N/A"
+        setattr(getattr(model.meta.ref_file, kind), "name", value)  # noqa: B010
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as types that YAML can hold."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    if hasattr(value, "instance"):
+        return _plain(value.instance)
+    return str(value)

@@ -1,0 +1,67 @@
+"""Names of steps and pipelines: aliases, class names, and the paths that scripts for jwst use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from webbcal.core.errors import ParameterError
+from webbcal.run.parameters import suggestion
+
+#: Alias -> module and class.
+STEPS: dict[str, tuple[str, str]] = {
+    "calwebb_detector1": ("webbcal.pipeline.detector1", "Detector1Pipeline"),
+    "group_scale": ("webbcal.detector.group_scale", "GroupScaleStep"),
+    "dq_init": ("webbcal.detector.dq_init", "DQInitStep"),
+    "saturation": ("webbcal.detector.saturation", "SaturationStep"),
+    "ipc": ("webbcal.detector.ipc", "IPCStep"),
+    "superbias": ("webbcal.detector.superbias", "SuperBiasStep"),
+    "refpix": ("webbcal.detector.refpix", "RefPixStep"),
+    "linearity": ("webbcal.detector.linearity", "LinearityStep"),
+    "dark_current": ("webbcal.detector.dark_current", "DarkCurrentStep"),
+    "charge_migration": ("webbcal.detector.charge_migration", "ChargeMigrationStep"),
+    "jump": ("webbcal.detector.jump", "JumpStep"),
+    "ramp_fit": ("webbcal.detector.ramp_fit", "RampFitStep"),
+    "gain_scale": ("webbcal.detector.gain_scale", "GainScaleStep"),
+    "emicorr": ("webbcal.detector.planned", "EmiCorrStep"),
+    "rscd": ("webbcal.detector.planned", "RscdStep"),
+    "firstframe": ("webbcal.detector.planned", "FirstFrameStep"),
+    "lastframe": ("webbcal.detector.planned", "LastFrameStep"),
+    "reset": ("webbcal.detector.planned", "ResetStep"),
+    "persistence": ("webbcal.detector.planned", "PersistenceStep"),
+    "picture_frame": ("webbcal.detector.planned", "PictureFrameStep"),
+    "clean_flicker_noise": ("webbcal.detector.planned", "CleanFlickerNoiseStep"),
+}
+_BY_CLASS = {cls: alias for alias, (_, cls) in STEPS.items()}
+
+
+def step_class(name: str) -> Any:
+    """Return the class of an alias, a class name, or a dotted path whose last part is one.
+
+    Paths of the `jwst` package are understood by their last part; other paths are imported.
+
+    Raises
+    ------
+    ParameterError
+        For a name that is neither.
+    """
+    last = name.rpartition(".")[2]
+    alias = name if name in STEPS else _BY_CLASS.get(last)
+    if alias is not None and (alias == name or not _is_foreign(name)):
+        module, cls = STEPS[alias]
+        return getattr(importlib.import_module(module), cls)
+    if _is_foreign(name):
+        module_name, _, attribute = name.rpartition(".")
+        try:
+            return getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ParameterError(f"cannot import step {name!r}: {error}") from None
+    known = [*STEPS, *_BY_CLASS]
+    raise ParameterError(
+        f"{name!r} is not a step, pipeline or parameter file{suggestion(name, known)} "
+        f"(known: {', '.join(STEPS)})"
+    )
+
+
+def _is_foreign(name: str) -> bool:
+    return "." in name and not name.startswith(("jwst.", "webbcal."))

@@ -1,0 +1,334 @@
+"""Steps: the public face that the field knows.
+
+`Step` holds parameters (with the origin of each value), finds references, names output files and runs hooks.
+`BandStep` is a step whose work is local to a band of rows: it declares what it needs and one function from
+band to band; reading, streaming, recording and saving are done for it (see `webbcal.run.stream`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from webbcal.core.errors import OutputError, ParameterError
+from webbcal.run import logcfg, naming
+from webbcal.run.parameters import (
+    ParameterInfo,
+    StepParameters,
+    override_info,
+    parameter_table,
+    suggestion,
+)
+
+log = logging.getLogger(__name__)
+
+
+class _Spec:
+    """`Step.spec`: the step's own parameters as the field prints them, for the class and its instances."""
+
+    def __get__(self, instance: Any, owner: type[Step]) -> str:
+        common = parameter_table(StepParameters)
+        own = [info for name, info in owner.parameter_infos().items() if common.get(name) != info]
+        return "\n" + "".join(f"    {info.spec}\n" for info in own)
+
+
+class Step:
+    """A calibration step: parameters, references, and `process`, a function from model to model.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of this step; its lower-case form is the default suffix of its products.
+    parent : Step, optional
+        The pipeline that this step belongs to.
+    config_file : path, optional
+        Where its parameters came from.
+    **parameters
+        Values of parameters.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown parameter or a value out of bounds.
+    """
+
+    class_alias: ClassVar[str | None] = None
+    #: References that the step needs; it is skipped when one of them is N/A.
+    reference_file_types: Sequence[str] = ()
+    #: Of those, the ones it can do without.
+    optional_reference_types: ClassVar[Sequence[str]] = ()
+    #: Name of the step in ``meta.cal_step`` when it is not the alias.
+    cal_step: ClassVar[str | None] = None
+    Parameters: ClassVar[type[StepParameters]] = StepParameters
+    spec = _Spec()
+
+    def __init__(
+        self, name: str | None = None, parent: Step | None = None, config_file: Any = None, **parameters: Any
+    ) -> None:
+        self._values: dict[str, Any] = {n: info.default for n, info in self.parameter_infos().items()}
+        self._origins: dict[str, str] = dict.fromkeys(self._values, "default")
+        self.name = name or type(self).__name__
+        self.parent = parent
+        self.config_file = config_file
+        self._input_filename: str | None = None
+        self._streams = False
+        self.record: Any = None
+        for key, value in parameters.items():
+            self.set_parameter(key, value, "user")
+
+    # ---------------------------------------------------------------- parameters
+    @classmethod
+    def parameter_infos(cls) -> dict[str, ParameterInfo]:
+        """Return all parameters of this class, reference overrides included."""
+        infos = dict(parameter_table(cls.Parameters))
+        types = cls.reference_file_types if not isinstance(cls.reference_file_types, property) else ()
+        for reference_type in types:
+            info = override_info(reference_type)
+            infos[info.name] = info
+        return infos
+
+    def set_parameter(self, name: str, value: Any, origin: str) -> None:
+        """Set one parameter and remember where its value came from.
+
+        Raises
+        ------
+        ParameterError
+            For an unknown name or a value that is not allowed.
+        """
+        info = self.parameter_infos().get(name)
+        if info is None:
+            raise ParameterError(
+                f"{type(self).__name__} has no parameter {name!r}{suggestion(name, self._values)}"
+            )
+        self._values[name] = info.check(value, type(self).__name__)
+        self._origins[name] = origin
+
+    def origin(self, name: str) -> str:
+        """Return where a parameter's value came from: default, a parameter file, or user."""
+        return self._origins[name]
+
+    @property
+    def parameters(self) -> Any:
+        """The step's parameters as one frozen, checked object."""
+        names = parameter_table(self.Parameters)
+        return self.Parameters(**{n: self._values[n] for n in names})
+
+    def __getattr__(self, name: str) -> Any:
+        values = self.__dict__.get("_values", {})
+        if name in values:
+            return values[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{suggestion(name, values)}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and name in self.__dict__.get("_values", {}):
+            self.set_parameter(name, value, "user")
+            return
+        if self.__dict__.get("_ready") and not hasattr(self, name):
+            # Scripts written for older versions set parameters that no longer exist: keep them running.
+            log.warning(
+                "%s has no parameter %r%s; the value is kept but has no effect",
+                type(self).__name__,
+                name,
+                suggestion(name, self._values),
+            )
+        object.__setattr__(self, name, value)
+
+    def get_pars(self, full_spec: bool = True) -> dict[str, Any]:
+        """Return parameter names and values (`full_spec=False`: without the common ones)."""
+        common = parameter_table(StepParameters)
+        return {n: v for n, v in self._values.items() if full_spec or n not in common}
+
+    def update_pars(self, parameters: Mapping[str, Any]) -> None:
+        """Set the parameters that exist in this step; ignore others."""
+        for name, value in parameters.items():
+            if name in self._values:
+                self.set_parameter(name, value, "user")
+
+    def export_config(self, filename: str | os.PathLike[str], include_metadata: bool = False) -> None:
+        """Write the parameters to a parameter reference file (ASDF)."""
+        from webbcal.run.configuration import parameter_file_of
+
+        parameter_file_of(self).write(filename, include_metadata=include_metadata)
+
+    # ---------------------------------------------------------------- construction from configuration
+    @classmethod
+    def call(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an instance from CRDS parameters, `config_file` and keywords (in rising precedence); run it.
+
+        Parameters
+        ----------
+        *args
+            What `run` takes: a path or a data model.
+        **kwargs
+            Parameters; ``steps={"jump": {...}}`` for pipelines; `config_file`; `logcfg`.
+        """
+        from webbcal.run.configuration import build_step
+
+        log_configuration = kwargs.pop("logcfg", None)
+        kwargs.pop("configure_log", None)
+        with logcfg.configured(log_configuration):
+            return build_step(cls, args[0] if args else None, **kwargs).run(*args)
+
+    @classmethod
+    def from_config_file(cls, config_file: Any, parent: Step | None = None, name: str | None = None) -> Step:
+        """Make a step from a parameter file, which may name a subclass of this class."""
+        from webbcal.run.configuration import step_from_file
+
+        return step_from_file(cls, config_file, parent, name)
+
+    @staticmethod
+    def from_cmdline(args: Sequence[str]) -> Step:
+        """Make a step from command-line arguments, run it, and return it."""
+        from webbcal.run.configuration import step_from_arguments
+
+        step, positional = step_from_arguments(args)
+        step.run(*positional)
+        return step
+
+    # ---------------------------------------------------------------- references
+    def get_ref_override(self, reference_type: str) -> Any:
+        """Return the user's replacement for a reference (path or model), or None."""
+        return self._values.get(f"override_{reference_type.replace('-', '_')}")
+
+    def get_reference_file(self, input_file: Any, reference_type: str) -> Any:
+        """Return the path (or the user's model) of the best reference for an input, or "N/A"."""
+        from webbcal.run.planning import find_references
+
+        with self.open_model(input_file) as model:
+            reference = find_references([self], [reference_type], model)[self, reference_type]
+        return "N/A" if reference is None else reference.init
+
+    # ---------------------------------------------------------------- names and files
+    def default_suffix(self) -> str:
+        """Return the default suffix of this step's products."""
+        return self.name.lower()
+
+    def search_attr(self, attribute: str, default: Any = None, parent_first: bool = False) -> Any:
+        """Return the first value that is not None in this step and its parents."""
+        chain: list[Step] = [self]
+        while chain[-1].parent is not None:
+            chain.append(chain[-1].parent)
+        values = (getattr(s, attribute, None) for s in (reversed(chain) if parent_first else chain))
+        return next((v for v in values if v is not None), default)
+
+    def set_primary_input(self, obj: Any, exclusive: bool = True) -> None:
+        """Remember the input's name, from which output names are made."""
+        if exclusive and self.search_attr("_input_filename") is not None:
+            return
+        if isinstance(obj, (str, os.PathLike)):
+            self._input_filename = os.fspath(obj)
+        else:
+            self._input_filename = getattr(getattr(obj, "meta", None), "filename", None)
+
+    def make_output_path(
+        self,
+        basepath: str | None = None,
+        ext: str | None = None,
+        suffix: str | bool | None = None,
+        idx: int | None = None,
+        **components: Any,
+    ) -> str:
+        """Return the path of an output file by the field's naming rules."""
+        if basepath is None and self.search_output_file:
+            basepath = self.search_attr("output_file")
+        if basepath is None:
+            basepath = self.search_attr("_input_filename") or f"step_{self.name}{self.output_ext}"
+        if suffix is None:
+            suffix = self.suffix or self.default_suffix()
+        index = idx if self.output_use_index else None
+        name = naming.output_name(basepath, suffix, ext or self.output_ext, idx=index, **components)
+        return str(self.output_folder / name)
+
+    @property
+    def output_folder(self) -> Path:
+        """Where products go: `output_dir` of this step or its pipeline, else the working directory."""
+        return Path(os.path.expandvars(self.search_attr("output_dir") or ".")).expanduser()
+
+    def save_model(
+        self,
+        model: Any,
+        suffix: str | None = None,
+        idx: int | None = None,
+        output_file: str | None = None,
+        force: bool = False,
+        **components: Any,
+    ) -> str | None:
+        """Save a model under the step's naming rules, if saving is asked for; return the path."""
+        output_file = output_file or self.output_file
+        if not (force or self.save_results or output_file):
+            return None
+        if self.output_use_model:
+            output_file, idx = model.meta.filename, None
+        path = self.make_output_path(basepath=output_file, suffix=suffix, idx=idx, **components)
+        model.save(path)
+        log.info("saved %s", path)
+        return path
+
+    def open_model(self, init: Any, **kwargs: Any) -> Any:
+        """Open a path as a data model; pass models through."""
+        from webbcal import datamodels
+
+        if (
+            isinstance(init, (str, os.PathLike))
+            and not Path(init).parent.name
+            and self.search_attr("input_dir")
+        ):
+            init = Path(self.search_attr("input_dir")) / init
+        return datamodels.open(init, **kwargs)
+
+    def check_output_folder(self) -> None:
+        """Make sure, before any work, that products can be written.
+
+        Raises
+        ------
+        OutputError
+            If the output folder cannot be made or written.
+        """
+        folder = self.output_folder.absolute()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make output folder {folder}: {error.strerror}; set --output_dir"
+            ) from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"output folder {folder} is not writable; set --output_dir to one that is")
+
+    # ---------------------------------------------------------------- running
+    def run(self, *args: Any) -> Any:
+        """Run the step on an input (path or model); return its result. The input model is not changed."""
+        from webbcal.run import hooks
+
+        if args:
+            self.set_primary_input(args[0])
+        if self.output_file is not None:
+            self._values["save_results"] = True
+        if self.save_results:
+            self.check_output_folder()
+        args = hooks.run_pre_hooks(self, args)
+        if self.skip and self.parent is not None:
+            return self._skipped(args[0])
+        self._streams = self.save_results and not self.post_hooks
+        result = hooks.run_post_hooks(self, self.process(*args))
+        if self.save_results and not self._streams:
+            self._save(result)
+        return result
+
+    def process(self, *args: Any) -> Any:
+        """Do the step's work: from model to model. Steps override this."""
+        raise NotImplementedError(f"{type(self).__name__} must override process()")
+
+    def _skipped(self, model: Any) -> Any:
+        name = self.cal_step or self.class_alias
+        if name and hasattr(model, "meta"):
+            setattr(model.meta.cal_step, name, "SKIPPED")
+        return model
+
+    def _save(self, result: Any) -> None:
+        several = isinstance(result, (list, tuple)) and len(result) > 1
+        for index, model in enumerate(result if isinstance(result, (list, tuple)) else [result]):
+            if hasattr(model, "save"):
+                self.save_model(model, idx=index if several else None)
