@@ -1,1 +1,34 @@
-"""simulate (see docs/design.md)."""
+"""A forward simulator of JWST's near-infrared imagers, and of the CRDS cache that calibrates what it makes.
+
+    from webbcal import simulate
+
+    config = simulate.ExposureConfig(detector="NRCALONG", subarray="SUB160", ngroups=6, seed=3)
+    made = simulate.expose(config)           # made.model, made.truth
+    world = simulate.universe("sim", config)  # files, and world.environment for CRDS
+
+What is modelled, and what is not, is said at the top of each module. Nothing here shares code with the
+calibration: the simulator is its judge.
+"""
+
+from webbcal.simulate.config import ExposureConfig, dithered
+from webbcal.simulate.crds_cache import CrdsCache
+from webbcal.simulate.electronics import Electronics
+from webbcal.simulate.references import ReferenceOptions, write_references
+from webbcal.simulate.scene import Sky
+from webbcal.simulate.truth import Truth
+from webbcal.simulate.universe import Simulated, Universe, expose, universe
+
+__all__ = [
+    "CrdsCache",
+    "Electronics",
+    "ExposureConfig",
+    "ReferenceOptions",
+    "Simulated",
+    "Sky",
+    "Truth",
+    "Universe",
+    "dithered",
+    "expose",
+    "universe",
+    "write_references",
+]

@@ -273,6 +273,32 @@ class Pointing:
         ny, nx = self.aperture.shape
         return self.pixel_to_sky(np.array([0, nx, nx, 0]) - 0.5, np.array([0, 0, ny, ny]) - 0.5)
 
+    def boresight(self) -> tuple[float, float, float]:
+        """RA and Dec of the V1 axis and the position angle of V3 there, degrees."""
+        rotations = _pysiaf().utils.rotations
+        ra, dec = (float(v.to_value("deg")) for v in rotations.tel_to_sky(self.attitude, 0.0, 0.0))
+        return ra % 360.0, dec, float(rotations.posangle(self.attitude, 0.0, 0.0)) % 360.0
+
+    def linear_wcs(self) -> tuple[np.ndarray, tuple[float, float]]:
+        """Return the linear part of the projection at the reference position.
+
+        Returns
+        -------
+        matrix : ndarray
+            The PC matrix of the tangent-plane projection, shape (2, 2).
+        scale : tuple of float
+            CDELT1 and CDELT2, degrees a pixel.
+        """
+        step = 0.5
+        x, y = self.sky_to_pixel(np.array([self.ra]), np.array([self.dec]))
+        ra, dec = self.pixel_to_sky(
+            x[0] + step * np.array([-1, 1, 0, 0]), y[0] + step * np.array([0, 0, -1, 1])
+        )
+        east = ((ra - self.ra + 180.0) % 360.0 - 180.0) * np.cos(np.radians(self.dec))
+        cd = np.array([[v[1] - v[0], v[3] - v[2]] for v in (east, dec)]) / (2 * step)
+        scale = np.hypot(cd[0], cd[1])
+        return cd / scale, (float(scale[0]), float(scale[1]))
+
     @property
     def _full(self) -> Any:
         d = self.aperture.detector

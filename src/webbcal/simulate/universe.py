@@ -1,0 +1,110 @@
+"""Whole simulations: exposures with their truth, and the reference files that calibrate them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from webbcal import datamodels
+from webbcal.simulate.config import ExposureConfig
+from webbcal.simulate.crds_cache import CrdsCache
+from webbcal.simulate.forward import Detector
+from webbcal.simulate.headers import assign, exposure_metadata, group_table, integration_table
+from webbcal.simulate.personality import personality
+from webbcal.simulate.references import ReferenceOptions, write_references
+from webbcal.simulate.scene import observe
+from webbcal.simulate.truth import Truth
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A raw exposure and what is true of it."""
+
+    config: ExposureConfig
+    model: Any  # Level1bModel; model classes are made at run time
+    truth: Truth
+
+    def save(self, folder: Path, with_truth: bool = True) -> tuple[Path, Path | None]:
+        """Write ``<root>_uncal.fits`` and, if wanted, ``<root>_truth.fits``; return their paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        uncal = folder / f"{self.config.rootname}_uncal.fits"
+        self.model.save(uncal)
+        truth = folder / f"{self.config.rootname}_truth.fits" if with_truth else None
+        if truth is not None:
+            self.truth.save(truth)
+        return uncal, truth
+
+
+@dataclass(frozen=True)
+class Universe:
+    """What `universe` wrote.
+
+    Attributes
+    ----------
+    folder : Path
+    uncal, truth : tuple of Path
+        One for each exposure, in order.
+    environment : dict
+        The CRDS variables with which the exposures can be calibrated.
+    """
+
+    folder: Path
+    uncal: tuple[Path, ...]
+    truth: tuple[Path, ...]
+    environment: dict[str, str]
+
+
+def expose(config: ExposureConfig) -> Simulated:
+    """Simulate one exposure.
+
+    Raises
+    ------
+    ParameterError
+        If the subarray does not exist on the detector.
+    """
+    pointing, aperture = config.pointing, config.aperture
+    sources = config.sky.sources_near(*pointing.footprint())
+    light, table = observe(config.sky, sources, pointing, config.band)
+    person = personality(config.detector, aperture.box, config.detector_seed)
+    rate = light * person.sensitivity
+    raw = Detector(config, person, rate).expose()
+    truth = Truth(rate, rate / person.gain, person.dark, raw.first_saturated, raw.hits, table)
+    model = datamodels.Level1bModel(data=raw.data)
+    if raw.zeroframe is not None:
+        model.zeroframe = raw.zeroframe
+    assign(model, exposure_metadata(config))
+    model.group = group_table(config, model.get_dtype("group"))
+    model.int_times = integration_table(config, model.get_dtype("int_times"))
+    return Simulated(config, model, truth)
+
+
+def universe(
+    folder: Path,
+    exposures: ExposureConfig | Sequence[ExposureConfig] | None = None,
+    references: ReferenceOptions | None = None,
+) -> Universe:
+    """Simulate exposures into a folder, with their truth and a CRDS cache that calibrates them.
+
+    Parameters
+    ----------
+    folder : Path
+        Exposures go here, the cache below it in ``crds``. Existing files of the same names are replaced.
+    exposures : ExposureConfig or sequence of them
+        By default one full-frame exposure.
+    references : ReferenceOptions, optional
+
+    Returns
+    -------
+    Universe
+    """
+    folder = Path(folder)
+    if exposures is None or isinstance(exposures, ExposureConfig):
+        exposures = [exposures or ExposureConfig()]
+    cache = CrdsCache(folder / "crds")
+    write_references(cache, exposures, references)
+    written = [expose(config).save(folder) for config in exposures]
+    truth = tuple(t for _, t in written if t is not None)
+    return Universe(folder, tuple(u for u, _ in written), truth, cache.environment)
