@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from webbcal.core.errors import InputError
 from webbcal.datamodels.table import Schema, dtype_of, is_table
+from webbcal.datamodels.validate import ValidationWarning
 
 
 def as_declared(value: Any, schema: Schema, name: str) -> np.ndarray:
@@ -24,6 +26,21 @@ def as_declared(value: Any, schema: Schema, name: str) -> np.ndarray:
         array = _as_image(value, schema, name)
     check_dimensions(array.ndim, schema, name)
     return array
+
+
+def from_file(array: np.ndarray, schema: Schema, name: str) -> np.ndarray:
+    """Return an array read from a file as declared.
+
+    A table with other columns stays as it is, with a warning: columns have come and gone over the years,
+    and a file that can be used should not be refused.
+    """
+    if not is_table(schema):
+        return as_declared(array, schema, name)
+    try:
+        return as_declared(array, schema, name)
+    except InputError as error:
+        warnings.warn(str(error), ValidationWarning, stacklevel=4)
+        return array
 
 
 def check_dimensions(ndim: int, schema: Schema, name: str) -> None:

@@ -123,7 +123,7 @@ def of(init: Any, model: DataModel) -> Contents:
 
 def _of_model(source: DataModel, target: DataModel) -> Contents:
     """Share the contents with a model of the same class; else copy the metadata and share the arrays."""
-    if isinstance(source, type(target)):
+    if type(source) is type(target):
         return source._contents
     contents = source._contents.copy(shallow=True)
     for name, schema in target._schema["properties"].items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import datetime
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -18,13 +18,15 @@ import numpy as np
 
 from webbcal.datamodels import contents, search
 from webbcal.datamodels.contents import Contents
-from webbcal.datamodels.node import Node, ObjectNode, Tree, plain
-from webbcal.datamodels.table import FitsIndex, Schema, is_array, model_rows, property_of, schema_of, walk
+from webbcal.datamodels.flat import FlatAccess
+from webbcal.datamodels.node import Tree, in_file
+from webbcal.datamodels.schema import class_schema, merge_schema
+from webbcal.datamodels.table import Schema, is_array, model_rows, property_of
 from webbcal.datamodels.validate import accept, flag_from_environment
 from webbcal.io.arrays import ArraySource, MemoryArray
 
 
-class DataModel(ObjectNode):
+class DataModel(FlatAccess):
     """A product or reference file.
 
     Parameters
@@ -174,7 +176,7 @@ class DataModel(ObjectNode):
         declared one.
         """
         value = self._tree.get(name)
-        if value is None or (isinstance(value, ArraySource) and not isinstance(value, np.ndarray)):
+        if value is None or in_file(value):
             return value
         return MemoryArray(np.asarray(value))
 
@@ -231,103 +233,6 @@ class DataModel(ObjectNode):
         """Return the metadata that select reference files: dotted names and values."""
         raise NotImplementedError("a plain DataModel selects no references; use JwstDataModel")
 
-    # Values by dotted names
-
-    def __getitem__(self, key: str) -> Any:
-        node: Any = self
-        for part in key.split("."):
-            try:
-                node = node[int(part)] if part.isdigit() else getattr(node, part)
-            except (AttributeError, IndexError) as error:
-                raise KeyError(key) from error
-        return node
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        path, _, name = key.rpartition(".")
-        node: Any = self[path] if path else self
-        if name.isdigit():
-            node[int(name)] = value
-        else:
-            setattr(node, name, value)
-
-    def __contains__(self, key: str) -> bool:
-        return any(name == key or name.startswith(f"{key}.") for name in self.keys())
-
-    @property
-    def instance(self) -> Tree:
-        """The whole tree as plain dictionaries, with all arrays read."""
-        for _ in self.items():
-            pass
-        return self._tree
-
-    def items(self) -> Iterator[tuple[str, Any]]:
-        """Yield (dotted name, value) of everything that is set; arrays are read."""
-        self._load_asdf()
-        yield from self._flat(self, "", read=True)
-
-    def _flat(self, node: Node, path: str, read: bool) -> Iterator[tuple[str, Any]]:
-        """Yield all values below a node, with arrays read or left as they are."""
-        tree = node._tree
-        for key in list(range(len(tree)) if isinstance(tree, list) else tree):
-            name = f"{path}{key}"
-            value = tree[key]
-            if isinstance(value, (dict, list, tuple)):
-                schema = (node._schema.get("properties", {}).get(key) if isinstance(key, str) else None) or {}
-                yield from self._flat(ObjectNode(value, schema, self, name), f"{name}.", read)
-            elif value is not None:
-                if read and isinstance(value, ArraySource) and not isinstance(value, np.ndarray):
-                    schema = node._schema.get("properties", {}).get(key, {})
-                    value = node._read(tree, key, schema)
-                yield name, value
-
-    def keys(self) -> Iterator[str]:
-        """Yield the dotted names of everything that is set; nothing is read but the ASDF extension."""
-        self._load_asdf()
-        return (name for name, _ in self._flat(self, "", read=False))
-
-    def values(self) -> Iterator[Any]:
-        """Yield the values of everything that is set; arrays are read."""
-        return (value for _, value in self.items())
-
-    def to_flat_dict(self, include_arrays: bool = True) -> dict[str, Any]:
-        """Return everything that is set by dotted name; times as ISO text."""
-        self._load_asdf()
-        pairs = self._flat(self, "", read=include_arrays)
-        return {
-            name: value.isoformat() if isinstance(value, datetime.datetime) else value
-            for name, value in pairs
-            if include_arrays or not isinstance(value, (np.ndarray, ArraySource))
-        }
-
-    def update(self, d: Any, only: str | list[str] | None = None, extra_fits: bool = False) -> None:
-        """Take over the metadata of another model, or of a dictionary.
-
-        From a model, only values that have a FITS keyword are taken, and not the model type and date.
-
-        Parameters
-        ----------
-        d : DataModel, node or dict
-            Where to take the values from.
-        only : str or list of str, optional
-            Take only values of these HDUs, such as ``PRIMARY``.
-        extra_fits : bool
-            Take unknown keywords also.
-        """
-        hdus = {only} if isinstance(only, str) else set(only) if only else None
-        allowed = _keyword_paths(d._schema, hdus) if isinstance(d, Node) else None
-        for path, value in _leaves(plain(d)):
-            if path in _PROTECTED or path[0] == "extra_fits" or (allowed is not None and path not in allowed):
-                continue
-            try:
-                self[".".join(str(part) for part in path)] = copy.deepcopy(value)
-            except (KeyError, AttributeError, IndexError):
-                continue  # no such place in this model
-        if extra_fits:
-            for name, extra in plain(d).get("extra_fits", {}).items():
-                if "header" in extra and (hdus is None or name in hdus):
-                    own = self._tree.setdefault("extra_fits", {}).setdefault(name, {})
-                    own["header"] = copy.deepcopy(extra["header"])
-
     # Schema and looking around
 
     @property
@@ -338,7 +243,7 @@ class DataModel(ObjectNode):
     def extend_schema(self, new_schema: Schema) -> Self:
         """Add declarations to the schema of this model alone."""
         merged = copy.deepcopy(self._schema)
-        _merge_schema(merged, new_schema)
+        merge_schema(merged, new_schema)
         self._own_schema = merged
         return self
 
@@ -385,8 +290,13 @@ class DataModel(ObjectNode):
 
     @history.setter
     def history(self, entries: list[Any]) -> None:
-        items = [{"description": entry} if isinstance(entry, str) else dict(entry) for entry in entries]
-        self._contents.history[:] = items
+        self._contents.history[:] = list(entries)
+        self._contents.history[:] = self._history_entries()
+
+    def _history_entries(self) -> list[dict[str, Any]]:
+        """Return the history for a file: what users appended as text becomes an entry."""
+        entries = self._contents.history
+        return [dict(entry) if isinstance(entry, dict) else {"description": str(entry)} for entry in entries]
 
     def add_history_entry(self, description: str, software: Any = None) -> None:
         """Add an entry, with the time of now, to the history."""
@@ -453,70 +363,5 @@ class DataModel(ObjectNode):
         saving.save_asdf(self, Path(path))
 
 
-_PROTECTED = {("meta", "date"), ("meta", "model_type")}
-
-
 def _flag(name: str, given: bool | None, default: bool) -> bool:
     return flag_from_environment(name, default) if given is None else given
-
-
-_MINIMAL: Schema = {
-    "type": "object",
-    "properties": {
-        "meta": {
-            "type": "object",
-            "properties": {"filename": {"type": "string"}, "model_type": {"type": "string"}},
-        }
-    },
-}
-
-
-def class_schema(cls: type) -> Schema:
-    """Return the schema of a class: that of its nearest base in the tables."""
-    for base in cls.__mro__:
-        if base.__name__ in model_rows():
-            return schema_of(base.__name__)
-    return _MINIMAL
-
-
-_INDICES: dict[int, tuple[Schema, FitsIndex]] = {}
-
-
-def fits_index(schema: Schema) -> FitsIndex:
-    """Return the FITS index of a schema (kept, as schemas are shared)."""
-    known = _INDICES.get(id(schema))
-    if known is None or known[0] is not schema:
-        known = _INDICES[id(schema)] = (schema, FitsIndex(schema))
-    return known[1]
-
-
-def _keyword_paths(schema: Schema, hdus: set[str] | None) -> set[tuple[str, ...]]:
-    return {
-        path
-        for path, node in walk(schema)
-        if "fits_keyword" in node and (hdus is None or node.get("fits_hdu", "PRIMARY") in hdus)
-    }
-
-
-def _leaves(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield (path, value) of all values of a tree that are no arrays."""
-    if isinstance(tree, dict):
-        for name, value in tree.items():
-            yield from _leaves(value, (*path, name))
-    elif isinstance(tree, list):
-        for number, value in enumerate(tree):
-            yield from _leaves(value, (*path, number))
-    elif not isinstance(tree, (np.ndarray, ArraySource)):
-        yield path, tree
-
-
-def _merge_schema(schema: Schema, other: Schema) -> None:
-    for part in other.get("allOf", []):
-        _merge_schema(schema, part)
-    for key, value in other.items():
-        if key == "properties":
-            members = schema.setdefault("properties", {})
-            for name, member in value.items():
-                _merge_schema(members.setdefault(name, {}), member)
-        elif key != "allOf":
-            schema[key] = value

@@ -210,7 +210,7 @@ class SlitDataModel(JwstDataModel):
 
     @classmethod
     def _slit_arrays(cls) -> set[str]:
-        from webbcal.datamodels.model import class_schema
+        from webbcal.datamodels.schema import class_schema
         from webbcal.datamodels.table import is_array
 
         return {name for name, node in class_schema(cls)["properties"].items() if is_array(node)}

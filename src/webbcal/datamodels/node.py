@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from webbcal.datamodels.cast import as_declared
+from webbcal.datamodels.cast import as_declared, from_file
 from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table, property_of
 from webbcal.io.arrays import ArraySource
 
@@ -58,22 +58,31 @@ class Node:
     def _read(self, container: Any, key: Any, schema: Schema) -> Any:
         """Return a member; an array that is still in the file is read now and kept."""
         value = container[key]
-        if isinstance(value, np.ndarray) or not isinstance(value, ArraySource):
+        if not in_file(value):
             return value
         array = value.read()
         if is_array(schema):
-            array = as_declared(array, schema, self._model._where(self._member_path(key)))
+            array = from_file(array, schema, self._model._where(self._member_path(key)))
         container[key] = array
         return array
 
     def _prepare(self, value: Any, schema: Schema, name: str | int) -> tuple[bool, Any]:
         """Return whether a new value may be taken, and the plain value to keep."""
         value = plain(value)
-        if is_array(schema) and value is not None and not isinstance(value, ArraySource):
+        if is_array(schema) and value is not None and not in_file(value):
             return True, as_declared(value, schema, self._member_path(name))
         if isinstance(value, np.generic):
             value = value.item()
         return self._model._accepts(value, schema, self._member_path(name)), value
+
+
+_PLAIN = {str, int, float, bool, dict, list, type(None), np.ndarray, np.recarray}
+
+
+def in_file(value: Any) -> bool:
+    """Tell whether a member of the tree is an array that is still to be read."""
+    # The look at the type first spares nearly all values the slow check against the protocol.
+    return type(value) not in _PLAIN and isinstance(value, ArraySource)
 
 
 def plain(value: Any) -> Any:
@@ -199,7 +208,8 @@ class ObjectNode(Node):
             shape = (0,) * (1 if ndim is None else ndim)
         if is_table(schema):
             return as_declared(np.zeros(shape, dtype), schema, name)
-        return np.full(shape, schema.get("default", 0), dtype)
+        value = schema.get("default", 0)
+        return np.full(shape, value, dtype) if value else np.zeros(shape, dtype)
 
 
 class ListNode(Node, MutableSequence[Any]):

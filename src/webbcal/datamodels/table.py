@@ -209,6 +209,8 @@ class FitsIndex:
         self.arrays: dict[str, Leaf] = {}
         for path, node in walk(schema):
             leaf = Leaf(tuple("[]" if part == "items" else part for part in path), node)
+            if leaf.path.count("[]") > 1:
+                continue  # a list in a list has no HDU numbers of its own
             if "fits_keyword" in node:
                 keyword = node["fits_keyword"].upper()
                 self.keywords.setdefault(node.get("fits_hdu", "PRIMARY"), {}).setdefault(keyword, leaf)

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,88 +21,16 @@ from webbcal.datamodels.table import Schema, is_array
 from webbcal.io import arrays as io_arrays
 from webbcal.io import asdf_extension, headers
 from webbcal.io.arrays import ArraySource, MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.atomic import AtomicFile
 from webbcal.io.fits_reader import BLOCK, FitsTable
 from webbcal.io.headers import PlannedHdu
+from webbcal.io.tables import table_hdu
 
 if TYPE_CHECKING:
     from webbcal.datamodels.model import DataModel
 
-_CARDS = BLOCK // 80
 #: Blocks by which the primary header and other headers may grow before streamed data must move.
 _ROOM = {"PRIMARY": 3}
-
-
-class AtomicFile:
-    """A file that appears under its name whole, or not at all.
-
-    Raises
-    ------
-    OutputError
-        If the folder is missing or not writable.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.temporary = self.path.parent / f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        if self.path.is_dir():
-            raise OutputError(f"{self.path}: is a folder; give the name of a file")
-        try:
-            self.fd = os.open(
-                self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
-            )
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot write to the folder ({error.strerror}); create it or choose "
-                "another (--output_dir)"
-            ) from error
-        self._open = True
-
-    def write_at(self, data: Any, offset: int) -> None:
-        """Write bytes (or the memory of an array) at an offset.
-
-        Raises
-        ------
-        OutputError
-            If the disk is full or the write fails.
-        """
-        view = memoryview(data).cast("B") if not isinstance(data, memoryview) else data
-        done = 0
-        try:
-            while done < len(view):
-                done += os.pwrite(self.fd, view[done:], offset + done)
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def read_at(self, length: int, offset: int) -> bytes:
-        """Read bytes back."""
-        return os.pread(self.fd, length, offset)
-
-    def truncate(self, size: int) -> None:
-        """Set the length of the file."""
-        os.ftruncate(self.fd, size)
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"{self.path}: cannot be written ({error.strerror}); free some space or choose another "
-            "folder; nothing was left behind"
-        )
-
-    def commit(self) -> None:
-        """Give the file its name."""
-        try:
-            os.close(self.fd)
-            self._open = False
-            self.temporary.replace(self.path)
-        except OSError as error:
-            self.abort()
-            raise self._failure(error) from error
-
-    def abort(self) -> None:
-        """Remove the file."""
-        if self._open:
-            os.close(self.fd)
-            self._open = False
-        self.temporary.unlink(missing_ok=True)
 
 
 class _Place:
@@ -178,7 +104,7 @@ class ProductWriter:
         self._file.truncate(offset)
 
     def _room(self, hdu: PlannedHdu) -> int:
-        return len(headers.image_header(hdu, self._model.history)) + BLOCK * _ROOM.get(hdu.name, 1)
+        return len(headers.image_header(hdu, self._model._history_entries())) + BLOCK * _ROOM.get(hdu.name, 1)
 
     def write(self, name: str, array: np.ndarray, *index: slice | int) -> None:
         """Write a region of a streamed array; safe to call from several threads.
@@ -241,9 +167,14 @@ class ProductWriter:
     def _write_all(self, model: DataModel) -> None:
         planned = headers.plan_hdus(model, self.arrays)
         streamed = {model.schema["properties"][name]["fits_hdu"]: name for name in self.arrays}
+        history = model._history_entries()
         names = {id(hdu): streamed[hdu.name] for hdu in planned if hdu.name in streamed and hdu.version == 1}
-        first = {id(hdu): headers.image_header(hdu, model.history) for hdu in planned if id(hdu) in names}
-        primary = headers.image_header(planned[0], model.history)
+        first = {
+            id(hdu): headers.image_header(hdu, model._history_entries())
+            for hdu in planned
+            if id(hdu) in names
+        }
+        primary = headers.image_header(planned[0], history)
         self._make_room(primary, {names[key]: header for key, header in first.items()})
         self._file.write_at(_filled(primary, self._primary_room or len(primary)), 0)
         for hdu in planned:
@@ -281,11 +212,11 @@ class ProductWriter:
     def _append(self, hdu: PlannedHdu, model: DataModel, offset: int) -> int:
         """Write an HDU at the end of the file; return the new end."""
         if hdu.is_table:
-            header, data = headers.table_hdu(hdu)
+            header, data = table_hdu(hdu)
             self._file.write_at(header, offset)
             self._file.write_at(data, offset + len(header))
             return offset + len(header) + len(data)
-        header = headers.image_header(hdu, model.history)
+        header = headers.image_header(hdu, model._history_entries())
         self._file.write_at(header, offset)
         offset += len(header)
         if hdu.dtype is None:
@@ -301,7 +232,7 @@ class ProductWriter:
 
     def _append_asdf(self, model: DataModel, planned: list[PlannedHdu], offset: int) -> int:
         tree = asdf_tree(model, {(hdu.name, hdu.version): hdu for hdu in planned})
-        content = np.frombuffer(asdf_extension.write_tree(tree, model.history), np.uint8)
+        content = np.frombuffer(asdf_extension.write_tree(tree, model._history_entries()), np.uint8)
         cell = np.zeros(1, dtype=[("ASDF_METADATA", np.uint8, content.shape)])
         cell["ASDF_METADATA"][0] = content
         return self._append(PlannedHdu("ASDF", 1, cell, cell.dtype, (1,)), model, offset)

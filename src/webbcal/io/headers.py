@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table
-from webbcal.io.arrays import ArraySource
-from webbcal.io.fits_reader import BLOCK, FitsTable
+from webbcal.io.fits_reader import FitsTable
 from webbcal.io.opening import STRUCTURAL
 
 if TYPE_CHECKING:
@@ -171,8 +170,8 @@ def image_header(hdu: PlannedHdu, history: list[Tree]) -> bytes:
     from astropy.io.fits import Header
 
     header = Header()
-    _append(header, image_cards(hdu))
-    _append(header, hdu.cards)
+    append(header, image_cards(hdu))
+    append(header, hdu.cards)
     if hdu.name == "PRIMARY":
         for entry in history:
             header["HISTORY"] = _ascii(str(entry["description"]))
@@ -181,8 +180,6 @@ def image_header(hdu: PlannedHdu, history: list[Tree]) -> bytes:
 
 def header_bytes(header: Header) -> bytes:
     """Return a header as it stands in the file."""
-    import warnings
-
     from astropy.utils.exceptions import AstropyWarning
 
     with warnings.catch_warnings():
@@ -194,46 +191,17 @@ def _ascii(text: str) -> str:
     return "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
 
 
-def _append(header: Header, cards: list[tuple[Any, ...]]) -> None:
+def append(header: Header, cards: list[tuple[Any, ...]]) -> None:
     """Append cards; values that FITS cannot hold (NaN, infinity) are left to the ASDF extension."""
-    for keyword, value, *comment in cards:
-        if isinstance(value, np.generic):
-            value = value.item()
-        if isinstance(value, float) and not math.isfinite(value):
-            continue
-        if isinstance(value, str):
-            value = _ascii(value)
-        header.append((keyword, value, *comment), end=True)
+    from astropy.utils.exceptions import AstropyWarning
 
-
-def table_hdu(hdu: PlannedHdu) -> tuple[bytes, bytes]:
-    """Return header and data of a table, each padded to blocks.
-
-    A table that is still in another file keeps its bytes, its column types and units.
-    """
-    if isinstance(hdu.data, FitsTable):
-        header = hdu.data.header.copy()
-        for keyword in [k for k in dict.fromkeys(header) if k and not STRUCTURAL.fullmatch(k)]:
-            del header[keyword]
-        for keyword in ("CHECKSUM", "DATASUM"):
-            header.remove(keyword, ignore_missing=True)
-        raw = hdu.data.raw()
-        _append(header, hdu.cards)
-        return header_bytes(header), raw + bytes(-len(raw) % BLOCK)
-    from astropy.io import fits
-
-    table = fits.BinTableHDU(_as_structured(hdu.data), name=hdu.name, ver=hdu.version)
-    for name, unit in hdu.units.items():
-        if name in table.columns.names:
-            table.columns[name].unit = unit
-    _append(table.header, hdu.cards)
-    buffer = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
-    content = buffer.getvalue()[BLOCK:]
-    length = len(header_bytes(table.header))
-    return content[:length], content[length:]
-
-
-def _as_structured(table: Any) -> np.ndarray:
-    array = table.read() if isinstance(table, ArraySource) and not isinstance(table, np.ndarray) else table
-    return np.asarray(array)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)  # long keywords become HIERARCH cards
+        for keyword, value, *comment in cards:
+            if isinstance(value, np.generic):
+                value = value.item()
+            if isinstance(value, float) and not math.isfinite(value):
+                continue
+            if isinstance(value, str):
+                value = _ascii(value)
+            header.append((keyword, value, *comment), end=True)

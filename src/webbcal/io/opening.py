@@ -13,7 +13,7 @@ import numpy as np
 from webbcal.core.errors import InputError
 from webbcal.datamodels.cast import as_declared, check_dimensions
 from webbcal.datamodels.contents import Contents, Tree
-from webbcal.datamodels.model import fits_index
+from webbcal.datamodels.schema import fits_index
 from webbcal.datamodels.table import Leaf
 from webbcal.io import asdf_extension
 from webbcal.io.arrays import FileHandle

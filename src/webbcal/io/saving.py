@@ -46,7 +46,7 @@ def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:
     import numpy as np
 
     from webbcal.io.asdf_extension import plain_values, without_none
-    from webbcal.io.fits_writer import AtomicFile
+    from webbcal.io.atomic import AtomicFile
 
     _check(path, overwrite)
     model.on_save(path)
@@ -55,7 +55,7 @@ def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:
     )
     file = asdf.AsdfFile()
     file._tree = asdf.tags.core.AsdfObject(tree)
-    for entry in model.history:
+    for entry in model._history_entries():
         file.add_history_entry(entry["description"], entry.get("software"))
     target = AtomicFile(path)
     try:

@@ -1,0 +1,86 @@
+"""A file that appears whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from webbcal.core.errors import OutputError
+
+
+class AtomicFile:
+    """A file that appears under its name whole, or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or not writable.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.temporary = self.path.parent / f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        if self.path.is_dir():
+            raise OutputError(f"{self.path}: is a folder; give the name of a file")
+        try:
+            self.fd = os.open(
+                self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
+            )
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot write to the folder ({error.strerror}); create it or choose "
+                "another (--output_dir)"
+            ) from error
+        self._open = True
+
+    def write_at(self, data: Any, offset: int) -> None:
+        """Write bytes (or the memory of an array) at an offset.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full or the write fails.
+        """
+        view = memoryview(data).cast("B") if not isinstance(data, memoryview) else data
+        done = 0
+        try:
+            while done < len(view):
+                done += os.pwrite(self.fd, view[done:], offset + done)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def read_at(self, length: int, offset: int) -> bytes:
+        """Read bytes back."""
+        return os.pread(self.fd, length, offset)
+
+    def truncate(self, size: int) -> None:
+        """Set the length of the file."""
+        try:
+            os.ftruncate(self.fd, size)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.path}: cannot be written ({error.strerror}); free some space or choose another "
+            "folder; nothing was left behind"
+        )
+
+    def commit(self) -> None:
+        """Give the file its name."""
+        try:
+            os.close(self.fd)
+            self._open = False
+            self.temporary.replace(self.path)
+        except OSError as error:
+            self.abort()
+            raise self._failure(error) from error
+
+    def abort(self) -> None:
+        """Remove the file."""
+        if self._open:
+            os.close(self.fd)
+            self._open = False
+        self.temporary.unlink(missing_ok=True)
