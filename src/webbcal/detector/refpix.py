@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from webbcal.core.box import Box
-from webbcal.core.errors import PlanError
+from webbcal.core.errors import PlanError, ReferenceFileError
 from webbcal.kernels.reference_pixels.geometry import Border, Geometry, border_boxes
 from webbcal.kernels.reference_pixels.measure import Correction, Options, apply, apply_zeroframe, measure
 from webbcal.run.band_step import BandStep, Upstream
@@ -109,5 +109,10 @@ def _sirs_kernels(exposure: Exposure, references: Mapping[str, Any], p: Any) -> 
         return None
     from webbcal.kernels.reference_pixels.sirs import SirsKernels
 
-    coefficients = reference.model.get_detector(exposure.detector)
-    return SirsKernels.from_coefficients(*coefficients, p.gaussmooth, p.halfwidth)
+    tree = {name.lower(): values for name, values in reference.model.to_flat_dict().items()}
+    detector = exposure.detector.lower()
+    try:
+        gamma, zeta = (np.array(tree[f"{detector}.{name}"]) for name in ("gamma", "zeta"))
+    except KeyError as missing:
+        raise ReferenceFileError(f"{reference.name} has no coefficients {missing} of this detector") from None
+    return SirsKernels.from_coefficients(gamma, zeta, p.gaussmooth, p.halfwidth)

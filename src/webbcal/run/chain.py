@@ -21,7 +21,7 @@ from webbcal.run.exposure import Exposure
 from webbcal.run.progress import Progress
 
 if TYPE_CHECKING:
-    from webbcal.run.step import BandStep
+    from webbcal.run.band_step import BandStep
 
 
 class SkipStep(Exception):
@@ -135,7 +135,7 @@ class Chain:
             return band.counts
 
         for result in run_on_threads(one, boxes, threads):
-            counts.update(result)  # type: ignore[arg-type]
+            counts.update(result)
         return counts
 
 

@@ -82,7 +82,7 @@ class ParameterInfo:
                     return option
             raise ValueError
         for kind in self.types:
-            if kind is Any:
+            if kind is object:
                 return value
             try:
                 return _CONVERTERS[kind](value)
@@ -96,7 +96,7 @@ class ParameterInfo:
         if self.options:
             text = "one of " + ", ".join(repr(o) for o in self.options)
         else:
-            text = " or ".join("any value" if t is Any else t.__name__ for t in self.types)
+            text = " or ".join("any value" if t is object else t.__name__ for t in self.types)
         bounds = [f"{sign} {b:g}" for sign, b in ((">=", self.ge), ("<=", self.le)) if b is not None]
         return " ".join([text, " and ".join(bounds), "or None" if self.optional else ""]).strip()
 
@@ -174,9 +174,13 @@ class StepParameters:
     input_dir: str | None = param(None, "Folder of the input")
 
 
-@cache
 def parameter_table(cls: type[StepParameters]) -> Mapping[str, ParameterInfo]:
     """Return name -> `ParameterInfo` for a parameter class, in order of declaration."""
+    return _table(cls)
+
+
+@cache
+def _table(cls: Any) -> Mapping[str, ParameterInfo]:
     hints = typing.get_type_hints(cls)
     return {f.name: _info(f, hints[f.name]) for f in dataclasses.fields(cls)}
 
@@ -185,7 +189,8 @@ def _info(field: dataclasses.Field, hint: Any) -> ParameterInfo:
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     options = tuple(o for m in members if get_origin(m) is Literal for o in get_args(m))
     types = tuple(get_origin(m) or m for m in members if m is not NoneType and get_origin(m) is not Literal)
-    default = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
+    factory = field.default_factory
+    default = field.default if factory is dataclasses.MISSING else factory()
     return ParameterInfo(
         name=field.name,
         types=types or (str,),
@@ -200,7 +205,7 @@ def override_info(reference_type: str) -> ParameterInfo:
     """Return the parameter ``override_<type>`` of a step that uses references of this type."""
     help_ = f"Override the {reference_type} reference file (path or model)"
     name = f"override_{reference_type.replace('-', '_')}"
-    return ParameterInfo(name, (Any,), (), True, None, help_, None, None, "", "is_string_or_datamodel")  # type: ignore[arg-type]
+    return ParameterInfo(name, (object,), (), True, None, help_, None, None, "", "is_string_or_datamodel")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

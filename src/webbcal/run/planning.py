@@ -30,7 +30,7 @@ class StepPlan:
     """One step of a run: applied or not and why, with its references."""
 
     name: str
-    step: BandStep
+    step: Any
     applied: bool
     reason: str
     references: dict[str, Any] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class RunPlan:
     @property
     def passes(self) -> list[str]:
         """What is read, in order, as sentences."""
-        measured = [s.name for s in self.applied if type(s.step).measures_data]
+        measured = [s.name for s in self.applied if getattr(s.step, "measures_data", False)]
         nbands = -(-self.exposure.frame.shape[0] // self.band_rows)
         lines = [f"measure {name}: reads the border of the frame" for name in measured]
         chain = " → ".join(s.name for s in self.applied) or "nothing"
@@ -110,7 +110,8 @@ class RunPlan:
         if available is not None and self.memory > available:
             raise PlanError(
                 f"this run needs about {self.memory / 1e9:.1f} GB, but {available / 1e9:.1f} GB are free: "
-                "save results to files (save_results=True streams them), or use fewer threads (WEBBCAL_THREADS=1)"
+                "save results to files (save_results=True streams them), or use fewer threads "
+                "(WEBBCAL_THREADS=1)"
             )
 
 
@@ -151,13 +152,7 @@ def plan_steps(steps: Sequence[BandStep], model: Any, exposure: Exposure) -> lis
     found = find_references([p.step for p in wanted], None, model)
     for plan in wanted:
         plan.references = {kind: found[plan.step, kind] for kind in plan.step.reference_file_types}
-        missing = [
-            kind
-            for kind, reference in plan.references.items()
-            if reference is None and kind not in plan.step.optional_reference_types
-        ]
-        if missing:
-            plan.skip(f"no {missing[0].upper()} reference (N/A)")
+        skip_without_references(plan)
         for reference in plan.references.values():
             if reference is not None and plan.applied:
                 reference.check(exposure, model)
@@ -170,6 +165,14 @@ def _decide(step: BandStep, exposure: Exposure) -> StepPlan:
         return StepPlan(name, step, False, f"skip = True ({step.origin('skip')})")
     reason = step.reason_to_skip(exposure, step.parameters)
     return StepPlan(name, step, reason is None, reason or "applied")
+
+
+def skip_without_references(plan: StepPlan) -> None:
+    """Skip a step that lacks a reference that it cannot do without."""
+    for kind, reference in plan.references.items():
+        if reference is None and kind not in plan.step.optional_reference_types:
+            plan.skip(f"no {kind.upper()} reference (N/A)")
+            return
 
 
 def _skip_without_input(plans: Sequence[StepPlan], exposure: Exposure) -> None:

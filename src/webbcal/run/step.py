@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from webbcal.core.errors import OutputError, ParameterError
 from webbcal.run import logcfg, naming
@@ -182,10 +182,11 @@ class Step:
     @staticmethod
     def from_cmdline(args: Sequence[str]) -> Step:
         """Make a step from command-line arguments, run it, and return it."""
-        from webbcal.run.configuration import step_from_arguments
+        from webbcal.run.configuration import build_from_arguments, parse_arguments
 
-        step, positional = step_from_arguments(args)
-        step.run(*positional)
+        arguments = parse_arguments(args)
+        step = build_from_arguments(arguments)
+        step.run(*arguments.positional)
         return step
 
     # ---------------------------------------------------------------- references
@@ -227,25 +228,30 @@ class Step:
         self,
         basepath: str | None = None,
         ext: str | None = None,
-        suffix: str | bool | None = None,
+        suffix: str | Literal[False] | None = None,
         idx: int | None = None,
         **components: Any,
     ) -> str:
         """Return the path of an output file by the field's naming rules."""
-        if basepath is None and self.search_output_file:
-            basepath = self.search_attr("output_file")
-        if basepath is None:
-            basepath = self.search_attr("_input_filename") or f"step_{self.name}{self.output_ext}"
+        start, indexed = naming.name_to_start_from(
+            output_file=basepath,
+            model_filename=None,
+            input_filename=self.search_attr("_input_filename"),
+            step_name=self.name,
+            output_ext=self.output_ext,
+            search_output_file=self.search_output_file,
+            inherited_output_file=self.search_attr("output_file"),
+        )
         if suffix is None:
             suffix = self.suffix or self.default_suffix()
-        index = idx if self.output_use_index else None
-        name = naming.output_name(basepath, suffix, ext or self.output_ext, idx=index, **components)
+        index = idx if indexed and self.output_use_index else None
+        name = naming.output_name(start, suffix, ext or self.output_ext, idx=index, **components)
         return str(self.output_folder / name)
 
     @property
     def output_folder(self) -> Path:
         """Where products go: `output_dir` of this step or its pipeline, else the working directory."""
-        return Path(os.path.expandvars(self.search_attr("output_dir") or ".")).expanduser()
+        return Path(naming.output_folder(self.search_attr("output_dir")))
 
     def save_model(
         self,

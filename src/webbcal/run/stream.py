@@ -241,4 +241,4 @@ def _save_optional(plan: RunPlan, model: Any, results: list[Any]) -> None:
     step = next(s.step for s in plan.applied if s.step.produces == "rate")
     optional = product_model("optional", model)
     record.append(optional, plan.steps, plan.context)
-    step.save_optional(optional, sorted(results, key=lambda r: r[0].y0))  # type: ignore[attr-defined]
+    step.save_optional(optional, sorted(results, key=lambda r: r[0].y0))

@@ -1,0 +1,44 @@
+# make demo   set up, simulate a full-frame exposure, calibrate it, make a picture
+# make test   set up, check style and types, run all tests (with the jwst package in an environment of its own)
+# make bench  compare speed and memory with jwst, in one run
+PYTHON ?= python3
+VENV := .venv
+PEER := .venv-peer
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+WORKERS ?= 2
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.demo
+	$(VENV)/bin/webbcal demo --output_dir=demo
+
+test: $(VENV)/.test $(PEER)/.ready lint
+	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python -m pytest -n $(WORKERS) $(TESTS)
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check src tests benchmarks
+	$(VENV)/bin/ruff format --check src tests benchmarks
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.test $(PEER)/.ready
+	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python benchmarks/detector1.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml
+	$(PIP) -e '.[simulate]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	$(PIP) -e '.[test]'
+	touch $@
+
+# The official pipeline is compared with, never imported: it lives apart.
+$(PEER)/.ready:
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check jwst==3.0.0
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(PEER) demo .bench .mypy_cache .ruff_cache .pytest_cache

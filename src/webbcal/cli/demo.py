@@ -1,0 +1,54 @@
+"""``webbcal demo``: from nothing to a calibrated exposure and a picture of it, without data or network."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from webbcal.cli import run as run_command
+from webbcal.cli.simulate import simulate
+from webbcal.run import progress
+from webbcal.run.configuration import build_from_arguments, parse_arguments
+
+USAGE = """\
+usage: webbcal demo [--output_dir=demo] [--subarray=FULL] [--ngroups=10] [--seed=1] ...
+
+Simulates a NIRCam exposure and its reference files, calibrates it with calwebb_detector1, and makes a
+picture. Takes the options of webbcal simulate."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Simulate, calibrate, draw."""
+    arguments = parse_arguments(["demo", *words])
+    if "help" in arguments.flags:
+        print(USAGE)
+        return 0
+    folder = Path(arguments.parameters.pop("output_dir", "demo")).absolute()
+    print(f"simulating an exposure and its reference files in {folder} (half a minute)", file=sys.stderr)
+    world = simulate(folder, arguments.parameters)
+    os.environ |= world.environment
+    uncal = world.uncal[0]
+    print("calibrating (the first run compiles the kernels: another minute)", file=sys.stderr)
+    words = ["calwebb_detector1", str(uncal), f"--output_dir={folder}"]
+    parsed = parse_arguments(words)
+    started = time.perf_counter()
+    with progress.showing(run_command.display()):
+        step = build_from_arguments(parsed)
+        run_command.execute(step, parsed)
+    summary = run_command.summary(step, time.perf_counter() - started)
+    picture = draw(uncal, world.truth[0], folder)
+    print(f"{summary}; picture: {picture}")
+    return 0
+
+
+def draw(uncal: Path, truth: Path, folder: Path) -> Path:
+    """Draw raw data, rate, cosmic rays and the comparison with the truth; return the picture's path."""
+    from webbcal.report.pictures import stage1_picture
+
+    rate = Path(str(uncal).replace("_uncal", "_rate"))
+    picture = folder / "demo.png"
+    stage1_picture(uncal, rate, picture, truth)
+    return picture

@@ -1,0 +1,83 @@
+"""Steps that work on whole models: calibrated images, mosaics, catalogues.
+
+A model step declares its parameters, its references, when it applies, and `apply`, one function from model
+to model. Finding references, recording and saving are done for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from webbcal.run import planning, record
+from webbcal.run.exposure import Exposure
+from webbcal.run.planning import StepPlan
+from webbcal.run.step import Step
+
+log = logging.getLogger(__name__)
+
+
+class ModelStep(Step):
+    """A step from model to model; see the module's text."""
+
+    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+        """Return why the step does not apply to this model, or None."""
+        return None
+
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+        """Process a model, which is this step's own to change, and return the result.
+
+        Parameters
+        ----------
+        model : DataModel
+        references : mapping
+            Reference type -> `Reference`, or None for an optional one that is N/A.
+        p : Parameters
+            The step's frozen parameters.
+
+        Raises
+        ------
+        SkipStep
+            When the data turn out not to allow the step.
+        """
+        raise NotImplementedError
+
+    def process(self, *args: Any) -> Any:
+        """Run the step on a path or model; an input model is not changed."""
+        from webbcal.run.chain import SkipStep
+
+        model = self.open_model(args[0])
+        if model is args[0] and self.parent is None:
+            model = model.copy()
+        plan = self._plan(model)
+        result = model
+        start = time.perf_counter()
+        if plan.applied:
+            try:
+                result = self.apply(model, plan.references, self.parameters)
+            except SkipStep as reason:
+                plan.skip(str(reason))
+        if not plan.applied:
+            log.warning("step %s skipped: %s", plan.name, plan.reason)
+        plan.seconds = time.perf_counter() - start
+        self.record = plan
+        for product in result if isinstance(result, (list, tuple)) else [result]:
+            if hasattr(product, "meta"):
+                record.append(product, [plan], planning.crds_context([plan]))
+        return result
+
+    def _plan(self, model: Any) -> StepPlan:
+        """Decide whether the step applies and find its references."""
+        reason = self.reason_to_skip(model, self.parameters)
+        plan = StepPlan(self.class_alias or self.name, self, reason is None, reason or "applied")
+        if plan.applied and self.reference_file_types:
+            found = planning.find_references([self], None, model)
+            plan.references = {kind: found[self, kind] for kind in self.reference_file_types}
+            planning.skip_without_references(plan)
+        if plan.applied:
+            for reference in plan.references.values():
+                if reference is not None:
+                    reference.check(Exposure.of_model(model), model)
+        return plan
