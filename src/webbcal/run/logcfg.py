@@ -9,8 +9,9 @@ A configuration file has one section::
     format = "%(asctime)s %(levelname)s %(message)s"
 
 `handler` is a list of ``file:<path>`` (written anew), ``append:<path>``, ``stdout``, ``stderr`` and ``null``;
-a message of `break_level` or above ends the run. Without a file, ``stpipe-log.cfg`` here, ``~/.stpipe-log.cfg``
-and ``/etc/stpipe-log.cfg`` count, as the field is used to. Nothing here touches the root logger.
+a message of `break_level` or above ends the run. Without a file, ``stpipe-log.cfg`` here,
+``~/.stpipe-log.cfg`` and ``/etc/stpipe-log.cfg`` count, as the field is used to. Nothing here touches the
+root logger.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ import difflib
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -176,13 +175,13 @@ class StepParameters:
 
 def parameter_table(cls: type[StepParameters]) -> Mapping[str, ParameterInfo]:
     """Return name -> `ParameterInfo` for a parameter class, in order of declaration."""
-    return _table(cls)
+    if cls not in _tables:
+        hints = typing.get_type_hints(cls)
+        _tables[cls] = {f.name: _info(f, hints[f.name]) for f in dataclasses.fields(cls)}
+    return _tables[cls]
 
 
-@cache
-def _table(cls: Any) -> Mapping[str, ParameterInfo]:
-    hints = typing.get_type_hints(cls)
-    return {f.name: _info(f, hints[f.name]) for f in dataclasses.fields(cls)}
+_tables: dict[type[StepParameters], Mapping[str, ParameterInfo]] = {}
 
 
 def _info(field: dataclasses.Field, hint: Any) -> ParameterInfo:
