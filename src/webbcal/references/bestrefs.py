@@ -2,10 +2,10 @@
 
 The Calibration Reference Data System selects files by rules ("mappings": one context ``.pmap``, one
 ``.imap`` an instrument, one ``.rmap`` a reference type) and metadata of the exposure. All of that is done by
-the ``crds`` package; this module drives it. Like ``crds.getreferences``, which it agrees with, it computes the selection
-locally and downloads what the cache lacks; unlike it, it loads the rules of the wanted types only (on a
-context of the size of the operational ones that is 0.07 s instead of 0.4 s), and it does not ask the server
-for anything as long as ``CRDS_CONTEXT`` names a context and the cache holds all that is needed.
+the ``crds`` package; this module drives it. Like ``crds.getreferences``, which it agrees with, it computes
+the selection locally and downloads what the cache lacks; unlike it, it loads the rules of the wanted types
+only (on a context of the size of the operational ones that is 0.07 s instead of 0.4 s), and it does not ask
+the server for anything as long as ``CRDS_CONTEXT`` names a context and the cache holds all that is needed.
 
 The usual environment variables apply: CRDS_PATH, CRDS_SERVER_URL (one that contains "serverless", or none,
 works from the cache alone), CRDS_CONTEXT, CRDS_OBSERVATORY, and the rarer ones of crds.
@@ -104,8 +104,8 @@ def crds_version() -> str:
 def _crds() -> Iterator[Any]:
     """Give the crds package, set up for the environment of this moment; turn its failures into ours."""
     with _lock:
-        observatory = os.environ.get("CRDS_OBSERVATORY", OBSERVATORY)
-        if observatory.lower() != OBSERVATORY:
+        observatory = os.environ.get("CRDS_OBSERVATORY", "")
+        if observatory.lower() not in ("", "none", OBSERVATORY):  # crds itself sets "None"
             raise ReferenceFileError(f"CRDS_OBSERVATORY is {observatory!r}; set it to 'jwst' or unset it")
         crds = import_crds()
         _follow_environment(crds)
@@ -124,7 +124,8 @@ def _crds() -> Iterator[Any]:
 def _follow_environment(crds: Any) -> None:
     """Let crds forget what it remembers of other settings: notebooks set variables after importing."""
     global _environment
-    now = {k: v for k, v in os.environ.items() if k.startswith("CRDS_")}
+    settings = (item for item in os.environ.items() if item[0].startswith("CRDS_"))
+    now = {k: v for k, v in settings if "PATH" in k or k in ("CRDS_SERVER_URL", "CRDS_CONTEXT")}
     if now == _environment:
         return
     if _environment is not None:

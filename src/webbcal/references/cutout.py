@@ -118,8 +118,8 @@ def check_detector(reference: Placement, exposure: Placement) -> None:
         theirs, ours = getattr(reference, axis), getattr(exposure, axis)
         if theirs is not None and ours is not None and theirs != ours:
             raise ReferenceFileError(
-                f"{reference.name} has {axis.upper()} = {theirs}, but {exposure.name} has {ours}; the reference "
-                "is not in the orientation of the exposure"
+                f"{reference.name} has {axis.upper()} = {theirs}, but {exposure.name} has {ours}; "
+                "the reference is not in the orientation of the exposure"
             )
 
 

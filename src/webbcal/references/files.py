@@ -34,7 +34,7 @@ def header_name(reference: Any, origin: str) -> str:
     path = os.fspath(reference)
     if path.strip() in ("N/A", ""):
         return "N/A"
-    return f"crds://{Path(path).name}" if origin == "crds" else str(Path(path).absolute())
+    return f"crds://{Path(path).name}" if origin == "crds" else os.path.abspath(path)  # noqa: PTH100
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import logging
 import sys
 import threading
 from collections.abc import Sequence
@@ -106,8 +107,16 @@ class _LeanFinder(MetaPathFinder):
 
 
 def import_crds() -> Any:
-    """Return the ``crds`` package, imported leanly unless it was imported before."""
+    """Return the ``crds`` package, imported leanly unless it was imported before.
+
+    If its log messages are being handled already, crds does not get a handler of its own beside.
+    """
     with _lock:
+        handled = bool(logging.getLogger("CRDS").handlers)
+        first = "crds" not in sys.modules
         if not any(isinstance(finder, _LeanFinder) for finder in sys.meta_path):
             sys.meta_path.insert(0, _LeanFinder())
-        return importlib.import_module("crds")
+        crds = importlib.import_module("crds")
+        if first and handled:
+            crds.log.remove_console_handler()
+        return crds

@@ -79,7 +79,7 @@ class Reference:
     @property
     def path(self) -> str | None:
         """The file, or None for a model in memory."""
-        return str(Path(self.init).absolute()) if isinstance(self.init, str) else None
+        return os.path.abspath(self.init) if isinstance(self.init, str) else None  # noqa: PTH100
 
     @property
     def name(self) -> str:
