@@ -55,16 +55,17 @@ def describe(model: Any, path: str) -> str:
     if steps:
         lines += ["  steps:", *(f"    {name:22s}{status}" for name, status in steps.items())]
     for run in getattr(model.meta, "run_record", None) or []:
-        lines += _record(run)
+        lines += _record(run.instance if hasattr(run, "instance") else run)
     return "\n".join(lines)
 
 
 def _arrays(model: Any) -> list[str]:
     lines = []
-    for name in model.array_names():
+    for name in model.schema["properties"]:
         source = model.source(name)
-        if source is not None:
-            lines.append(f"    {name:22s}{source.dtype!s:10s}{' × '.join(map(str, source.shape))}")
+        if hasattr(source, "shape") and source.dtype != object:
+            kind = "table" if source.dtype.names else str(source.dtype)
+            lines.append(f"    {name:22s}{kind:10s}{' × '.join(map(str, source.shape))}")
     return lines
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from webbcal.core.errors import ParameterError
 from webbcal.run import stream
@@ -72,9 +71,10 @@ def _step_lines(number: int, plan: StepPlan) -> list[str]:
         return lines
     common = parameter_table(StepParameters)
     for name, value in plan.step.get_pars().items():
-        if name not in common or plan.step.origin(name) != "default":
+        default = plan.step.origin(name) == "default"
+        if not default or not (name in common or name.startswith("override_")):
             lines.append(f"        {name} = {value!r}  [{plan.step.origin(name)}]")
     for kind, reference in plan.references.items():
-        where = "N/A" if reference is None else f"{Path(reference.name).name}  [{reference.origin}]"
+        where = "N/A" if reference is None else f"{reference.name}  [{reference.origin}]"
         lines.append(f"        {kind.upper()} reference: {where}")
     return lines

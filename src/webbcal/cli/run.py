@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 import time
@@ -75,10 +76,14 @@ def display() -> progress.Progress:
 
 
 def logging_of(arguments: Arguments):  # type: ignore[no-untyped-def]
-    """Return a context in which log messages go where the options say."""
-    from webbcal.run.logcfg import command_line_logging
+    """Return a context in which log messages go where the options say; by default only warnings are shown."""
+    from webbcal.run import logcfg
 
-    return command_line_logging(arguments.options, "verbose" in arguments.flags)
+    options = {k: v for k, v in arguments.options.items() if k.startswith("log")}
+    verbose = "verbose" in arguments.flags
+    if options or verbose or logcfg.default_settings():
+        return logcfg.command_line_logging(options, verbose)
+    return logcfg.applied(logcfg.LogSettings(level=logging.WARNING, format="%(message)s"))
 
 
 def help_of(target: str) -> str:

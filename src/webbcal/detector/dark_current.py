@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,15 @@ from webbcal.kernels.frames import dark
 from webbcal.kernels.frames.arithmetic import subtract_dark
 from webbcal.run.band_step import BandStep
 from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences, SkipStep
+from webbcal.run.chain import BandReferences
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+
+@dataclass(frozen=True)
+class _State:
+    plan: dark.DarkPlan
+    use_map: bool
 
 
 class DarkCurrentStep(BandStep):
@@ -30,39 +37,37 @@ class DarkCurrentStep(BandStep):
         dark_output: str | None = param(None, "File to save the averaged dark to", kind="output_file")
         average_dark_current: float | None = param(None, "Average dark current of the detector", unit="e-/s")
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> dark.DarkPlan:
+    def reason_by_references(self, exposure: Exposure, references: Mapping[str, Any], p: Any) -> str | None:
+        """A dark that is sampled more coarsely than the exposure does not fit."""
+        return _dark_plan(exposure, references["dark"]).skip
+
+    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, upstream: Any) -> _State:
         """Match the frames of the reference to the groups of the exposure."""
-        readout, sampling = exposure.readout, references["dark"].meta.exposure
-        assert readout is not None
-        plan = dark.plan_dark(
-            readout.ngroups,
-            readout.nframes,
-            readout.groupgap,
-            references["dark"].shape("data")[0],
-            sampling.nframes or 1,
-            sampling.groupgap or 0,
-        )
-        if plan.skip:
-            raise SkipStep(plan.skip)
+        reference = references["dark"]
+        plan = _dark_plan(exposure, reference)
         if p.dark_output:
-            self._save_dark(references["dark"], plan, exposure, p.dark_output)
-        return plan
+            self._save_dark(reference, plan, exposure, p.dark_output)
+        use_map = p.average_dark_current is None and reference.has("average_dark_current")
+        # A map of zeros means that there is none.
+        return _State(plan, use_map and np.sum(reference.read("average_dark_current")) != 0)
 
     def scratch_bytes(self, exposure: Exposure, references: Any) -> int:
         """The dark of all groups, and the frames of one."""
         assert exposure.readout is not None
         return 4 * (exposure.readout.ngroups + 2 * exposure.readout.nframes)
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: dark.DarkPlan) -> RampBand:
+    def apply(self, band: RampBand, references: BandReferences, p: Any, state: _State) -> RampBand:
         """Subtract the dark and note the average dark current."""
         reference = references["dark"]
-        subtract_dark(
-            band.data,
-            band.pixeldq,
-            _groups(reference, state, band.box),
-            references.read("dark", "dq"),
+        current = _groups(reference, state.plan, band.box)
+        subtract_dark(band.data, band.pixeldq, current, references.read("dark", "dq"))
+        average, _ = dark.average_dark_current(
+            p.average_dark_current,
+            references.read("dark", "average_dark_current") if state.use_map else None,
+            reference.meta.exposure.average_dark_current,
+            band.box.shape,
         )
-        band.dark_current = _average_current(reference, references, p, band)
+        band.dark_current = band.dark_current if average is None else average
         return band
 
     def _save_dark(self, reference: Any, plan: dark.DarkPlan, exposure: Exposure, name: str) -> None:
@@ -78,6 +83,19 @@ class DarkCurrentStep(BandStep):
         result.save(self.make_output_path(basepath=name, suffix=False))
 
 
+def _dark_plan(exposure: Exposure, reference: Any) -> dark.DarkPlan:
+    readout, sampling = exposure.readout, reference.meta.exposure
+    assert readout is not None
+    return dark.plan_dark(
+        readout.ngroups,
+        readout.nframes,
+        readout.groupgap,
+        reference.shape("data")[0],
+        sampling.nframes or 1,
+        sampling.groupgap or 0,
+    )
+
+
 def _groups(reference: Any, plan: dark.DarkPlan, box: Any) -> np.ndarray:
     from webbcal.kernels.frames.cpu import average_frames
 
@@ -85,14 +103,3 @@ def _groups(reference: Any, plan: dark.DarkPlan, box: Any) -> np.ndarray:
         return reference.read("data", box, slice(start, stop))
 
     return dark.dark_groups(read, plan, average_frames)
-
-
-def _average_current(reference: Any, references: BandReferences, p: Any, band: RampBand) -> np.ndarray | None:
-    has_map = p.average_dark_current is None and reference.has("average_dark_current")
-    current, _ = dark.average_dark_current(
-        p.average_dark_current,
-        references.read("dark", "average_dark_current") if has_map else None,
-        reference.meta.exposure.average_dark_current,
-        band.box.shape,
-    )
-    return band.dark_current if current is None else current

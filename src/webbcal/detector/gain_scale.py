@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from webbcal.kernels.frames.arithmetic import scale_rates
 from webbcal.run.band_step import BandStep
 from webbcal.run.bands import RateBand
-from webbcal.run.chain import SkipStep
 from webbcal.run.exposure import Exposure
 
 
@@ -22,14 +21,17 @@ class GainScaleStep(BandStep):
     produces = "rate"
     product_suffixes: ClassVar[Mapping[str, str]] = {"image": "gain_scale", "ints": "gain_scaleints"}
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> float:
-        """Find the factor."""
-        factor = exposure.gain_factor
-        if factor is None and references["gain"] is not None:
-            factor = references["gain"].meta.exposure.gain_factor
-        if factor is None:
-            raise SkipStep("GAINFACT is neither in the exposure nor in the GAIN reference")
-        return float(factor)
+    def reason_by_references(self, exposure: Exposure, references: Mapping[str, Any], p: Any) -> str | None:
+        """Without a factor there is nothing to do."""
+        if _gain_factor(exposure, references) is None:
+            return "GAINFACT is neither in the exposure nor in the GAIN reference"
+        return None
+
+    def measure(
+        self, exposure: Exposure, references: Mapping[str, Any], p: Any, upstream: Any
+    ) -> float | None:
+        """Return the factor."""
+        return _gain_factor(exposure, references)
 
     def apply(self, band: RateBand, references: Any, p: Any, state: float) -> RateBand:
         """Scale the rates."""
@@ -41,3 +43,10 @@ class GainScaleStep(BandStep):
     def finish(self, model: Any, exposure: Exposure, counts: Any, state: float) -> None:
         """Record the factor."""
         model.meta.exposure.gain_factor = state
+
+
+def _gain_factor(exposure: Exposure, references: Mapping[str, Any]) -> float | None:
+    if exposure.gain_factor is not None or references["gain"] is None:
+        return exposure.gain_factor
+    factor: float | None = references["gain"].meta.exposure.gain_factor
+    return factor

@@ -34,6 +34,10 @@ class BandStep(Step):
         """Return why the step does not apply to this exposure, or None."""
         return None
 
+    def reason_by_references(self, exposure: Exposure, references: Mapping[str, Any], p: Any) -> str | None:
+        """Return why the step does not apply with these references, or None."""
+        return None
+
     def halo(self, p: Any) -> int:
         """Return the rows of halo that `apply` consumes."""
         return 0

@@ -22,7 +22,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,13 +59,13 @@ class LogSettings:
 
     Attributes
     ----------
-    handlers : sequence of str
+    handlers : tuple of str
         ``file:…``, ``append:…``, ``stdout``, ``stderr`` or ``null``.
     level, break_level : int
         Least level that is logged, and that ends the run (0: never).
     """
 
-    handlers: Sequence[str] = field(default=("stderr",))
+    handlers: tuple[str, ...] = ("stderr",)
     level: int = logging.INFO
     break_level: int = logging.NOTSET
     format: str = FORMAT
@@ -157,7 +157,7 @@ def _settings_of(options: Mapping[str, str], name: str) -> LogSettings:
         )
     values = {key: value.strip().strip("'\"") for key, value in options.items()}
     return LogSettings(
-        handlers=[part.strip() for part in values.get("handler", "stderr").split(",") if part.strip()],
+        handlers=tuple(p.strip() for p in values.get("handler", "stderr").split(",") if p.strip()),
         level=level_of(values.get("level", logging.INFO)),
         break_level=level_of(values.get("break_level", logging.NOTSET)),
         format=values.get("format", FORMAT),
@@ -267,8 +267,8 @@ def command_line_settings(options: Mapping[str, str], verbose: bool = False) -> 
     if not verbose and not any(options.get(name) for name in ("log-level", "log-file", "log-stream")):
         named = options.get("logcfg")
         return (read_settings(named) if named else default_settings()) or LogSettings()
-    handlers = [options.get("log-stream") or "stderr"]
+    handlers: tuple[str, ...] = (options.get("log-stream") or "stderr",)
     if options.get("log-file"):
-        handlers.append(f"file:{options['log-file']}")
+        handlers += (f"file:{options['log-file']}",)
     level = "DEBUG" if verbose else options.get("log-level") or "INFO"
     return LogSettings(handlers=handlers, level=level_of(level))

@@ -153,10 +153,20 @@ def plan_steps(steps: Sequence[BandStep], model: Any, exposure: Exposure) -> lis
     for plan in wanted:
         plan.references = {kind: found[plan.step, kind] for kind in plan.step.reference_file_types}
         skip_without_references(plan)
-        for reference in plan.references.values():
-            if reference is not None and plan.applied:
-                reference.check(exposure, model)
+        _check_references(plan, exposure, model)
     return plans
+
+
+def _check_references(plan: StepPlan, exposure: Exposure, model: Any) -> None:
+    """Check that the references of an applied step fit, and ask the step whether it applies with them."""
+    if not plan.applied:
+        return
+    for reference in plan.references.values():
+        if reference is not None:
+            reference.check(exposure, model)
+    reason = plan.step.reason_by_references(exposure, plan.references, plan.step.parameters)
+    if reason:
+        plan.skip(reason)
 
 
 def _decide(step: BandStep, exposure: Exposure) -> StepPlan:

@@ -151,6 +151,7 @@ def _measured_chain(plan: RunPlan, source: Source) -> tuple[Chain, list[int]]:
     chain, positions = Chain(source), []
     for position, step_plan in enumerate(plan.steps):
         if not step_plan.applied:
+            log.info("step %s skipped: %s", step_plan.name, step_plan.reason)
             continue
         operation = Operation(step_plan.step, step_plan.step.parameters, step_plan.references, plan.exposure)
         try:
@@ -160,6 +161,8 @@ def _measured_chain(plan: RunPlan, source: Source) -> tuple[Chain, list[int]]:
             log.warning("step %s skipped: %s", step_plan.name, reason)
             continue
         positions.append(position)
+        files = ", ".join(r.name for r in step_plan.references.values() if r is not None)
+        log.info("step %s%s", step_plan.name, f" with {files}" if files else "")
     return chain, positions
 
 
