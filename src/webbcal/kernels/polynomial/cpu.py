@@ -21,6 +21,7 @@ _SATURATED = np.uint8(dqflags.group["SATURATED"])
 _NO_LIN_CORR = np.uint32(dqflags.pixel["NO_LIN_CORR"])
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
+_SEGMENT = 256  # pixels whose frames, in float64, fit in the first-level cache
 
 
 def linearize(
@@ -54,7 +55,7 @@ def _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe):  # type: ig
     c = np.empty((coeffs.shape[0], nx), np.float32)
     work = np.empty(nx, np.float32)
     for y in range(ny):
-        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, c)
+        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, 0, c)
         for i in range(nints):
             for g in range(ngroups):
                 values, dq = data[i, g, y], groupdq[i, g, y]
@@ -71,24 +72,24 @@ def _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe):  # type: ig
 
 
 @njit(nogil=True, cache=True)
-def _prepare_row(coeffs, coeffs_dq, pixeldq, y, c):  # type: ignore[no-untyped-def]
-    """Copy a row's coefficients into `c`; make unusable pixels the identity, and flag them."""
-    nx = c.shape[1]
-    bad = np.zeros(nx, np.uint8)
+def _prepare_row(coeffs, coeffs_dq, pixeldq, y, x0, c):  # type: ignore[no-untyped-def]
+    """Copy coefficients from row `y`, column `x0` on into `c`; unusable pixels: identity and a flag."""
+    n = c.shape[1]
+    dq, pixels = coeffs_dq[x0 : x0 + n], pixeldq[x0 : x0 + n]
+    bad = np.zeros(n, np.uint8)
     for j in range(c.shape[0]):
-        source, row = coeffs[j, y], c[j]
-        for x in range(nx):
+        source, row = coeffs[j, y, x0 : x0 + n], c[j]
+        for x in range(n):
             row[x] = source[x]
             bad[x] |= np.uint8(np.isnan(source[x]))
-    linear = coeffs[1, y]
-    for x in range(nx):
+    linear = c[1]
+    for x in range(n):
         bad[x] |= np.uint8(linear[x] == _ZERO)
-        flag = coeffs_dq[x] & _NO_LIN_CORR
-        pixeldq[x] |= coeffs_dq[x] | (_NO_LIN_CORR if bad[x] else np.uint32(0))
-        bad[x] |= np.uint8(flag != 0)
+        pixels[x] |= dq[x] | (_NO_LIN_CORR if bad[x] else np.uint32(0))
+        bad[x] |= np.uint8((dq[x] & _NO_LIN_CORR) != 0)
     for j in range(c.shape[0]):
         row, identity = c[j], _ONE if j == 1 else _ZERO
-        for x in range(nx):
+        for x in range(n):
             old = row[x]
             row[x] = identity if bad[x] != 0 else old
 
@@ -110,37 +111,48 @@ def _horner(values, c, out):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _by_frame(data, groupdq, pixeldq, coeffs, coeffs_dq, inverse, nframes):  # type: ignore[no-untyped-def]
     nints, ngroups, ny, nx = data.shape
-    c, b = np.empty((coeffs.shape[0], nx), np.float32), np.empty((inverse.shape[0], nx), np.float32)
-    first, rate = np.empty(nx, np.float32), np.empty(nx, np.float64)
-    line, work = np.empty(nx, np.float64), np.empty(nx, np.float64)
-    frames, mean = np.empty((nframes, nx), np.float64), np.empty(nx, np.float64)
     for y in range(ny):
-        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, c)
-        _prepare_row(inverse, coeffs_dq[y], pixeldq[y], y, b)
-        for i in range(nints):
-            _line_of_row(data[i, :, y], groupdq[i, :, y], c, nframes, first, rate)
-            for g in range(ngroups):
-                values, dq = data[i, g, y], groupdq[i, g, y]
-                mean[:] = 0.0
-                for k in range(nframes):
-                    since = np.float64(g * nframes + 1 + k) - (nframes + 1) / 2
-                    for x in range(nx):
-                        line[x] = np.float64(first[x]) + rate[x] * since
-                    _horner(line, b, frames[k])
-                    for x in range(nx):
-                        mean[x] += frames[k, x]
-                for x in range(nx):
-                    line[x] = np.float64(values[x]) - mean[x] / nframes  # how far the line is off here
-                mean[:] = 0.0
-                for k in range(nframes):
-                    for x in range(nx):
-                        frames[k, x] += line[x]
-                    _horner(frames[k], c, work)
-                    for x in range(nx):
-                        mean[x] += work[x]
-                for x in range(nx):
-                    if (dq[x] & _SATURATED) == 0:
-                        values[x] = np.float32(mean[x] / nframes)
+        for x0 in range(0, nx, _SEGMENT):
+            n = min(_SEGMENT, nx - x0)
+            x1 = x0 + n
+            c, b = np.empty((coeffs.shape[0], n), np.float32), np.empty((inverse.shape[0], n), np.float32)
+            _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, x0, c)
+            _prepare_row(inverse, coeffs_dq[y], pixeldq[y], y, x0, b)
+            first, rate = np.empty(n, np.float32), np.empty(n, np.float64)
+            work = np.empty((nframes + 2, n), np.float64)
+            wide_c, wide_b = c.astype(np.float64), b.astype(np.float64)  # converted once, not in each frame
+            for i in range(nints):
+                _line_of_row(data[i, :, y, x0:x1], groupdq[i, :, y, x0:x1], c, nframes, first, rate)
+                for g in range(ngroups):
+                    values, flags = data[i, g, y, x0:x1], groupdq[i, g, y, x0:x1]
+                    _segment(values, flags, wide_c, wide_b, first, rate, g, nframes, work)
+
+
+@njit(nogil=True, cache=True)
+def _segment(values, flags, c, b, first, rate, g, nframes, work):  # type: ignore[no-untyped-def]
+    """Correct one group of a piece of a row; `work` holds its frames, their mean and a scratch row."""
+    mean, scratch = work[nframes], work[nframes + 1]
+    mean[:] = 0.0
+    for k in range(nframes):
+        since = np.float64(g * nframes + 1 + k) - (nframes + 1) / 2
+        for x in range(values.size):
+            scratch[x] = np.float64(first[x]) + rate[x] * since
+        _horner(scratch, b, work[k])
+        for x in range(values.size):
+            mean[x] += work[k, x]
+    for x in range(values.size):
+        mean[x] = np.float64(values[x]) - mean[x] / nframes  # how far the line is off in this group
+    for k in range(nframes):
+        for x in range(values.size):
+            work[k, x] += mean[x]
+    mean[:] = 0.0
+    for k in range(nframes):
+        _horner(work[k], c, scratch)
+        for x in range(values.size):
+            mean[x] += scratch[x]
+    for x in range(values.size):
+        old, new = values[x], np.float32(mean[x] / nframes)
+        values[x] = old if (flags[x] & _SATURATED) != 0 else new
 
 
 @njit(nogil=True, cache=True)
