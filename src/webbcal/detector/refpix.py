@@ -64,7 +64,7 @@ class RefPixStep(BandStep):
         from webbcal.kernels.reference_pixels import cpu
 
         geometry = Geometry(exposure.box, exposure.fastaxis, exposure.slowaxis, exposure.noutputs or 0)
-        strips = [_read_strip(box, upstream) for box in border_boxes(geometry)]
+        strips = [_read_strip(box, exposure, upstream) for box in border_boxes(geometry)]
         flags = Border(*(s.pixeldq for s in strips))
         options = Options(
             odd_even_columns=p.odd_even_columns,
@@ -94,10 +94,16 @@ class RefPixStep(BandStep):
         return band
 
 
-def _read_strip(box: Box, upstream: Upstream) -> RampBand:
+def _read_strip(box: Box, exposure: Exposure, upstream: Upstream) -> RampBand:
     """Return a strip of the border after the steps before this one, read in pieces on all threads."""
-    pieces = list(box.bands(256)) or [box]
-    bands = run_on_threads(upstream, pieces, available_threads())
+    if 0 in box.shape:  # the subarray does not reach this edge of the detector
+        shape = (exposure.nints, exposure.ngroups, *box.shape)
+        zeroframe = np.zeros((exposure.nints, *box.shape), np.float32) if exposure.zero_frame else None
+        return RampBand(
+            box, box, np.zeros(shape, np.float32), np.zeros(shape, np.uint8), np.zeros(box.shape, np.uint32),
+            zeroframe,
+        )  # fmt: skip
+    bands = run_on_threads(upstream, box.bands(256), available_threads())
     joined = {name: np.concatenate([b.arrays()[name] for b in bands], axis=-2) for name in bands[0].arrays()}
     return RampBand(box, box, joined["data"], joined["groupdq"], joined["pixeldq"], joined.get("zeroframe"))
 
