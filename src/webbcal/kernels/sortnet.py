@@ -9,14 +9,15 @@ without a branch. Use from other numba kernels only (this module imports numba).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from webbcal.kernels.compiling import helper
 
 #: Columns (pixels of a row) that the kernels gather and process together. 64 float32 are a few vector
 #: registers wide and a block of a typical ramp stays in the first-level cache.
 LANES = 64
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def sort_columns(a: np.ndarray, n: int) -> None:
     """Sort the first `n` rows of each column of `a`, in place, ascending.
 
@@ -48,7 +49,7 @@ def sort_columns(a: np.ndarray, n: int) -> None:
         p //= 2
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def middle(a: np.ndarray, x: int, lo: int, hi: int) -> float:
     """Return the median of rows ``lo <= i < hi`` of sorted column `x`, in float64 (NaN if none)."""
     n = hi - lo

@@ -13,9 +13,9 @@ the row below it in memory has been looked at.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from webbcal.core import dqflags
+from webbcal.kernels.compiling import helper, kernel
 from webbcal.kernels.jump.settings import (
     JumpSettings,
     JumpTally,
@@ -35,7 +35,7 @@ CLIP_ITERATIONS = 5
 _SINGLE_PASS, _SIGMA_CLIP = int(Method.SINGLE_PASS), int(Method.SIGMA_CLIP)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _load_differences(data, groupdq, gain, row, x0, lanes, diff):  # type: ignore[no-untyped-def]
     """Fill `diff` with differences in electrons; NaN where one of the two groups is unusable."""
     nints, ngroups = data.shape[0], data.shape[1]
@@ -49,7 +49,7 @@ def _load_differences(data, groupdq, gain, row, x0, lanes, diff):  # type: ignor
                 diff[k, x] = step if (dq & BAD) == 0 else np.float32(np.nan)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _sort(diff, first, step, n, absolute, finite, ordered, count):  # type: ignore[no-untyped-def]
     """Sort the usable ones of differences ``first, first + step, ...`` (`n` of them) of each lane."""
     for x in range(diff.shape[1]):
@@ -65,7 +65,7 @@ def _sort(diff, first, step, n, absolute, finite, ordered, count):  # type: igno
     sort_columns(ordered, n)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _iterative_bounds(ordered, x, n, variance, thresholds):  # type: ignore[no-untyped-def]
     """Return the smallest and largest absolute difference of lane `x` that is not a jump.
 
@@ -107,7 +107,7 @@ def _iterative_bounds(ordered, x, n, variance, thresholds):  # type: ignore[no-u
     return low, high
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _clip_bounds(ordered, x, n, nsigma):  # type: ignore[no-untyped-def]
     """Return the bounds of lane `x` by iterated clipping about the median (NaN without usable values)."""
     lo, hi = 0, n
@@ -134,7 +134,7 @@ def _clip_bounds(ordered, x, n, nsigma):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _flag_iterative(diff, groupdq, row, x0, lanes, ordered, count, variance, thresholds, bounds):  # type: ignore[no-untyped-def]
     nk = diff.shape[0]
     ndiffs = groupdq.shape[1] - 1
@@ -154,7 +154,7 @@ def _flag_iterative(diff, groupdq, row, x0, lanes, ordered, count, variance, thr
             groupdq[i, j, row, x0 + x] |= JUMP if outside else np.uint8(0)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _flag_single_pass(diff, groupdq, row, x0, lanes, ordered, count, median, sigma, limit):  # type: ignore[no-untyped-def]
     nk = diff.shape[0]
     ndiffs = groupdq.shape[1] - 1
@@ -171,7 +171,7 @@ def _flag_single_pass(diff, groupdq, row, x0, lanes, ordered, count, median, sig
                 groupdq[k // ndiffs, k % ndiffs + 1, row, x0 + x] |= JUMP
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _flag_sigma_clip(diff, groupdq, row, x0, lanes, ordered, count, limit, only_ints):  # type: ignore[no-untyped-def]
     nints, ndiffs = groupdq.shape[0], groupdq.shape[1] - 1
     sets = ndiffs if only_ints else 1
@@ -189,7 +189,7 @@ def _flag_sigma_clip(diff, groupdq, row, x0, lanes, ordered, count, limit, only_
                     groupdq[k // ndiffs, k % ndiffs + 1, row, x0 + x] |= JUMP
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _measure(diff, groupdq, row, x0, lanes, median, sigma, neighbours, electrons, marks):  # type: ignore[no-untyped-def]
     """Note what each sample may do to others; `neighbours` and `electrons` are ranges and thresholds."""
     ndiffs = groupdq.shape[1] - 1
@@ -207,7 +207,7 @@ def _measure(diff, groupdq, row, x0, lanes, median, sigma, neighbours, electrons
             marks[k, x0 + x + 1] = mark
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _flag_neighbours(groupdq, row, above, here, below):  # type: ignore[no-untyped-def]
     ndiffs = groupdq.shape[1] - 1
     for k in range(here.shape[0]):
@@ -218,7 +218,7 @@ def _flag_neighbours(groupdq, row, above, here, below):  # type: ignore[no-untyp
             groupdq[i, j, row, x] = dq | (JUMP if (near & SPREAD) != 0 and (dq & BAD) == 0 else np.uint8(0))
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _flag_after(groupdq, row, here, groups1, groups2):  # type: ignore[no-untyped-def]
     """Flag groups after large jumps. Descending, so that a flag set here does not count as a jump."""
     nints, ngroups = groupdq.shape[0], groupdq.shape[1]
@@ -235,7 +235,7 @@ def _flag_after(groupdq, row, here, groups1, groups2):  # type: ignore[no-untype
                         groupdq[i, g, row, x] |= JUMP
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _clear_redundant(groupdq, row):  # type: ignore[no-untyped-def]
     """Drop JUMP_DET where the sample is saturated or not to be used anyway."""
     for i in range(groupdq.shape[0]):
@@ -245,7 +245,7 @@ def _clear_redundant(groupdq, row):  # type: ignore[no-untyped-def]
                 groupdq[i, g, row, x] = dq & ~JUMP if (dq & BAD) != 0 else dq
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _clear_groups(groupdq, row, x0, lanes, cleared):  # type: ignore[no-untyped-def]
     for i in range(groupdq.shape[0]):
         for g in range(groupdq.shape[1]):
@@ -255,7 +255,7 @@ def _clear_groups(groupdq, row, x0, lanes, cleared):  # type: ignore[no-untyped-
                         groupdq[i, g, row, x] = np.uint8(0)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _tally_row(groupdq, row, full):  # type: ignore[no-untyped-def]
     """Return the number of JUMP_DET in a row, and update which groups are full of them."""
     total = 0
@@ -272,7 +272,7 @@ def _tally_row(groupdq, row, full):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _finish_row(groupdq, row, marks, flag_neighbours, groups1, groups2):  # type: ignore[no-untyped-def]
     rows = groupdq.shape[2]
     above = marks[(row - 1) % 3] if row > 0 else marks[3]
@@ -285,7 +285,7 @@ def _finish_row(groupdq, row, marks, flag_neighbours, groups1, groups2):  # type
     _clear_redundant(groupdq, row)
 
 
-@njit(nogil=True, error_model="numpy")
+@helper
 def _statistics(gain, readnoise, row, x0, lanes, nframes, ordered, count, median, sigma, variance):  # type: ignore[no-untyped-def]
     """Median difference, read noise variance, and sigma of each lane (NaN instead of 0: nothing to test)."""
     for x in range(lanes):
@@ -296,7 +296,7 @@ def _statistics(gain, readnoise, row, x0, lanes, nframes, ordered, count, median
         sigma[x] = both if both != 0.0 else np.nan
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _detect(  # type: ignore[no-untyped-def]
     data, groupdq, gain, readnoise, method, nframes, only_ints, thresholds, flag_neighbours, neighbours,
     electrons, groups, cleared, first_row, last_row, full,
@@ -333,7 +333,7 @@ def _detect(  # type: ignore[no-untyped-def]
     return primary
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _clear_redundant_rows(groupdq):  # type: ignore[no-untyped-def]
     for row in range(groupdq.shape[2]):
         _clear_redundant(groupdq, row)

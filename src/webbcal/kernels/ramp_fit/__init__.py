@@ -1,0 +1,33 @@
+"""Fit slopes to ramps.
+
+A ramp is cut into segments at jumps and unusable groups. Each segment gets a line by least squares with
+weights that suit its signal-to-noise ratio (Fixsen et al. 2000, PASP 112, 1350); the segments of an
+integration, and the integrations of an exposure, are averaged with the inverse of their read noise variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from webbcal.kernels.ramp_fit.results import Fit, RampFit, SegmentFits, merge_segments
+from webbcal.kernels.ramp_fit.settings import GroupRange, RampFitSettings, group_range
+
+__all__ = [
+    "Fit",
+    "GroupRange",
+    "RampFit",
+    "RampFitSettings",
+    "SegmentFits",
+    "get",
+    "group_range",
+    "merge_segments",
+]
+
+
+def get(backend: str = "cpu") -> Callable[..., RampFit]:
+    """Return ``fit_ramps`` of a backend: "cpu" (numba) or "reference" (NumPy)."""
+    if backend not in ("cpu", "reference"):
+        raise ValueError(f"unknown backend {backend!r}; known: cpu, reference")
+    function: Callable[..., RampFit] = import_module(f"{__name__}.{backend}").fit_ramps
+    return function
