@@ -4,61 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from webbcal.core.errors import InputError
 from webbcal.datamodels.cast import plain_table
 from webbcal.io.arrays import FileHandle, FitsArray
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
-BLOCK = 2880
-
-
-class FitsTable:
-    """A binary table on disk as an array source; it is read whole."""
-
-    def __init__(self, handle: FileHandle, offset: int, nbytes: int, header: Header) -> None:
-        self.handle = handle
-        self.offset = offset
-        self.nbytes = nbytes
-        self.header = header
-        self.shape: tuple[int, ...] = (header["NAXIS2"],)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a row, in native byte order; text as bytes."""
-        from astropy.io import fits
-
-        dtype: np.dtype[Any] = fits.BinTableHDU(header=self.header).columns.dtype
-        return dtype.newbyteorder("=")
-
-    def raw(self) -> bytes:
-        """Return the data as stored, with the heap."""
-        buffer = bytearray(self.nbytes)
-        self.handle.read_at(memoryview(buffer), self.offset)
-        return bytes(buffer)
-
-    def read(self, *index: slice | int) -> np.ndarray:
-        """Return (some rows of) the table as a native record array; text columns hold `str`."""
-        from astropy.io import fits
-
-        padding = b"\0" * (-self.nbytes % BLOCK)
-        text = self.header.tostring(sep="", endcard=True, padding=True).encode("latin-1")
-        hdu = fits.BinTableHDU.fromstring(text + self.raw() + padding)
-        table = plain_table(hdu.data)
-        return table[index] if index else table
-
-    def read_into(self, out: np.ndarray, *index: slice | int) -> None:
-        """Copy (some rows of) the table into `out`."""
-        out[...] = self.read(*index)
+from webbcal.io.cards import BLOCK, Card, Header, read_header
+from webbcal.io.tables import FitsTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +59,6 @@ def read_hdus(handle: FileHandle) -> list[Hdu]:
 
 def _header(file: BinaryIO, offset: int, path: Path, number: int) -> Header | None:
     """Read the header at an offset; None if what is there begins no HDU (bytes after the last one)."""
-    from astropy.io.fits import Header
-    from astropy.utils.exceptions import AstropyWarning
-
     file.seek(offset)
     start = file.read(9)
     if not start.startswith(b"SIMPLE  =" if number == 0 else b"XTENSION="):
@@ -114,13 +68,14 @@ def _header(file: BinaryIO, offset: int, path: Path, number: int) -> Header | No
         return None
     file.seek(offset)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
-            return Header.fromfile(file)
-    except (OSError, EOFError, ValueError) as error:
+        header = read_header(file)
+        data_bytes(header)
+    except (InputError, KeyError, TypeError) as error:
+        what = error if isinstance(error, InputError) else f"no valid {error}"
         raise InputError(
-            f"{path}: damaged or truncated header of HDU {number} ({error}); fetch it again"
+            f"{path}: damaged or truncated header of HDU {number}: {what}; fetch it again"
         ) from error
+    return header
 
 
 def data_bytes(header: Header) -> int:
@@ -152,7 +107,12 @@ def hdus_in_memory(hdulist: Any) -> Iterator[Hdu]:
         data = hdu.data
         if data is not None and data.dtype.names is not None:
             data = plain_table(data) if hdu.name != "ASDF" else np.asarray(data)
-        yield Hdu("PRIMARY" if number == 0 else hdu.name, hdu.ver, hdu.header, data)
+        header = Header(Card(card.keyword, _plain(card.value), card.comment) for card in hdu.header.cards)
+        yield Hdu("PRIMARY" if number == 0 else hdu.name, hdu.ver, header, data)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, bool, int, float, complex)) else None
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:

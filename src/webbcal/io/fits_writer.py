@@ -22,9 +22,10 @@ from webbcal.io import arrays as io_arrays
 from webbcal.io import asdf_extension, headers
 from webbcal.io.arrays import ArraySource, MemoryArray, pieces_of, region_of, runs_of
 from webbcal.io.atomic import AtomicFile
-from webbcal.io.fits_reader import BLOCK, FitsTable
+from webbcal.io.cards import BLOCK
 from webbcal.io.headers import PlannedHdu
-from webbcal.io.tables import table_hdu
+from webbcal.io.table_writer import table_hdu
+from webbcal.io.tables import FitsTable
 
 if TYPE_CHECKING:
     from webbcal.datamodels.model import DataModel

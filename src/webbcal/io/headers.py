@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table
-from webbcal.io.fits_reader import FitsTable
+from webbcal.io.cards import Card, header_bytes
 from webbcal.io.opening import STRUCTURAL
+from webbcal.io.tables import FitsTable
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from webbcal.datamodels.model import DataModel
 
 Tree = dict[str, Any]
@@ -31,7 +29,7 @@ class PlannedHdu:
     data: Any = None
     dtype: np.dtype[Any] | None = None
     shape: tuple[int, ...] = ()
-    cards: list[tuple[Any, ...]] = field(default_factory=list)
+    cards: list[Card] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -67,7 +65,9 @@ def plan_hdus(
             if key not in hdus or hdus[key].dtype is None:
                 _set_data(hdus.setdefault(key, PlannedHdu(*key)), value, schema)
         else:
-            hdus.setdefault(key, PlannedHdu(*key)).cards.append((schema["fits_keyword"], value))
+            hdus.setdefault(key, PlannedHdu(*key)).cards.append(
+                Card(schema["fits_keyword"], plain_scalar(value))
+            )
     for name, extra in model._tree.get("extra_fits", {}).items():
         _plan_extra(hdus, name, extra)
     return list(hdus.values())
@@ -93,6 +93,11 @@ def _leaves(schema: Schema, tree: Any, number: int | None) -> Iterator[tuple[Sch
             yield from _leaves(schema["items"], item, position)
 
 
+def plain_scalar(value: Any) -> Any:
+    """Return a numpy scalar as plain Python."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _set_data(hdu: PlannedHdu, value: Any, schema: Schema) -> None:
     hdu.data, hdu.shape, hdu.dtype = value, tuple(value.shape), value.dtype
     if is_table(schema):
@@ -109,10 +114,10 @@ def _plan_extra(hdus: dict[tuple[str, int], PlannedHdu], key: str, extra: Tree) 
     data = extra.get("data")
     if data is not None and hdu.dtype is None:
         hdu.data, hdu.shape, hdu.dtype = data, tuple(data.shape), data.dtype
-    known = {card[0].upper() for card in hdu.cards}
+    known = {card.keyword.upper() for card in hdu.cards}
     for keyword, value, comment in extra.get("header", []):
         if not STRUCTURAL.fullmatch(keyword) and (keyword not in known or keyword == "COMMENT"):
-            hdu.cards.append((keyword, value, comment))
+            hdu.cards.append(Card(keyword, value, comment or ""))
 
 
 #: BITPIX and BZERO by native type (unsigned integers as signed ones with an offset).
@@ -148,60 +153,34 @@ def to_stored(values: np.ndarray) -> np.ndarray:
     return stored
 
 
-def image_cards(hdu: PlannedHdu) -> list[tuple[Any, ...]]:
+def image_cards(hdu: PlannedHdu) -> list[Card]:
     """Return the cards that say how an image (or a header alone) is stored."""
     primary = hdu.name == "PRIMARY"
     kind = None if hdu.dtype is None else stored_dtype(hdu.dtype).str[1:]
     bitpix, bzero = (8, 0) if kind is None else _STORED[kind]
-    cards: list[tuple[Any, ...]] = [("SIMPLE", True, "FITS standard")] if primary else []
-    cards += [] if primary else [("XTENSION", "IMAGE", "image extension")]
-    cards += [("BITPIX", bitpix, "array data type"), ("NAXIS", len(hdu.shape), "number of axes")]
-    cards += [(f"NAXIS{axis}", length) for axis, length in enumerate(reversed(hdu.shape), 1)]
+    first = Card("SIMPLE", True, "FITS standard") if primary else Card("XTENSION", "IMAGE", "image extension")
+    cards = [
+        first,
+        Card("BITPIX", bitpix, "array data type"),
+        Card("NAXIS", len(hdu.shape), "number of axes"),
+    ]
+    cards += [Card(f"NAXIS{axis}", length) for axis, length in enumerate(reversed(hdu.shape), 1)]
     if primary:
-        return [*cards, ("EXTEND", True)]
-    cards += [("PCOUNT", 0), ("GCOUNT", 1)]
+        return [*cards, Card("EXTEND", True)]
+    cards += [Card("PCOUNT", 0), Card("GCOUNT", 1)]
     if bzero:
-        cards += [("BSCALE", 1), ("BZERO", bzero)]
-    return [*cards, ("EXTNAME", hdu.name, "extension name"), ("EXTVER", hdu.version, "extension version")]
+        cards += [Card("BSCALE", 1), Card("BZERO", bzero)]
+    return [*cards, *name_cards(hdu)]
+
+
+def name_cards(hdu: PlannedHdu) -> list[Card]:
+    """Return the cards that name an HDU."""
+    return [Card("EXTNAME", hdu.name, "extension name"), Card("EXTVER", hdu.version, "extension version")]
 
 
 def image_header(hdu: PlannedHdu, history: list[Tree]) -> bytes:
     """Return the header of an image HDU, or of the primary HDU, padded to blocks."""
-    from astropy.io.fits import Header
-
-    header = Header()
-    append(header, image_cards(hdu))
-    append(header, hdu.cards)
+    cards = image_cards(hdu) + hdu.cards
     if hdu.name == "PRIMARY":
-        for entry in history:
-            header["HISTORY"] = _ascii(str(entry["description"]))
-    return header_bytes(header)
-
-
-def header_bytes(header: Header) -> bytes:
-    """Return a header as it stands in the file."""
-    from astropy.utils.exceptions import AstropyWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)  # long cards
-        return header.tostring(sep="", endcard=True, padding=True).encode("ascii", "replace")
-
-
-def _ascii(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
-
-
-def append(header: Header, cards: list[tuple[Any, ...]]) -> None:
-    """Append cards; values that FITS cannot hold (NaN, infinity) are left to the ASDF extension."""
-    from astropy.utils.exceptions import AstropyWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)  # long keywords become HIERARCH cards
-        for keyword, value, *comment in cards:
-            if isinstance(value, np.generic):
-                value = value.item()
-            if isinstance(value, float) and not math.isfinite(value):
-                continue
-            if isinstance(value, str):
-                value = _ascii(value)
-            header.append((keyword, value, *comment), end=True)
+        cards += [Card("HISTORY", str(entry["description"])) for entry in history]
+    return header_bytes(cards)

@@ -167,7 +167,7 @@ def _contents(hdus: list[Hdu], model: DataModel, name: str, files: list[Any]) ->
         _take_hdu(hdu, model, tree, name, again=(hdu.name, hdu.version) in seen)
         seen.add((hdu.name, hdu.version))
     if "HISTORY" in hdus[0].header:
-        history = [{"description": str(line)} for line in hdus[0].header["HISTORY"]]
+        history = [{"description": card.value} for card in hdus[0].header.cards if card.keyword == "HISTORY"]
     return Contents(tree, name, asdf if model._with_asdf else None, files, history)
 
 
@@ -213,18 +213,12 @@ def _take_keywords(hdu: Hdu, known: dict[str, Leaf], model: DataModel, tree: Tre
         keyword = card.keyword
         leaf = known.get(keyword)
         if leaf is not None and ("[]" in leaf.path or hdu.version == 1):
-            value = _value(card)
+            value = card.value
             if value is not None and model._accepts(value, leaf.schema, ".".join(leaf.path)):
                 put(tree, leaf, hdu.version, value)
         elif not STRUCTURAL.fullmatch(keyword):
-            unknown.append([keyword, _value(card), card.comment])
+            unknown.append([keyword, card.value, card.comment])
     return unknown
-
-
-def _value(card: Any) -> Any:
-    """Return the value of a card as plain Python; None for a card without a value."""
-    value = card.value
-    return value if isinstance(value, (str, bool, int, float, complex)) else None
 
 
 def put(tree: Any, leaf: Leaf, version: int, value: Any) -> None:

@@ -1,136 +1,140 @@
-"""Binary tables: column formats, and the bytes of their rows."""
+"""Binary tables in files: column formats (FITS standard 4.0, section 7.3) and reading."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from webbcal.io.arrays import ArraySource
-from webbcal.io.fits_reader import BLOCK, FitsTable
-from webbcal.io.headers import PlannedHdu, append, header_bytes
-from webbcal.io.opening import STRUCTURAL
+from webbcal.datamodels.cast import plain_table
+from webbcal.io.arrays import FileHandle
+from webbcal.io.cards import BLOCK, Header, header_bytes
 
-#: Column format and offset by native type (unsigned integers as signed ones with an offset).
-_FORMATS: dict[str, tuple[str, int]] = {"b1": ("L", 0), "u1": ("B", 0), "i1": ("B", -128), "i2": ("I", 0)}
-_FORMATS |= {"u2": ("I", 1 << 15), "i4": ("J", 0), "u4": ("J", 1 << 31), "i8": ("K", 0), "u8": ("K", 1 << 63)}
-_FORMATS |= {"f4": ("E", 0), "f8": ("D", 0), "c8": ("C", 0), "c16": ("M", 0)}
+#: Stored types by format letter; text (A) and logical (L) are bytes.
+_TYPES = {
+    "B": "u1",
+    "I": ">i2",
+    "J": ">i4",
+    "K": ">i8",
+    "E": ">f4",
+    "D": ">f8",
+    "C": ">c8",
+    "M": ">c16",
+    "L": "S1",
+}
+#: Formats that stand for another integer type by their TZERO.
+OFFSETS = {("B", -128): "i1", ("I", 1 << 15): "u2", ("J", 1 << 31): "u4", ("K", 1 << 63): "u8"}
+_FORMAT = re.compile(r"(\d*)([A-Z])")
 
 
-def table_hdu(hdu: PlannedHdu) -> tuple[bytes, bytes]:
-    """Return header and data of a table, each padded to blocks.
+class Column(NamedTuple):
+    """A column: its name, its field as stored, and the native type it stands for."""
 
-    A table that is still in another file keeps its bytes, its column types and units.
+    name: str
+    stored: np.dtype[Any]
+    native: np.dtype[Any]
+
+
+def columns_of(header: Header) -> list[Column] | None:
+    """Return the columns of a table, or None if some are of a kind that is left to astropy.
+
+    (Cells of various lengths, bit fields, and scaled values are rare.)
     """
-    if isinstance(hdu.data, FitsTable):
-        return _copied(hdu, hdu.data)
-    from astropy.io.fits import Header
-
-    lazy = isinstance(hdu.data, ArraySource) and not isinstance(hdu.data, np.ndarray)
-    table = np.asarray(hdu.data.read() if lazy else hdu.data)
-    if any(table.dtype[name].kind == "O" for name in table.dtype.names or ()):
-        return _with_astropy(hdu, table)
-    rows = _stored_rows(table)
-    header = Header()
-    append(header, [("XTENSION", "BINTABLE", "binary table extension"), ("BITPIX", 8), ("NAXIS", 2)])
-    append(header, [("NAXIS1", rows.dtype.itemsize), ("NAXIS2", rows.size), ("PCOUNT", 0), ("GCOUNT", 1)])
-    append(header, [("TFIELDS", len(table.dtype.names or ()))])
-    for number, name in enumerate(table.dtype.names or (), 1):
-        append(header, _column_cards(number, name, rows.dtype[name], table.dtype[name], hdu.units.get(name)))
-    append(header, [("EXTNAME", hdu.name, "extension name"), ("EXTVER", hdu.version, "extension version")])
-    append(header, hdu.cards)
-    data = rows.tobytes()
-    return header_bytes(header), data + bytes(-len(data) % BLOCK)
-
-
-def _copied(hdu: PlannedHdu, source: FitsTable) -> tuple[bytes, bytes]:
-    header = source.header.copy()
-    for keyword in list(dict.fromkeys(header)):
-        if not STRUCTURAL.fullmatch(keyword) or keyword in ("CHECKSUM", "DATASUM", "HISTORY"):
-            header.remove(keyword, ignore_missing=True, remove_all=True)
-    append(header, hdu.cards)
-    data = source.raw()
-    return header_bytes(header), data + bytes(-len(data) % BLOCK)
-
-
-def _with_astropy(hdu: PlannedHdu, table: np.ndarray) -> tuple[bytes, bytes]:
-    """Write a table whose cells are arrays of various lengths."""
-    import io
-
-    from astropy.io import fits
-
-    written = fits.BinTableHDU(
-        fits.FITS_rec.from_columns(_variable_columns(table)), name=hdu.name, ver=hdu.version
-    )
-    append(written.header, hdu.cards)
-    buffer = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), written]).writeto(buffer)
-    content = buffer.getvalue()[BLOCK:]
-    length = len(header_bytes(written.header))
-    return content[:length], content[length:]
-
-
-def _variable_columns(table: np.ndarray) -> Any:
-    from astropy.io import fits
-
     columns = []
-    for name in table.dtype.names or ():
-        values = table[name]
-        if values.dtype.kind == "O":
-            kind = _FORMATS[np.result_type(*values).str[1:]][0] if len(values) else "D"
-            columns.append(fits.Column(name, f"P{kind}()", array=values))
-        else:
-            stored = _stored_rows(table[[name]])
-            code = _format(stored.dtype[name], table.dtype[name])
-            columns.append(fits.Column(name, code, array=values))
-    return fits.ColDefs(columns)
+    for number in range(1, header["TFIELDS"] + 1):
+        column = _column(header, number)
+        if column is None:
+            return None
+        columns.append(column)
+    width = sum(column.stored.itemsize for column in columns)
+    unique = len({column.name for column in columns}) == len(columns)
+    return columns if width == header["NAXIS1"] and unique else None
 
 
-def _format(stored: np.dtype[Any], native: np.dtype[Any]) -> str:
-    count = math.prod(stored.shape)
-    if native.base.kind in "SU":
-        return f"{count * stored.base.itemsize}A"
-    code = _FORMATS[native.base.str[1:]][0]
-    return f"{count if stored.shape else ''}{code}"
+def _column(header: Header, number: int) -> Column | None:
+    match = _FORMAT.fullmatch(str(header[f"TFORM{number}"]).strip())
+    if match is None or match[2] not in {*_TYPES, "A"} or match[1] == "0":
+        return None
+    letter, count = match[2], int(match[1] or 1)
+    dims = header.get(f"TDIM{number}")
+    shape = (
+        tuple(int(n) for n in reversed(dims.strip("() ").split(",")))
+        if dims
+        else (count,)
+        if match[1]
+        else ()
+    )
+    if letter == "A":
+        shape, width = (shape[:-1], shape[-1]) if dims else ((), count)
+        field = native = np.dtype(f"S{width}")
+    else:
+        field = np.dtype(_TYPES[letter])
+        offset = header.get(f"TZERO{number}", 0)
+        kind = OFFSETS.get((letter, int(offset))) if offset else field.str[1:]
+        if kind is None or header.get(f"TSCAL{number}", 1) != 1:
+            return None
+        native = np.dtype("?" if letter == "L" else kind)
+    if math.prod(shape) * field.itemsize != count * (1 if letter == "A" else field.itemsize):
+        return None
+    if letter != "A" and not dims and count == 1:
+        shape = ()
+    name = str(header.get(f"TTYPE{number}", f"col{number}")).strip()
+    return Column(name, np.dtype((field, shape)), np.dtype((native, shape)))
 
 
-def _column_cards(
-    number: int, name: str, stored: np.dtype[Any], native: np.dtype[Any], unit: str | None
-) -> list[tuple[Any, ...]]:
-    cards: list[tuple[Any, ...]] = [(f"TTYPE{number}", name), (f"TFORM{number}", _format(stored, native))]
-    text = native.base.kind in "SU"
-    shape = (*stored.shape, stored.base.itemsize) if text else stored.shape
-    if len(shape) > 1:
-        cards.append((f"TDIM{number}", f"({','.join(str(length) for length in reversed(shape))})"))
-    offset = 0 if text else _FORMATS[native.base.str[1:]][1]
-    if offset:
-        cards += [(f"TSCAL{number}", 1), (f"TZERO{number}", offset)]
-    return [*cards, (f"TUNIT{number}", unit)] if unit else cards
+class FitsTable:
+    """A binary table on disk as an array source; it is read whole."""
 
+    def __init__(self, handle: FileHandle, offset: int, nbytes: int, header: Header) -> None:
+        self.handle = handle
+        self.offset = offset
+        self.nbytes = nbytes
+        self.header = header
+        self.shape: tuple[int, ...] = (header["NAXIS2"],)
 
-def _stored_rows(table: np.ndarray) -> np.ndarray:
-    """Return the rows as they stand in a file: big-endian, text as ASCII, booleans as T and F."""
-    names = table.dtype.names or ()
-    columns = {name: _stored_column(table[name]) for name in names}
-    fields: list[tuple[Any, ...]] = [(n, c.dtype, c.shape[table.ndim :]) for n, c in columns.items()]
-    rows = np.zeros(table.shape, dtype=fields)
-    for name, column in columns.items():
-        rows[name] = column
-    return rows.reshape(-1)
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a row, in native byte order; text as bytes."""
+        columns = columns_of(self.header)
+        if columns is None:
+            return self.read().dtype
+        return np.dtype([(column.name, column.native) for column in columns])
 
+    def raw(self) -> bytes:
+        """Return the data as stored, with the heap."""
+        buffer = bytearray(self.nbytes)
+        self.handle.read_at(memoryview(buffer), self.offset)
+        return bytes(buffer)
 
-def _stored_column(values: np.ndarray) -> np.ndarray:
-    kind = values.dtype.kind
-    if kind == "U":
-        return np.char.encode(values, "ascii", "replace").astype(f"S{max(1, values.dtype.itemsize // 4)}")
-    if kind == "S":
-        return values
-    if kind == "b":
-        return np.where(values, np.uint8(ord("T")), np.uint8(ord("F")))
-    stored = values.astype(values.dtype.newbyteorder(">"))
-    if (kind == "u" and values.dtype.itemsize > 1) or values.dtype == np.int8:
-        bits = stored.view(f">u{values.dtype.itemsize}")
-        bits ^= bits.dtype.type(1 << (8 * values.dtype.itemsize - 1))
-        stored = bits if values.dtype == np.int8 else bits.view(f">i{values.dtype.itemsize}")
-    return stored
+    def read(self, *index: slice | int) -> np.ndarray:
+        """Return (some rows of) the table as a native record array; text columns hold `str`."""
+        columns = columns_of(self.header)
+        table = self._read_with_astropy() if columns is None else plain_table(self._read(columns))
+        return table[index] if index else table
+
+    def _read(self, columns: list[Column]) -> np.ndarray:
+        stored = np.dtype([(column.name, column.stored) for column in columns])
+        rows = np.frombuffer(self.raw(), stored, count=self.shape[0])
+        table = np.empty(self.shape, [(column.name, column.native) for column in columns])
+        for name, _, native in columns:
+            values = rows[name]
+            if native.base.kind == "b":
+                table[name] = values == b"T"
+            elif native.base.kind == values.dtype.kind or native.base.kind == "S":
+                table[name] = values
+            else:  # adding TZERO flips the top bit
+                bits = values.astype(f"u{values.dtype.itemsize}") ^ (1 << (8 * values.dtype.itemsize - 1))
+                table[name] = bits.view(native.base)
+        return table
+
+    def _read_with_astropy(self) -> np.ndarray:
+        from astropy.io import fits
+
+        content = header_bytes(self.header.cards) + self.raw() + bytes(-self.nbytes % BLOCK)
+        return plain_table(fits.BinTableHDU.fromstring(content).data)
+
+    def read_into(self, out: np.ndarray, *index: slice | int) -> None:
+        """Copy (some rows of) the table into `out`."""
+        out[...] = self.read(*index)

@@ -1,0 +1,175 @@
+"""FITS headers: cards to values and back (FITS standard 4.0, section 4).
+
+`astropy.io.fits` does this too, and more, but importing it costs 0.3 s, a good part of a stage-1 run. It
+still reads what is rare in JWST files (compressed files, `HDUList` objects, odd tables).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from webbcal.core.errors import InputError
+
+BLOCK = 2880
+_COMMENTARY = ("COMMENT", "HISTORY", "")
+_STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s?(.*))?")
+_COMPLEX = re.compile(r"\(\s*([^,()]+),\s*([^,()]+)\)")
+_LONGEST = 67  # characters of a string on one card, beside the mark that it continues
+
+
+class Card(NamedTuple):
+    """A keyword, its value (text, bool, int, float, complex, or None for none) and its comment."""
+
+    keyword: str
+    value: Any
+    comment: str = ""
+
+
+class Header:
+    """The cards of a header in order; indexing gives the value of the first card with a keyword."""
+
+    def __init__(self, cards: Iterable[Card]) -> None:
+        self.cards = list(cards)
+        self._first: dict[str, Any] = {}
+        for card in self.cards:
+            self._first.setdefault(card.keyword, card.value)
+
+    def __getitem__(self, keyword: str) -> Any:
+        return self._first[keyword]
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self._first
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """Return the value of a keyword, or `default`."""
+        return self._first.get(keyword, default)
+
+
+def read_header(file: BinaryIO) -> Header:
+    """Read the header that begins where the file stands, and leave the file at the data.
+
+    Raises
+    ------
+    InputError
+        If the file ends before the header does.
+    """
+    lines: list[str] = []
+    while True:
+        block = file.read(BLOCK)
+        if len(block) < BLOCK:
+            raise InputError("the header has no END")
+        text = block.decode("ascii", "replace")
+        for start in range(0, BLOCK, 80):
+            line = text[start : start + 80]
+            if line.rstrip() == "END":
+                return Header(_parse(lines))
+            lines.append(line)
+
+
+def _parse(lines: list[str]) -> Iterator[Card]:
+    last: Card | None = None
+    for line in lines:
+        card = _card(line)
+        text = isinstance(card.value, str)
+        if card.keyword == "CONTINUE" and last is not None and text and str(last.value).endswith("&"):
+            last = Card(last.keyword, last.value[:-1] + card.value, last.comment + card.comment)
+            continue
+        if last is not None:
+            yield last
+        last = card
+    if last is not None:
+        yield last
+
+
+def _card(line: str) -> Card:
+    keyword, field = line[:8].rstrip(), line[8:]
+    if keyword == "HIERARCH" and "=" in field:
+        keyword, _, field = field.partition("=")
+        return Card(keyword.strip(), *_value(field))
+    if field.startswith("= ") or keyword == "CONTINUE":
+        return Card(keyword, *_value(field[2:]))
+    return Card(keyword, field.rstrip())
+
+
+def _value(field: str) -> tuple[Any, str]:
+    match = _STRING.match(field)
+    if match:
+        return match[1].replace("''", "'").rstrip(), (match[2] or "").rstrip()
+    text, _, comment = field.partition("/")
+    return _number(text.strip()), comment.strip()
+
+
+def _number(text: str) -> Any:
+    """Return a value that is no string; text that is no value of FITS stays text."""
+    if text in ("T", "F", ""):
+        return None if text == "" else text == "T"
+    match = _COMPLEX.fullmatch(text)
+    if match:
+        return complex(float(match[1]), float(match[2]))
+    for kind, form in ((int, text), (float, text.upper().replace("D", "E"))):
+        try:
+            return kind(form)
+        except ValueError:
+            continue
+    return text
+
+
+def header_bytes(cards: Iterable[Card]) -> bytes:
+    """Return a header as it stands in a file; what FITS cannot hold (NaN, infinity) is left out."""
+    text = "".join(line.ljust(80) for card in cards for line in _lines(card)) + "END"
+    return text.ljust(len(text) + -len(text) % BLOCK).encode("ascii")
+
+
+def _lines(card: Card) -> Iterator[str]:
+    keyword, value, comment = card.keyword.upper(), card.value, ascii_text(card.comment or "")
+    if isinstance(value, float) and not math.isfinite(value):
+        return
+    if keyword in _COMMENTARY:
+        text = ascii_text(str(value))
+        yield from (f"{keyword:8}{text[start : start + 72]}" for start in range(0, max(len(text), 1), 72))
+        return
+    simple = re.fullmatch("[A-Z0-9_-]{1,8}", keyword) is not None
+    start = f"{keyword:8}= " if simple else f"HIERARCH {card.keyword} = "
+    if not isinstance(value, str):
+        shown = f"{start}{_shown(value):>20}"
+        yield f"{shown} / {comment}"[:80] if comment else shown
+        return
+    pieces = _pieces(ascii_text(value), _LONGEST if simple else max(8, 78 - len(start)))
+    for number, piece in enumerate(pieces):
+        more = "&" if number < len(pieces) - 1 else ""
+        line = f"{'CONTINUE  ' if number else start}'{(piece + more).ljust(0 if number else 8)}'"
+        yield f"{line:30} / {comment}"[:80] if comment and not more and len(line) < 76 else line[:80]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    if isinstance(value, complex):
+        return f"({_shown(value.real)}, {_shown(value.imag)})"
+    text = repr(value).upper()
+    return text.replace("E", ".0E") if "E" in text and "." not in text else text
+
+
+def _pieces(text: str, longest: int) -> list[str]:
+    """Cut text into pieces for one card each, with its quotes doubled."""
+    if len(text) <= longest + 1 and "'" not in text:
+        return [text]
+    pieces = [""]
+    for character in text:
+        shown = "''" if character == "'" else character
+        if len(pieces[-1]) + len(shown) > longest:
+            pieces.append("")
+        pieces[-1] += shown
+    return pieces
+
+
+def ascii_text(text: str) -> str:
+    """Return text with what FITS cannot hold as question marks, and white space as blanks."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)

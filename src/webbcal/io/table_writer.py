@@ -1,0 +1,134 @@
+"""Writing binary tables: headers, and the bytes of the rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from webbcal.datamodels.node import in_file
+from webbcal.io.cards import BLOCK, Card, header_bytes, read_header
+from webbcal.io.headers import PlannedHdu, name_cards
+from webbcal.io.opening import STRUCTURAL
+from webbcal.io.tables import FitsTable
+
+#: Column format and offset by native type (unsigned integers as signed ones with an offset).
+_FORMATS: dict[str, tuple[str, int]] = {"b1": ("L", 0), "u1": ("B", 0), "i1": ("B", -128), "i2": ("I", 0)}
+_FORMATS |= {"u2": ("I", 1 << 15), "i4": ("J", 0), "u4": ("J", 1 << 31), "i8": ("K", 0), "u8": ("K", 1 << 63)}
+_FORMATS |= {"f4": ("E", 0), "f8": ("D", 0), "c8": ("C", 0), "c16": ("M", 0)}
+
+
+def table_hdu(hdu: PlannedHdu) -> tuple[bytes, bytes]:
+    """Return header and data of a table, each padded to blocks.
+
+    A table that is still in another file keeps its bytes, its column types and units.
+    """
+    if isinstance(hdu.data, FitsTable):
+        return _copied(hdu, hdu.data)
+    table = np.asarray(hdu.data.read() if in_file(hdu.data) else hdu.data)
+    names = table.dtype.names or ()
+    if any(table.dtype[name].kind == "O" for name in names):
+        return _with_astropy(hdu, table)
+    rows = _stored_rows(table)
+    cards = [Card("XTENSION", "BINTABLE", "binary table extension"), Card("BITPIX", 8), Card("NAXIS", 2)]
+    cards += [
+        Card("NAXIS1", rows.dtype.itemsize),
+        Card("NAXIS2", rows.size),
+        Card("PCOUNT", 0),
+        Card("GCOUNT", 1),
+    ]
+    cards.append(Card("TFIELDS", len(names)))
+    for number, name in enumerate(names, 1):
+        cards += _column_cards(number, name, rows.dtype[name], table.dtype[name], hdu.units.get(name))
+    data = rows.tobytes()
+    return header_bytes([*cards, *name_cards(hdu), *hdu.cards]), data + bytes(-len(data) % BLOCK)
+
+
+def _copied(hdu: PlannedHdu, source: FitsTable) -> tuple[bytes, bytes]:
+    stale = ("CHECKSUM", "DATASUM", "HISTORY", "")
+    structural = (
+        c for c in source.header.cards if STRUCTURAL.fullmatch(c.keyword) and c.keyword not in stale
+    )
+    data = source.raw()
+    return header_bytes([*structural, *hdu.cards]), data + bytes(-len(data) % BLOCK)
+
+
+def _with_astropy(hdu: PlannedHdu, table: np.ndarray) -> tuple[bytes, bytes]:
+    """Write a table whose cells are arrays of various lengths."""
+    import io
+
+    from astropy.io import fits
+
+    rows = fits.FITS_rec.from_columns(_variable_columns(table))
+    written = fits.BinTableHDU(rows, name=hdu.name, ver=hdu.version)
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), written]).writeto(buffer)
+    buffer.seek(BLOCK)
+    header = read_header(buffer)
+    return header_bytes([*header.cards, *hdu.cards]), buffer.read()
+
+
+def _variable_columns(table: np.ndarray) -> Any:
+    from astropy.io import fits
+
+    columns = []
+    for name in table.dtype.names or ():
+        values = table[name]
+        if values.dtype.kind == "O":
+            kind = _FORMATS[np.result_type(*values).str[1:]][0] if len(values) else "D"
+            columns.append(fits.Column(name, f"P{kind}()", array=values))
+        else:
+            stored = _stored_rows(table[[name]])
+            code = _format(stored.dtype[name], table.dtype[name])
+            columns.append(fits.Column(name, code, array=values))
+    return fits.ColDefs(columns)
+
+
+def _format(stored: np.dtype[Any], native: np.dtype[Any]) -> str:
+    count = math.prod(stored.shape)
+    if native.base.kind in "SU":
+        return f"{count * stored.base.itemsize}A"
+    code = _FORMATS[native.base.str[1:]][0]
+    return f"{count if stored.shape else ''}{code}"
+
+
+def _column_cards(
+    number: int, name: str, stored: np.dtype[Any], native: np.dtype[Any], unit: str | None
+) -> list[Card]:
+    cards = [Card(f"TTYPE{number}", name), Card(f"TFORM{number}", _format(stored, native))]
+    text = native.base.kind in "SU"
+    shape = (*stored.shape, stored.base.itemsize) if text else stored.shape
+    if len(shape) > 1:
+        cards.append(Card(f"TDIM{number}", f"({','.join(str(length) for length in reversed(shape))})"))
+    offset = 0 if text else _FORMATS[native.base.str[1:]][1]
+    if offset:
+        cards += [Card(f"TSCAL{number}", 1), Card(f"TZERO{number}", offset)]
+    return [*cards, Card(f"TUNIT{number}", unit)] if unit else cards
+
+
+def _stored_rows(table: np.ndarray) -> np.ndarray:
+    """Return the rows as they stand in a file: big-endian, text as ASCII, booleans as T and F."""
+    names = table.dtype.names or ()
+    columns = {name: _stored_column(table[name]) for name in names}
+    fields: list[tuple[Any, ...]] = [(n, c.dtype, c.shape[table.ndim :]) for n, c in columns.items()]
+    rows = np.zeros(table.shape, dtype=fields)
+    for name, column in columns.items():
+        rows[name] = column
+    return rows.reshape(-1)
+
+
+def _stored_column(values: np.ndarray) -> np.ndarray:
+    kind = values.dtype.kind
+    if kind == "U":
+        return np.char.encode(values, "ascii", "replace").astype(f"S{max(1, values.dtype.itemsize // 4)}")
+    if kind == "S":
+        return values
+    if kind == "b":
+        return np.where(values, np.uint8(ord("T")), np.uint8(ord("F")))
+    stored = values.astype(values.dtype.newbyteorder(">"))
+    if (kind == "u" and values.dtype.itemsize > 1) or values.dtype == np.int8:
+        bits = stored.view(f">u{values.dtype.itemsize}")
+        bits ^= bits.dtype.type(1 << (8 * values.dtype.itemsize - 1))
+        stored = bits if values.dtype == np.int8 else bits.view(f">i{values.dtype.itemsize}")
+    return stored
