@@ -20,30 +20,10 @@ pytestmark = [
 ]
 
 CLASSES = [
-    "Level1bModel",
-    "RampModel",
-    "ImageModel",
-    "CubeModel",
-    "RampFitOutputModel",
-    "MaskModel",
-    "SaturationModel",
-    "SuperBiasModel",
-    "LinearityModel",
-    "DarkModel",
-    "DarkMIRIModel",
-    "GainModel",
-    "ReadnoiseModel",
-    "IPCModel",
-    "RSCDModel",
-    "ResetModel",
-    "LastFrameModel",
-    "PersistenceSatModel",
-    "TrapDensityModel",
-    "TrapParsModel",
-    "FlatModel",
-    "IRS2Model",
-    "IFUImageModel",
-    "SlitModel",
+    *("Level1bModel", "RampModel", "ImageModel", "CubeModel", "RampFitOutputModel", "MaskModel"),
+    *("SaturationModel", "SuperBiasModel", "LinearityModel", "DarkModel", "DarkMIRIModel", "GainModel"),
+    *("ReadnoiseModel", "IPCModel", "RSCDModel", "ResetModel", "LastFrameModel", "PersistenceSatModel"),
+    *("TrapDensityModel", "TrapParsModel", "FlatModel", "IRS2Model", "IFUImageModel", "SlitModel"),
 ]
 
 META = {
@@ -197,7 +177,8 @@ def test_lists_of_slits_pass_both_ways(tmp_path):
     script = (
         "import sys; from stdatamodels.jwst import datamodels\n"
         "m = datamodels.open(sys.argv[1])\n"
-        "print(type(m).__name__, [(s.name, s.source_id, float(s.data.mean()), int(s.dq.max())) for s in m.slits])\n"
+        "slits = [(s.name, s.source_id, float(s.data.mean()), int(s.dq.max())) for s in m.slits]\n"
+        "print(type(m).__name__, slits)\n"
         "m.save(sys.argv[2])"
     )
     copy = tmp_path / "copy.fits"

@@ -71,10 +71,8 @@ def _header(file: BinaryIO, offset: int, path: Path, number: int) -> Header | No
         header = read_header(file)
         data_bytes(header)
     except (InputError, KeyError, TypeError) as error:
-        what = error if isinstance(error, InputError) else f"no valid {error}"
-        raise InputError(
-            f"{path}: damaged or truncated header of HDU {number}: {what}; fetch it again"
-        ) from error
+        what = f"{error}" if isinstance(error, InputError) else f"no valid {error}"
+        raise InputError(f"{path}: damaged header of HDU {number}: {what}; fetch the file again") from error
     return header
 
 

@@ -158,12 +158,10 @@ def image_cards(hdu: PlannedHdu) -> list[Card]:
     primary = hdu.name == "PRIMARY"
     kind = None if hdu.dtype is None else stored_dtype(hdu.dtype).str[1:]
     bitpix, bzero = (8, 0) if kind is None else _STORED[kind]
-    first = Card("SIMPLE", True, "FITS standard") if primary else Card("XTENSION", "IMAGE", "image extension")
     cards = [
-        first,
-        Card("BITPIX", bitpix, "array data type"),
-        Card("NAXIS", len(hdu.shape), "number of axes"),
+        Card("SIMPLE", True, "FITS standard") if primary else Card("XTENSION", "IMAGE", "image extension")
     ]
+    cards += [Card("BITPIX", bitpix, "array data type"), Card("NAXIS", len(hdu.shape), "number of axes")]
     cards += [Card(f"NAXIS{axis}", length) for axis, length in enumerate(reversed(hdu.shape), 1)]
     if primary:
         return [*cards, Card("EXTEND", True)]

@@ -32,13 +32,8 @@ def table_hdu(hdu: PlannedHdu) -> tuple[bytes, bytes]:
         return _with_astropy(hdu, table)
     rows = _stored_rows(table)
     cards = [Card("XTENSION", "BINTABLE", "binary table extension"), Card("BITPIX", 8), Card("NAXIS", 2)]
-    cards += [
-        Card("NAXIS1", rows.dtype.itemsize),
-        Card("NAXIS2", rows.size),
-        Card("PCOUNT", 0),
-        Card("GCOUNT", 1),
-    ]
-    cards.append(Card("TFIELDS", len(names)))
+    cards += [Card("NAXIS1", rows.dtype.itemsize), Card("NAXIS2", rows.size)]
+    cards += [Card("PCOUNT", 0), Card("GCOUNT", 1), Card("TFIELDS", len(names))]
     for number, name in enumerate(names, 1):
         cards += _column_cards(number, name, rows.dtype[name], table.dtype[name], hdu.units.get(name))
     data = rows.tobytes()
@@ -47,9 +42,8 @@ def table_hdu(hdu: PlannedHdu) -> tuple[bytes, bytes]:
 
 def _copied(hdu: PlannedHdu, source: FitsTable) -> tuple[bytes, bytes]:
     stale = ("CHECKSUM", "DATASUM", "HISTORY", "")
-    structural = (
-        c for c in source.header.cards if STRUCTURAL.fullmatch(c.keyword) and c.keyword not in stale
-    )
+    cards = (card for card in source.header.cards if card.keyword not in stale)
+    structural = [card for card in cards if STRUCTURAL.fullmatch(card.keyword)]
     data = source.raw()
     return header_bytes([*structural, *hdu.cards]), data + bytes(-len(data) % BLOCK)
 

@@ -13,17 +13,8 @@ from webbcal.io.arrays import FileHandle
 from webbcal.io.cards import BLOCK, Header, header_bytes
 
 #: Stored types by format letter; text (A) and logical (L) are bytes.
-_TYPES = {
-    "B": "u1",
-    "I": ">i2",
-    "J": ">i4",
-    "K": ">i8",
-    "E": ">f4",
-    "D": ">f8",
-    "C": ">c8",
-    "M": ">c16",
-    "L": "S1",
-}
+_TYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8"}
+_TYPES |= {"E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16"}
 #: Formats that stand for another integer type by their TZERO.
 OFFSETS = {("B", -128): "i1", ("I", 1 << 15): "u2", ("J", 1 << 31): "u4", ("K", 1 << 63): "u8"}
 _FORMAT = re.compile(r"(\d*)([A-Z])")
@@ -59,29 +50,22 @@ def _column(header: Header, number: int) -> Column | None:
         return None
     letter, count = match[2], int(match[1] or 1)
     dims = header.get(f"TDIM{number}")
-    shape = (
-        tuple(int(n) for n in reversed(dims.strip("() ").split(",")))
-        if dims
-        else (count,)
-        if match[1]
-        else ()
-    )
+    shape = tuple(int(n) for n in reversed(dims.strip("() ").split(","))) if dims else (count,)
+    if math.prod(shape) != count:
+        return None
     if letter == "A":
-        shape, width = (shape[:-1], shape[-1]) if dims else ((), count)
-        field = native = np.dtype(f"S{width}")
+        shape, stored = shape[:-1], np.dtype(f"S{shape[-1]}")
+        native = stored
     else:
-        field = np.dtype(_TYPES[letter])
+        stored = np.dtype(_TYPES[letter])
         offset = header.get(f"TZERO{number}", 0)
-        kind = OFFSETS.get((letter, int(offset))) if offset else field.str[1:]
+        kind = OFFSETS.get((letter, int(offset))) if offset else stored.str[1:]
         if kind is None or header.get(f"TSCAL{number}", 1) != 1:
             return None
         native = np.dtype("?" if letter == "L" else kind)
-    if math.prod(shape) * field.itemsize != count * (1 if letter == "A" else field.itemsize):
-        return None
-    if letter != "A" and not dims and count == 1:
-        shape = ()
+        shape = () if shape == (1,) and not dims else shape
     name = str(header.get(f"TTYPE{number}", f"col{number}")).strip()
-    return Column(name, np.dtype((field, shape)), np.dtype((native, shape)))
+    return Column(name, np.dtype((stored, shape)), np.dtype((native, shape)))
 
 
 class FitsTable:
