@@ -183,11 +183,12 @@ def band_arrays(band: Band, product: str) -> dict[str, np.ndarray]:
 def _sink(output: Output, plan: RunPlan, model: Any) -> Sink:
     if output.path is None:
         return MemorySink(plan.exposure.frame)
-    return FileSink(output.path, product_model(output.product, model), _layout(output.product, plan, model))
+    return FileSink(output.path, product_model(output.product, model), _layout(output, plan, model))
 
 
-def _layout(product: str, plan: RunPlan, model: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
+def _layout(output: Output, plan: RunPlan, model: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Return attribute -> (shape, dtype) of the arrays that will be streamed to a product's file."""
+    product = output.product
     shape, image = plan.exposure.shape, plan.exposure.shape[-2:]
     if product == "ramp":
         layout: dict[str, tuple[tuple[int, ...], Any]] = {
@@ -197,7 +198,9 @@ def _layout(product: str, plan: RunPlan, model: Any) -> dict[str, tuple[tuple[in
         }
         if model.has("zeroframe"):
             layout["zeroframe"] = ((shape[0], *image), np.float32)
-        if model.has("average_dark_current") or any(s.name == "dark_current" for s in plan.applied):
+        if model.has("average_dark_current") or any(
+            s.applied and s.name == "dark_current" for s in plan.steps[: output.after + 1]
+        ):
             layout["average_dark_current"] = (image, np.float32)
         return layout
     full = image if product == "image" else (plan.exposure.nints, *image)
