@@ -150,11 +150,12 @@ def _check_cache_folder(crds: Any) -> None:
             f"no CRDS rules under {root} and no server to fetch them from ({_setting('CRDS_SERVER_URL')}): "
             f"set CRDS_PATH to the folder of a CRDS cache, or CRDS_SERVER_URL={SERVER}"
         )
-    existing = next((p for p in (folder, *folder.absolute().parents) if p.exists()), folder)
-    if not os.access(existing, os.W_OK | os.X_OK):
+    try:
+        root.mkdir(parents=True)
+    except OSError as error:
         raise ReferenceFileError(
-            f"CRDS_PATH={folder} cannot be written ({existing} is read-only): set CRDS_PATH"
-        )
+            f"CRDS_PATH={folder} cannot be written ({error.strerror}); set CRDS_PATH to a writable folder"
+        ) from error
 
 
 def _has_server(crds: Any) -> bool:
