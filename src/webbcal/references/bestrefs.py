@@ -18,6 +18,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -251,7 +252,7 @@ def _check_not_withdrawn(crds: Any, name: str, found: Mapping[str, str | None]) 
     config = Path(crds.config.locate_config("server_config", OBSERVATORY))
     if not config.is_file():
         return
-    bad = set(crds.heavy_client.load_server_info(OBSERVATORY).bad_files_list)
+    bad = _withdrawn(crds, str(config), config.stat().st_mtime_ns)
     for file, allowed in [(name, crds.config.ALLOW_BAD_RULES), *((f, None) for f in found.values() if f)]:
         if file not in bad:
             continue
@@ -262,6 +263,12 @@ def _check_not_withdrawn(crds: Any, name: str, found: Mapping[str, str | None]) 
                 f"CRDS designates {file} as scientifically invalid: set CRDS_CONTEXT to another context, or "
                 "CRDS_ALLOW_BAD_RULES=1 and CRDS_ALLOW_BAD_REFERENCES=1 to use it all the same"
             )
+
+
+@lru_cache(maxsize=1)
+def _withdrawn(crds: Any, config: str, modified: int) -> frozenset[str]:
+    # The file is some megabytes: it is not read again for every exposure of a session.
+    return frozenset(crds.heavy_client.load_server_info(OBSERVATORY).bad_files_list)
 
 
 # ---------------------------------------------------------------- files
