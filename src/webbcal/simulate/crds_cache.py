@@ -10,6 +10,7 @@ A cache is a folder that the `crds` package (and so webbcal and `jwst`) accepts 
 Rules select by any header parameters (detector, subarray, filter …); a parameter that a file does not
 care about is "N/A", and the file that matches more parameters wins. Reference types without a file are
 declared not applicable, parameter reference files included: calibration steps then use their own defaults.
+A type that some detectors of the cache have is not applicable to its other detectors.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from webbcal.core.errors import ReferenceFileError
 
 USEAFTER = "2014-01-01T00:00:00"
 SERVERLESS_URL = "https://crds-serverless-mode.stsci.edu"
+_DETECTOR = "META.INSTRUMENT.DETECTOR"
 _TIME_KEYS = ("META.OBSERVATION.DATE", "META.OBSERVATION.TIME")
 
 #: Steps and pipelines that ask for a parameter reference file (type ``pars-<name>``).
@@ -153,9 +155,11 @@ class CrdsCache:
         for instrument, types in sorted(by_type.items()):
             low = instrument.lower()
             selector = dict.fromkeys(_all_types(low), "N/A")
+            detectors = {v for es in types.values() for e in es for k, v in e.match if k == _DETECTOR}
             for reftype, entries in types.items():
                 selector[reftype] = f"jwst_{low}_{reftype}_{number}.rmap"
-                _write_mapping(mappings / selector[reftype], *_reference_rules(instrument, reftype, entries))
+                rules = _reference_rules(instrument, reftype, entries, detectors)
+                _write_mapping(mappings / selector[reftype], *rules)
                 names.append(selector[reftype])
             imaps[instrument] = f"jwst_{low}_{number}.imap"
             header = {"mapping": "INSTRUMENT", "instrument": instrument, "parkey": ("REFTYPE",)}
@@ -221,7 +225,9 @@ def _all_types(instrument: str) -> list[str]:
     return sorted((known - {"all"}).union(parameters, _TYPES.split()))
 
 
-def _reference_rules(instrument: str, reftype: str, entries: list[Entry]) -> tuple[dict[str, object], str]:
+def _reference_rules(
+    instrument: str, reftype: str, entries: list[Entry], detectors: set[str]
+) -> tuple[dict[str, object], str]:
     """Return the header and the selector of the mapping of one reference type."""
     keys = sorted({k for e in entries for k, _ in e.match})
     header: dict[str, object] = {
@@ -235,7 +241,10 @@ def _reference_rules(instrument: str, reftype: str, entries: list[Entry]) -> tup
         "parkey": (tuple(keys), _TIME_KEYS),
     }
     date = USEAFTER.replace("T", " ")
-    cases = []
+    served = {dict(e.match).get(_DETECTOR) for e in entries}
+    # A detector of the cache without such a file does not need it; an unknown detector stays an error.
+    idle = sorted(detectors - served) if None not in served else []
+    cases = [f"    {tuple(d if k == _DETECTOR else 'N/A' for k in keys)!r} : 'N/A',\n" for d in idle]
     for e in sorted(entries, key=lambda e: e.match):
         case = tuple(dict(e.match).get(k, "N/A") for k in keys)
         cases.append(f"    {case!r} : UseAfter({{\n        {date!r} : {e.file!r},\n    }}),\n")

@@ -31,7 +31,7 @@ class Electronics:
     Attributes
     ----------
     pedestal_drift : float
-        Standard deviation of the step of each output's pedestal between frames, DN.
+        Random walk of each output's pedestal: standard deviation after one second, DN.
     odd_even : float
         Standard deviation of the frame-to-frame change of the odd-even offset, DN.
     one_over_f : float
@@ -42,7 +42,7 @@ class Electronics:
         Reset noise, electrons.
     """
 
-    pedestal_drift: float = 3.0
+    pedestal_drift: float = 0.8
     odd_even: float = 1.0
     one_over_f: float = 2.5
     common: float = 0.7
@@ -87,15 +87,17 @@ class ReadoutChain:
     def __init__(self, aperture: Aperture, settings: Electronics, seed: int) -> None:
         self._aperture, self._settings, self._seed = aperture, settings, seed
         self._pedestal = np.zeros(aperture.n_outputs)
-        self._integration = -1
+        self._integration, self._last_frame = -1, -1
 
     def frame(self, integration: int, frame: int) -> np.ndarray:
         """Return what the chain adds to one frame, DN, float32, shape (ny, nx) in the science frame."""
         a, s = self._aperture, self._settings
         rng = stream(self._seed, "chain", integration, frame)
         if integration != self._integration:
-            self._integration, self._pedestal = integration, np.zeros(a.n_outputs)
-        self._pedestal += rng.normal(0.0, s.pedestal_drift, a.n_outputs)
+            self._integration, self._last_frame = integration, -1
+            self._pedestal = np.zeros(a.n_outputs)
+        elapsed, self._last_frame = (frame - self._last_frame) * a.frame_time, frame
+        self._pedestal += rng.normal(0.0, s.pedestal_drift * np.sqrt(elapsed), a.n_outputs)
         slow, fast = a.readout_shape
         width = fast // a.n_outputs
         common = self._one_over_f(rng, np.sqrt(s.common))

@@ -257,7 +257,12 @@ class Pointing:
         """Return 0-based pixel coordinates (x, y) in the aperture; (0, 0) is its first pixel's centre."""
         v2, v3 = (v.to_value("arcsec") for v in _pysiaf().utils.rotations.sky_to_tel(self.attitude, ra, dec))
         v2 = np.where(v2 > 180 * 3600.0, v2 - 360 * 3600.0, v2)
-        x, y = self._full.tel_to_sci(v2, v3)
+        # The SIAF's inverse polynomial is off by up to 0.2 pixel in corners. The forward one is the truth.
+        first_x, first_y = self._full.tel_to_sci(v2, v3)
+        x, y = first_x, first_y
+        for _ in range(3):
+            again_x, again_y = self._full.tel_to_sci(*self._full.sci_to_tel(x, y))
+            x, y = x + (first_x - again_x), y + (first_y - again_y)
         return np.asarray(x) - 1 - self.aperture.box.x0, np.asarray(y) - 1 - self.aperture.box.y0
 
     def pixel_to_sky(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -296,8 +301,8 @@ class Pointing:
         )
         east = ((ra - self.ra + 180.0) % 360.0 - 180.0) * np.cos(np.radians(self.dec))
         cd = np.array([[v[1] - v[0], v[3] - v[2]] for v in (east, dec)]) / (2 * step)
-        scale = np.hypot(cd[0], cd[1])
-        return cd / scale, (float(scale[0]), float(scale[1]))
+        scale = np.hypot(cd[:, 0], cd[:, 1])  # CDELT scales the axes of the world, the rows
+        return cd / scale[:, None], (float(scale[0]), float(scale[1]))
 
     @property
     def _full(self) -> Any:

@@ -182,7 +182,7 @@ def _flags(dq: np.ndarray, model: Any, compact: bool = True) -> dict[str, np.nda
 def _reference_metadata(aperture: Aperture, reftype: str, path: Path) -> dict[str, Any]:
     detector, box = aperture.detector, aperture.box
     full = box == Box(0, FULL_SIZE, 0, FULL_SIZE)
-    return {
+    metadata: dict[str, Any] = {
         "filename": path.name,
         "telescope": "JWST",
         "reftype": reftype.upper(),
@@ -192,6 +192,10 @@ def _reference_metadata(aperture: Aperture, reftype: str, path: Path) -> dict[st
         "useafter": USEAFTER,
         "instrument.name": detector.instrument,
         "instrument.detector": detector.name,
+    }
+    if reftype == "ipc":  # one kernel for all pixels: it has no place on the detector
+        return metadata
+    return metadata | {
         "subarray.name": "FULL" if full else aperture.subarray,
         "subarray.xstart": box.x0 + 1,
         "subarray.ystart": box.y0 + 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,12 +83,21 @@ class Truth:
 
         with fits.open(path, memmap=False) as hdus:
             try:
-                names = ("RATE", "RATE_DN", "DARK", "FIRSTSAT", "HITS", "SOURCES")
-                arrays = [_native(np.asarray(hdus[n].data)) for n in names]
+                arrays = [_native(hdus[n].data) for n in ("RATE", "RATE_DN", "DARK", "FIRSTSAT")]
+                arrays += [_table(hdus[n].data) for n in ("HITS", "SOURCES")]
             except KeyError as error:
                 raise InputError(f"{path} is not a truth file of the simulator: {error}") from error
         return cls(*arrays)
 
 
 def _native(a: np.ndarray) -> np.ndarray:
-    return a.astype(a.dtype.newbyteorder("="))
+    return np.asarray(a, a.dtype.newbyteorder("="))
+
+
+def _table(rows: Any) -> np.ndarray:
+    """Return a FITS table as a plain structured array (column by column: logical values need translating)."""
+    columns = {name: _native(np.asarray(rows[name])) for name in rows.names}
+    table = np.empty(len(rows), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        table[name] = column
+    return table
