@@ -1,6 +1,6 @@
 """Identity of reference files: the name that products record, and the sha256 of the content.
 
-Hashing a dark of a gigabyte takes about a second, so digests are kept in a small file under
+Hashing a dark of a gigabyte takes one to two seconds, so digests are kept in a small file under
 ``$XDG_CACHE_HOME/webbcal``, keyed by real path, size and modification time. The file is a convenience: if it
 cannot be read or written, digests are computed anew.
 """
