@@ -16,6 +16,7 @@ from webbcal.core.errors import InputError
 BLOCK = 2880
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 _STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s?(.*))?")
+_CUT_STRING = re.compile(r"\s*'(.*)'\s*(?:/\s?(.*))?")
 _COMPLEX = re.compile(r"\(\s*([^,()]+),\s*([^,()]+)\)")
 _LONGEST = 67  # characters of a string on one card, beside the mark that it continues
 
@@ -69,19 +70,28 @@ def read_header(file: BinaryIO) -> Header:
             lines.append(line)
 
 
+class _Text(str):
+    """A string as it stands on a card, with its quotes doubled."""
+
+
 def _parse(lines: list[str]) -> Iterator[Card]:
     last: Card | None = None
     for line in lines:
         card = _card(line)
-        text = isinstance(card.value, str)
-        if card.keyword == "CONTINUE" and last is not None and text and str(last.value).endswith("&"):
-            last = Card(last.keyword, last.value[:-1] + card.value, last.comment + card.comment)
+        if card.keyword == "CONTINUE" and last is not None and str(last.value).endswith("&"):
+            last = Card(last.keyword, _Text(last.value[:-1] + card.value), last.comment + card.comment)
             continue
         if last is not None:
-            yield last
+            yield _finished(last)
         last = card
     if last is not None:
-        yield last
+        yield _finished(last)
+
+
+def _finished(card: Card) -> Card:
+    if isinstance(card.value, _Text):
+        return card._replace(value=card.value.replace("''", "'").rstrip())
+    return card
 
 
 def _card(line: str) -> Card:
@@ -95,9 +105,10 @@ def _card(line: str) -> Card:
 
 
 def _value(field: str) -> tuple[Any, str]:
-    match = _STRING.match(field)
+    # The second form is for long strings that were cut between two quotes, as astropy does.
+    match = _STRING.fullmatch(field) or _CUT_STRING.fullmatch(field)
     if match:
-        return match[1].replace("''", "'").rstrip(), (match[2] or "").rstrip()
+        return _Text(match[1]), (match[2] or "").rstrip()
     text, _, comment = field.partition("/")
     return _number(text.strip()), comment.strip()
 

@@ -1,0 +1,130 @@
+import errno
+import os
+import threading
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from webbcal import datamodels
+from webbcal.core.errors import OutputError
+from webbcal.io import atomic, fits_writer
+from webbcal.io.fits_writer import ProductWriter
+
+SHAPE = (2, 3, 40, 16)
+
+
+def values(dtype=np.float32, shape=SHAPE):
+    return np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+
+
+def writer(path, **arrays):
+    model = datamodels.RampModel()
+    model.meta.target.ra = 12.5
+    model.int_times = [(1, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
+    arrays = arrays or {"data": (SHAPE, np.float32), "pixeldq": (SHAPE[-2:], np.uint32)}
+    return model, ProductWriter(path, model, arrays)
+
+
+def test_bands_from_threads_make_a_product(tmp_path):
+    path = tmp_path / "a_ramp.fits"
+    model, product = writer(path)
+    data, dq = values(), values(np.uint32, SHAPE[-2:])
+
+    def band(first):
+        rows = slice(first, first + 10)
+        product.write("data", data[:, :, rows], slice(None), slice(None), rows)
+        product.write("pixeldq", dq[rows], rows)
+
+    threads = [threading.Thread(target=band, args=(first,)) for first in range(0, 40, 10)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert not path.exists()
+    model.meta.cal_step.jump = "COMPLETE"
+    product.commit(model)
+    assert [p.name for p in tmp_path.iterdir()] == ["a_ramp.fits"]
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+        np.testing.assert_array_equal(hdus["SCI"].data, data)
+        np.testing.assert_array_equal(hdus["PIXELDQ"].data, dq)
+        assert hdus[0].header["S_JUMP"] == "COMPLETE" and hdus[0].header["TARG_RA"] == 12.5
+        assert hdus["INT_TIMES"].data["int_end_BJD_TDB"][0] == 6.0
+    with datamodels.open(path) as back:
+        assert type(back).__name__ == "RampModel" and back.meta.filename == "a_ramp.fits"
+        np.testing.assert_array_equal(back.data, data)
+
+
+def test_headers_may_outgrow_their_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("webbcal.io.arrays.CHUNK_BYTES", 1000)
+    path = tmp_path / "a.fits"
+    model, product = writer(path)
+    product.write("data", values())
+    product.write("pixeldq", values(np.uint32, SHAPE[-2:]))
+    for number in range(400):
+        model.add_history_entry(f"entry {number}")
+    model.meta.wcsinfo.s_region = "POLYGON ICRS " + "1.234567890 " * 300
+    product.commit(model)
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+        np.testing.assert_array_equal(hdus["SCI"].data, values())
+        np.testing.assert_array_equal(hdus["PIXELDQ"].data, values(np.uint32, SHAPE[-2:]))
+        assert hdus[0].header["HISTORY"][399] == "entry 399"
+    assert path.stat().st_size % 2880 == 0
+
+
+def test_unwritten_parts_are_an_error(tmp_path):
+    _, product = writer(tmp_path / "a.fits")
+    product.write("data", values())
+    product.write("pixeldq", 0, slice(0, 39))
+    with pytest.raises(OutputError, match="parts of pixeldq were never written"):
+        product.commit()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_abort_and_an_error_inside_leave_nothing(tmp_path):
+    _, product = writer(tmp_path / "a.fits")
+    product.abort()
+    _, product = writer(tmp_path / "a.fits")
+    with pytest.raises(KeyboardInterrupt), product:
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    model = datamodels.ImageModel((50, 50))
+    monkeypatch.setattr(atomic.os, "pwrite", full)
+    with pytest.raises(OutputError, match=r"x\.fits: cannot be written \(No space left"):
+        model.save(tmp_path / "x.fits")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupt_while_saving_keeps_the_old_file(tmp_path, monkeypatch):
+    model = datamodels.ImageModel((50, 50))
+    path = tmp_path / "x.fits"
+    model.save(path)
+    before = path.read_bytes()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fits_writer.ProductWriter, "_append_asdf", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.save(path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_folder_folder_as_name_and_unknown_ending(tmp_path):
+    model = datamodels.ImageModel((4, 4))
+    with pytest.raises(OutputError, match=r"nowhere/x\.fits: cannot write to the folder"):
+        model.save(tmp_path / "nowhere" / "x.fits")
+    with pytest.raises(OutputError, match="unknown file type"):
+        model.save(tmp_path / "x.png")
+    (tmp_path / "d.fits").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        model.save(tmp_path / "d.fits")
+    path = model.save(tmp_path / "x.fits")
+    with pytest.raises(OutputError, match="exists already"):
+        model.save(path, overwrite=False)
