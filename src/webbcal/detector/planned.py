@@ -28,7 +28,9 @@ class EmiCorrStep(UnavailableStep):
         nints_to_phase: int | None = param(None, "Integrations to phase")
         nbins: int | None = param(None, "Bins in one phased wave")
         scale_reference: bool = param(True, "Scale the reference wave to the data")
-        onthefly_corr_freq: list | None = param(None, "Frequencies to correct without a reference", unit="Hz")
+        onthefly_corr_freq: list | None = param(
+            None, "Frequencies to correct without a reference", unit="Hz", kind="float_list"
+        )
         use_n_cycles: int | None = param(3, "Cycles to use for an average")
         fit_ints_separately: bool = param(False, "Fit each integration on its own")
         user_supplied_reffile: str | None = param(None, "Reference file to use")

@@ -23,6 +23,7 @@ Upstream = Callable[[Box], RampBand]
 class BandStep(Step):
     """A step that works on bands; see the module's text."""
 
+    saves_itself = True
     #: What the step takes: "ramp" or "rate".
     consumes: ClassVar[str] = "ramp"
     #: What it makes.

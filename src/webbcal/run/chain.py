@@ -31,7 +31,7 @@ class SkipStep(Exception):
 class BandReferences:
     """The references of a step, cut to one band, each array read once a band."""
 
-    def __init__(self, references: Mapping[str, Any], box: Box, cache: dict[tuple[str, str], Any]) -> None:
+    def __init__(self, references: Mapping[str, Any], box: Box, cache: dict[tuple[int, str], Any]) -> None:
         self._references = references
         self._box = box
         self._cache = cache
@@ -44,9 +44,10 @@ class BandReferences:
 
     def read(self, reference_type: str, array: str = "data") -> Any:
         """Return an array of a reference over this band (shared between steps: do not change it)."""
-        key = (reference_type, array)
+        reference = self._references[reference_type]
+        key = (id(reference), array)  # steps may use different files of one type
         if key not in self._cache:
-            self._cache[key] = self._references[reference_type].read(array, self._box)
+            self._cache[key] = reference.read(array, self._box)
         return self._cache[key]
 
 
@@ -70,7 +71,7 @@ class Operation:
         """Run the measure phase."""
         self.state = self.step.measure(self.exposure, self.references, self.parameters, upstream)
 
-    def apply(self, band: Band, cache: dict[tuple[str, str], Any]) -> Band:
+    def apply(self, band: Band, cache: dict[tuple[int, str], Any]) -> Band:
         """Run the step on one band."""
         start = time.perf_counter()
         box = band.box if isinstance(band, RampBand) else band.interior
@@ -110,7 +111,7 @@ class Chain:
     def process(self, interior: Box, after_each: Callable[[int, Band], None] | None = None) -> Band:
         """Read one band and pass it through all operations."""
         band: Band = self.source.read(interior, self.halo)
-        cache: dict[tuple[str, str], Any] = {}
+        cache: dict[tuple[int, str], Any] = {}
         if after_each:
             after_each(-1, band)
         for index, operation in enumerate(self.operations):

@@ -28,6 +28,7 @@ class Pipeline(Step):
         Parameters of the steps: ``{"jump": {"rejection_threshold": 5}}``. Others as for `Step`.
     """
 
+    saves_itself = True
     step_defs: ClassVar[Mapping[str, type[Step]]] = {}
     #: Product -> suffix of the pipeline's own results.
     product_suffixes: ClassVar[Mapping[str, str]] = {}
@@ -140,7 +141,8 @@ class Pipeline(Step):
 
     def _saved_on_the_way(self, plan: RunPlan, position: int) -> list[Output]:
         step = plan.steps[position].step
-        if not (step.save_results or step.output_file) or not plan.steps[position].applied:
+        # A step that finds that it has nothing to do hands its input on, and that is what is saved.
+        if not (step.save_results or step.output_file) or step.skip:
             return []
         step.check_output_folder()
         ramp = plan.exposure.readout and not stream.fits_rates(plan.steps[: position + 1])

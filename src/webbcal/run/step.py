@@ -62,6 +62,8 @@ class Step:
     optional_reference_types: ClassVar[Sequence[str]] = ()
     #: Name of the step in ``meta.cal_step`` when it is not the alias.
     cal_step: ClassVar[str | None] = None
+    #: Whether `process` writes the products that are to be saved, while it makes them.
+    saves_itself: ClassVar[bool] = False
     Parameters: ClassVar[type[StepParameters]] = StepParameters
     spec = _Spec()
 
@@ -78,6 +80,8 @@ class Step:
         self.record: Any = None
         for key, value in parameters.items():
             self.set_parameter(key, value, "user")
+        # Steps of webbcal know their attributes from here on; a user's own subclass may add what it likes.
+        self._closed = type(self).__module__.startswith("webbcal.")
 
     # ---------------------------------------------------------------- parameters
     @classmethod
@@ -126,7 +130,7 @@ class Step:
         if not name.startswith("_") and name in self.__dict__.get("_values", {}):
             self.set_parameter(name, value, "user")
             return
-        if self.__dict__.get("_ready") and not hasattr(self, name):
+        if self.__dict__.get("_closed") and not hasattr(self, name):
             # Scripts written for older versions set parameters that no longer exist: keep them running.
             log.warning(
                 "%s has no parameter %r%s; the value is kept but has no effect",
@@ -317,7 +321,7 @@ class Step:
         args = hooks.run_pre_hooks(self, args)
         if self.skip and self.parent is not None:
             return self._skipped(args[0])
-        self._streams = self.save_results and not self.post_hooks
+        self._streams = self.saves_itself and self.save_results and not self.post_hooks
         result = hooks.run_post_hooks(self, self.process(*args))
         if self.save_results and not self._streams:
             self._save(result)

@@ -1,0 +1,50 @@
+"""What many tests need: a small simulated universe, and CRDS set to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from webbcal import simulate
+
+CRDS = ("CRDS_PATH", "CRDS_SERVER_URL", "CRDS_CONTEXT", "CRDS_OBSERVATORY")
+
+
+@dataclass(frozen=True)
+class World:
+    """Simulated exposures on disk, and the variables that calibrate them."""
+
+    folder: Path
+    uncal: tuple[Path, ...]
+    truth: tuple[Path, ...]
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Two integrations of six groups on a 64 × 64 subarray, and their reference files."""
+    config = simulate.ExposureConfig(
+        detector="NRCB1", subarray="SUB64P", filter="F200W", readpatt="RAPID", ngroups=6, nints=2, seed=3
+    )
+    made = simulate.universe(
+        tmp_path_factory.mktemp("world"), config, simulate.ReferenceOptions(subarray_only=True)
+    )
+    return World(made.folder, made.uncal, made.truth, made.environment)
+
+
+@pytest.fixture
+def crds(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The small universe, with CRDS pointing to it."""
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    yield world
+
+
+@pytest.fixture(autouse=True)
+def _tidy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests leave nothing in the working directory and see nobody's CRDS settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in CRDS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

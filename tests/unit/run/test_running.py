@@ -1,0 +1,219 @@
+"""Running steps and pipelines: names of products, streaming, intermediate results, hooks, records."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from webbcal import datamodels
+from webbcal.core.errors import InputError, PlanError
+from webbcal.detector.dq_init import DQInitStep
+from webbcal.detector.gain_scale import GainScaleStep
+from webbcal.detector.jump import JumpStep
+from webbcal.detector.linearity import LinearityStep
+from webbcal.detector.ramp_fit import RampFitStep
+from webbcal.detector.saturation import SaturationStep
+from webbcal.detector.superbias import SuperBiasStep
+from webbcal.pipeline.detector1 import Detector1Pipeline
+from webbcal.run import planning
+from webbcal.run.step import Step
+
+ROOT = "jw01234001001_02101_00001_nrcb1"
+RATE_ARRAYS = ("data", "dq", "err", "var_poisson", "var_rnoise")
+
+
+def names(folder: Path = Path()) -> set[str]:
+    return {p.name.removeprefix(ROOT) for p in folder.iterdir() if p.is_file()}
+
+
+def assert_same(a: Any, b: Any, arrays: tuple[str, ...] = RATE_ARRAYS) -> None:
+    for name in arrays:
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+
+
+def test_pipeline_in_memory_leaves_no_file(crds: Any) -> None:
+    result = Detector1Pipeline().run(crds.uncal[0])
+    assert type(result).__name__ == "ImageModel" and result.shape == (64, 64)
+    assert result.meta.bunit_data == "DN/s"
+    assert names() == set()
+
+
+def test_pipeline_saves_rate_and_rateints(crds: Any) -> None:
+    rate = Detector1Pipeline.call(str(crds.uncal[0]), save_results=True, output_dir="out")
+    assert names(Path("out")) == {"_rate.fits", "_rateints.fits"}
+    ints = datamodels.open(f"out/{ROOT}_rateints.fits")
+    assert type(ints).__name__ == "CubeModel" and ints.shape == (2, 64, 64)
+    assert len(ints.int_times) == 2
+    assert rate.meta.filename == f"{ROOT}_rate.fits"
+    assert_same(rate, Detector1Pipeline().run(crds.uncal[0]))
+
+
+def test_names_of_steps_alone_and_inside_a_pipeline(crds: Any) -> None:
+    pipeline = Detector1Pipeline(save_results=True, save_calibrated_ramp=True)
+    pipeline.linearity.save_results = True
+    pipeline.ramp_fit.save_opt = True
+    pipeline.run(crds.uncal[0])
+    assert names() == {"_linearity.fits", "_ramp.fits", "_rate.fits", "_rateints.fits", "_fitopt.fits"}
+    alone = LinearityStep(save_results=True).run(f"{ROOT}_linearity.fits")
+    assert f"{ROOT}_linearitystep.fits" == alone.meta.filename
+    RampFitStep(save_results=True).run(f"{ROOT}_ramp.fits")
+    assert {"_linearitystep.fits", "_0_rampfitstep.fits", "_1_rampfitstep.fits"} <= names()
+
+
+def test_a_chain_of_steps_equals_the_pipeline(crds: Any) -> None:
+    pipeline = Detector1Pipeline()
+    model: Any = crds.uncal[0]
+    for name in ("group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity",
+                 "dark_current", "jump"):  # fmt: skip
+        model = type(getattr(pipeline, name))().run(model)
+        assert type(model).__name__ == "RampModel"
+    rate, ints = RampFitStep().run(model)
+    assert (type(rate).__name__, type(ints).__name__) == ("ImageModel", "CubeModel")
+    assert_same(rate, pipeline.run(crds.uncal[0]))
+    assert rate.meta.cal_step.superbias == "COMPLETE" and rate.meta.cal_step.ipc == "SKIPPED"
+
+
+def test_the_calibrated_ramp_is_what_is_fitted(crds: Any) -> None:
+    rate = Detector1Pipeline(save_results=True, save_calibrated_ramp=True).run(crds.uncal[0])
+    again, _ = RampFitStep().run(f"{ROOT}_ramp.fits")
+    assert_same(rate, again)
+
+
+@pytest.mark.parametrize(("rows", "threads"), [(1, 1), (5, 2), (64, 1), (17, 3)])
+def test_bands_and_threads_do_not_change_results(
+    crds: Any, monkeypatch: pytest.MonkeyPatch, rows: int, threads: int
+) -> None:
+    expected = Detector1Pipeline().run(crds.uncal[0])
+    monkeypatch.setattr(planning.RunPlan, "band_rows", property(lambda self: rows))
+    monkeypatch.setenv("WEBBCAL_THREADS", str(threads))
+    result = Detector1Pipeline().run(crds.uncal[0])
+    assert_same(result, expected)
+    assert result.meta.exposure.primary_cosmic_rays == expected.meta.exposure.primary_cosmic_rays
+
+
+def test_the_input_model_is_not_changed(crds: Any) -> None:
+    with datamodels.open(crds.uncal[0]) as model:
+        before = model.data.copy()
+        flat = dict(model.to_flat_dict())
+        Detector1Pipeline().run(model)
+        ramp = DQInitStep().run(model)
+        np.testing.assert_array_equal(model.data, before)
+        assert dict(model.to_flat_dict()) == flat
+        kept = ramp.groupdq.copy()
+        SaturationStep().run(ramp)
+        np.testing.assert_array_equal(ramp.groupdq, kept)
+        assert ramp.meta.cal_step.saturation is None
+
+
+def test_record_keywords_and_origins(crds: Any) -> None:
+    pipeline = Detector1Pipeline(save_results=True)
+    pipeline.jump.rejection_threshold = 6
+    pipeline.refpix.skip = True
+    pipeline.run(crds.uncal[0])
+    header = fits.getheader(f"{ROOT}_rate.fits")
+    assert header["S_LINEAR"] == "COMPLETE" and header["S_REFPIX"] == header["S_IPC"] == "SKIPPED"
+    assert header["R_LINEAR"] == "crds://jwst_nircam_linearity_0001.fits"
+    assert header["CRDS_CTX"] == "jwst_0001.pmap" and header["BUNIT" if "BUNIT" in header else "DATAMODL"]
+    with datamodels.open(f"{ROOT}_rate.fits") as model:
+        (run,) = [getattr(r, "instance", r) for r in model.meta.run_record]
+    steps = {s["step"]: s for s in run["steps"]}
+    assert steps["jump"]["parameters"]["rejection_threshold"] == {"value": 6.0, "origin": "user"}
+    assert steps["jump"]["parameters"]["flag_4_neighbors"]["origin"] == "default"
+    assert steps["refpix"]["reason"] == "skip = True (user)"
+    assert steps["ipc"]["reason"] == "no IPC reference (N/A)"
+    assert len(steps["linearity"]["references"]["linearity"]["sha256"]) == 64
+
+
+def test_reference_overrides(crds: Any) -> None:
+    gain = next(Path(crds.environment["CRDS_PATH"]).rglob("*gain*.fits"))
+    plain = Detector1Pipeline().run(crds.uncal[0])
+    with datamodels.open(gain) as model:
+        double = model.copy()
+    double.data = double.data * 2
+    pipeline = Detector1Pipeline()
+    pipeline.ramp_fit.override_gain = double
+    by_model = pipeline.run(crds.uncal[0])
+    assert np.nanmedian(by_model.var_poisson[plain.var_poisson > 0]) < np.nanmedian(
+        plain.var_poisson[plain.var_poisson > 0]
+    )
+    double.save("double_gain.fits")
+    pipeline.ramp_fit.override_gain = "double_gain.fits"
+    assert_same(pipeline.run(crds.uncal[0]), by_model)
+    pipeline.superbias.override_superbias = "N/A"
+    assert pipeline.run(crds.uncal[0]).meta.cal_step.superbias == "SKIPPED"
+
+
+def test_hooks(crds: Any) -> None:
+    seen: list[str] = []
+
+    def look(model: Any) -> None:
+        seen.append(type(model).__name__)
+
+    def brighten(model: Any) -> Any:
+        result = model.copy()
+        result.data = result.data + 1
+        return result
+
+    class Doubler(Step):
+        class_alias = "doubler"
+
+        def process(self, model: Any) -> Any:
+            result = model.copy()
+            result.data = result.data * 2
+            return result
+
+    plain = Detector1Pipeline().run(crds.uncal[0])
+    pipeline = Detector1Pipeline()
+    pipeline.jump.pre_hooks = [look]
+    pipeline.jump.post_hooks = [look]
+    pipeline.post_hooks = [brighten, Doubler]
+    hooked = pipeline.run(crds.uncal[0])
+    assert seen == ["RampModel", "RampModel"]
+    np.testing.assert_allclose(hooked.data, (plain.data + 1) * 2, rtol=1e-6)
+
+
+def test_a_user_step_with_process(crds: Any) -> None:
+    class Shift(Step):
+        def process(self, init: Any) -> Any:
+            model = self.open_model(init).copy()
+            model.data = model.data + 5
+            return model
+
+    rate = Detector1Pipeline(save_results=True).run(crds.uncal[0])
+    shifted = Shift.call(f"{ROOT}_rate.fits", save_results=True)
+    np.testing.assert_allclose(shifted.data, rate.data + 5)
+    assert "_shift.fits" in names()
+
+
+def test_wrong_kind_of_input(crds: Any) -> None:
+    rate = Detector1Pipeline().run(crds.uncal[0])
+    with pytest.raises(InputError, match=r"JumpStep works on ramps .* ImageModel of shape \(64, 64\)"):
+        JumpStep().run(rate)
+    with pytest.raises(InputError, match="GainScaleStep works on rates"):
+        GainScaleStep().run(crds.uncal[0])
+
+
+def test_gain_scale_alone(crds: Any) -> None:
+    rate = Detector1Pipeline().run(crds.uncal[0])
+    rate.meta.exposure.gain_factor = 2.0
+    scaled = GainScaleStep().run(rate)
+    np.testing.assert_array_equal(scaled.data, rate.data * 2)
+    np.testing.assert_array_equal(scaled.var_rnoise, rate.var_rnoise * 4)
+    assert scaled.meta.cal_step.gain_scale == "COMPLETE"
+
+
+def test_steps_that_are_not_there_yet_say_so(crds: Any) -> None:
+    pipeline = Detector1Pipeline()
+    pipeline.clean_flicker_noise.skip = False
+    with pytest.raises(PlanError, match=r"clean_flicker_noise.*skip=true"):
+        pipeline.run(crds.uncal[0])
+    with pytest.raises(PlanError, match="expand_large_events"):
+        Detector1Pipeline(steps={"jump": {"expand_large_events": True}}).run(crds.uncal[0])
+
+
+def test_a_run_that_will_not_fit_is_refused(crds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "available_memory", lambda: 1_000_000)
+    with pytest.raises(PlanError, match=r"needs about .* GB, but 0.0 GB are free"):
+        SuperBiasStep().run(crds.uncal[0])
