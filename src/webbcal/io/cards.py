@@ -78,7 +78,8 @@ def _parse(lines: list[str]) -> Iterator[Card]:
     last: Card | None = None
     for line in lines:
         card = _card(line)
-        if card.keyword == "CONTINUE" and last is not None and str(last.value).endswith("&"):
+        continues = card.keyword == "CONTINUE" and isinstance(card.value, _Text)
+        if continues and last is not None and str(last.value).endswith("&"):
             last = Card(last.keyword, _Text(last.value[:-1] + card.value), last.comment + card.comment)
             continue
         if last is not None:

@@ -1,0 +1,122 @@
+"""What is saved comes back: values, arrays, what webbcal does not know, and things only ASDF can hold."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from webbcal import datamodels
+
+
+def filled():
+    model = datamodels.CubeModel(data=np.arange(24.0).reshape(2, 3, 4))
+    model.meta.target.ra, model.meta.exposure.zero_frame, model.meta.exposure.nints = 1 / 3, True, 2
+    model.meta.target.catalog_name = "α Cen, a 'bright' one"
+    model.meta.background.level = float("nan")
+    model.meta.my_own = {"list": [1, 2.5, "x", None], "flag": False, "date": "2023-01-01", "number": "007"}
+    model.int_times = [(1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (2, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)]
+    model.add_history_entry("made by a test")
+    return model
+
+
+@pytest.mark.parametrize("ending", ["fits", "asdf"])
+def test_values_and_arrays(tmp_path, ending):
+    model = filled()
+    path = model.save(tmp_path / f"x_rateints.{ending}")
+    back = datamodels.open(path)
+    assert type(back) is type(model)
+    np.testing.assert_array_equal(back.data, model.data)
+    np.testing.assert_array_equal(back.int_times, model.int_times)
+    ours, theirs = model.to_flat_dict(False), back.to_flat_dict(False)
+    assert ours.pop("meta.target.catalog_name").replace("α", "?" if ending == "fits" else "α") == theirs.pop(
+        "meta.target.catalog_name"
+    )
+    assert np.isnan(ours.pop("meta.background.level")) and np.isnan(theirs.pop("meta.background.level"))
+    assert ours == theirs
+    assert [entry["description"] for entry in back.history] == ["made by a test"]
+    assert back.meta.my_own.number == "007" and back.meta.my_own.instance["date"] == "2023-01-01"
+
+
+def test_unknown_keywords_and_hdus_survive(tmp_path):
+    path = filled().save(tmp_path / "a.fits")
+    odd = [fits.Column("v", "PJ()", array=np.array([np.arange(2), np.arange(3)], dtype=object))]
+    with fits.open(path, mode="append") as hdus:
+        hdus.append(fits.ImageHDU(np.arange(6, dtype=np.uint16).reshape(2, 3), name="MINE", ver=1))
+        hdus.append(fits.ImageHDU(np.ones((2, 2)), name="MINE", ver=2))
+        hdus.append(fits.BinTableHDU.from_columns(odd, name="ODD"))
+        hdus["ODD"].header["ODDKEY"] = (4, "of a table")
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header["MYKEY"] = ("here", "my comment")
+        hdus["SCI"].header["SCIKEY"] = 3
+        hdus[0].header.add_comment("a remark")
+    model = datamodels.open(path)
+    copy = model.save(tmp_path / "b.fits")
+    again = datamodels.open(copy).save(tmp_path / "c.fits")
+    with fits.open(again) as hdus:
+        hdus.verify("exception")
+        assert hdus[0].header["MYKEY"] == "here" and hdus[0].header.comments["MYKEY"] == "my comment"
+        assert hdus[0].header["COMMENT"][0] == "a remark" and hdus["SCI"].header["SCIKEY"] == 3
+        np.testing.assert_array_equal(hdus["MINE", 1].data, np.arange(6).reshape(2, 3))
+        assert hdus["MINE", 1].data.dtype == np.uint16 and (hdus["MINE", 2].data == 1).all()
+        assert [len(cell) for cell in hdus["ODD"].data["v"]] == [2, 3] and hdus["ODD"].header["ODDKEY"] == 4
+        assert [hdu.name for hdu in hdus].count("ASDF") == 1
+
+
+def test_a_changed_header_counts_more_than_the_asdf_extension(tmp_path):
+    path = filled().save(tmp_path / "a.fits")
+    fits.setval(path, "TARG_RA", value=99.5)
+    back = datamodels.open(path)
+    assert back.meta.my_own.flag is False  # from ASDF
+    assert back.meta.target.ra == 99.5
+
+
+def test_arrays_and_objects_that_only_asdf_can_hold(tmp_path):
+    from astropy import units
+    from astropy.modeling.models import Polynomial1D
+
+    model = filled()
+    model.meta.polynomial = Polynomial1D(2, c0=1, c1=2, c2=3)
+    model.meta.speed = 3 * units.km / units.s
+    model.my_array = np.arange(5)
+    back = datamodels.open(model.save(tmp_path / "a.fits"))
+    assert back.meta.polynomial(2.0) == 17 and back.meta.speed.unit == units.km / units.s
+    np.testing.assert_array_equal(back.my_array, np.arange(5))
+    np.testing.assert_array_equal(back.data, model.data)
+    twice = datamodels.open(back.save(tmp_path / "b.fits"))
+    assert twice.meta.polynomial(2.0) == 17 and twice.to_flat_dict(False)["meta.my_own.list.2"] == "x"
+
+
+def test_the_astropy_header_is_that_of_official_files(tmp_path):
+    path = filled().save(tmp_path / "a.fits")
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+        assert hdus[0].data is None
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "SCI", "DQ", "ERR", "INT_TIMES", "ASDF"]
+        for keyword, value in {
+            "DATAMODL": "CubeModel",
+            "FILENAME": "a.fits",
+            "NINTS": 2,
+            "ZEROFRAM": True,
+        }.items():
+            assert hdus[0].header[keyword] == value
+        assert hdus["DQ"].header["BZERO"] == 2**31 and hdus["ASDF"].columns.names == ["ASDF_METADATA"]
+
+
+def test_big_endian_strided_and_bool_input(tmp_path):
+    model = datamodels.ImageModel(
+        data=np.arange(24, dtype=">f8").reshape(4, 6)[:, ::2], dq=np.eye(4, 3, dtype=bool)
+    )
+    back = datamodels.open(model.save(tmp_path / "a.fits"))
+    np.testing.assert_array_equal(back.data, np.arange(24).reshape(4, 6)[:, ::2])
+    np.testing.assert_array_equal(back.dq, np.eye(4, 3))
+
+
+def test_from_hdulist_file_object_and_gzip(tmp_path):
+    path = filled().save(tmp_path / "a.fits")
+    with fits.open(path) as hdus:
+        hdus.writeto(tmp_path / "a.fits.gz")
+        model = datamodels.CubeModel(hdus)
+        np.testing.assert_array_equal(model.data, filled().data)
+        assert model.meta.my_own.number == "007"
+    with (tmp_path / "a.fits").open("rb") as file:
+        assert datamodels.open(file).meta.exposure.nints == 2
+    assert datamodels.open(tmp_path / "a.fits.gz").int_times["integration_number"].tolist() == [1, 2]
