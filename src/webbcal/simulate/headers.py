@@ -157,7 +157,6 @@ def _observation(config: ExposureConfig) -> Meta:
         "visit.engineering_quality": "OK",
         "dither.primary_type": "NONE",
         "dither.position_number": config.exposure,
-        "dither.total_points": config.exposure,
         "dither.x_offset": config.dither[0],
         "dither.y_offset": config.dither[1],
     }

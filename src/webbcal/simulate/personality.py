@@ -10,6 +10,7 @@ or with the signal's history (persistence, burn-in, telegraph noise). Levels are
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,8 +107,9 @@ class _Fields:
     def gamma(self, name: str, order: float) -> np.ndarray:
         return self._cut(name, lambda rng, shape: rng.standard_gamma(order, shape, dtype=np.float32))
 
-    def _cut(self, name: str, draw: object) -> np.ndarray:
-        assert callable(draw)
+    def _cut(
+        self, name: str, draw: Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+    ) -> np.ndarray:
         box, shape = self._box, (_CHUNK, FULL_SIZE)
         first, last = box.y0 // _CHUNK, (box.y1 - 1) // _CHUNK
         out = np.empty(box.shape, np.float32)
