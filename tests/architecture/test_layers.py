@@ -18,12 +18,26 @@ ALLOWED = {
     "datamodels": {"core", "io"},
     "io": {"core", "datamodels"},
     "references": {"core", "datamodels", "io"},
+    "associations": {"core"},
+    "wcs": {"core", "datamodels", "io", "references"},
     "run": {"core", "datamodels", "io", "references"},
     "detector": {"core", "datamodels", "kernels", "references", "run"},
+    "exposure": {"core", "datamodels", "io", "kernels", "wcs", "references", "associations", "run"},
     "pipeline": {"core", "detector", "run"},
     "simulate": {"core", "datamodels", "io"},
     "report": {"core", "datamodels", "io", "run", "simulate"},
-    "cli": {"core", "datamodels", "io", "references", "run", "report", "simulate", "pipeline"},
+    "cli": {
+        "associations",
+        "core",
+        "datamodels",
+        "io",
+        "references",
+        "run",
+        "report",
+        "simulate",
+        "pipeline",
+        "wcs",
+    },
 }
 
 

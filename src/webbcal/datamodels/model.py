@@ -281,6 +281,12 @@ class DataModel(FlatAccess):
             value, schema = self._tree.get(name), self._schema["properties"][name]
             accept(value, schema, name, strict=self._strict_validation, keep_invalid=True)
 
+    def get_fits_wcs(self, hdu_name: str = "SCI", hdu_ver: int = 1, key: str = " ") -> Any:
+        """Return the `astropy.wcs.WCS` that an HDU's header keywords describe (SIP terms included)."""
+        from webbcal.datamodels.fits_wcs import fits_wcs
+
+        return fits_wcs(self, hdu_name, hdu_ver, key)
+
     # History
 
     @property

@@ -197,17 +197,24 @@ def read_tree(content: bytes) -> Tree:
 
 
 def _read_with_asdf(content: bytes) -> Tree:
+    import warnings
+
     import asdf
     from asdf.tags.core import NDArrayType
     from asdf.treeutil import walk_and_modify
 
     def convert(value: Any) -> Any:
-        if isinstance(value, NDArrayType):
-            return None if isinstance(value._source, str) else np.array(value)
-        return value
+        source = value._source if isinstance(value, NDArrayType) else None
+        if isinstance(value, dict):  # what asdf 6 makes of a reference that it cannot follow
+            source = value.get("source")
+        if isinstance(source, str) and source.startswith("fits:"):
+            return None
+        return np.array(value) if isinstance(value, NDArrayType) else value
 
-    with asdf.open(io.BytesIO(content), lazy_load=False, ignore_unrecognized_tag=True) as file:
-        tree: Tree = dict(walk_and_modify(file.tree, convert))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", asdf.exceptions.AsdfWarning)
+        with asdf.open(io.BytesIO(content), lazy_load=False, ignore_unrecognized_tag=True) as file:
+            tree: Tree = dict(walk_and_modify(file.tree, convert))
     return tree
 
 

@@ -23,6 +23,7 @@ STEPS: dict[str, tuple[str, str]] = {
     "jump": ("webbcal.detector.jump", "JumpStep"),
     "ramp_fit": ("webbcal.detector.ramp_fit", "RampFitStep"),
     "gain_scale": ("webbcal.detector.gain_scale", "GainScaleStep"),
+    "assign_wcs": ("webbcal.exposure.assign_wcs", "AssignWcsStep"),
     "emicorr": ("webbcal.detector.planned", "EmiCorrStep"),
     "rscd": ("webbcal.detector.planned", "RscdStep"),
     "firstframe": ("webbcal.detector.planned", "FirstFrameStep"),

@@ -1,0 +1,89 @@
+"""``assign_wcs``: attach the transform from pixels to the sky."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webbcal.core.errors import ReferenceFileError
+from webbcal.run.model_step import ModelStep
+from webbcal.run.parameters import StepParameters, param
+from webbcal.wcs.modes import check_imaging, why_no_wcs
+
+log = logging.getLogger(__name__)
+
+_REFERENCES = (
+    "distortion",
+    "filteroffset",
+    "specwcs",
+    "regions",
+    "wavelengthrange",
+    "camera",
+    "chromcorr",
+    "collimator",
+    "disperser",
+    "fore",
+    "fpa",
+    "msa",
+    "ote",
+    "ifupost",
+    "ifufore",
+    "ifuslicer",
+)
+
+
+@dataclass(frozen=True)
+class AssignWcsParameters(StepParameters):
+    """Parameters of `AssignWcsStep`."""
+
+    sip_approx: bool = param(True, "Write a SIP approximation of the WCS to the header (imaging)")
+    sip_max_pix_error: float = param(0.01, "Largest error of the SIP fit, pixels to sky", unit="pixel")
+    sip_degree: int | None = param(None, "Degree of the SIP fit; None for the lowest that is good", le=6)
+    sip_max_inv_pix_error: float = param(0.01, "Largest error of the inverse SIP fit", unit="pixel")
+    sip_inv_degree: int | None = param(None, "Degree of the inverse SIP fit; None as above", le=6)
+    sip_npoints: int = param(12, "Points of the fitted grid along each axis")
+    slit_y_low: float = param(-0.55, "Lower edge of a slit (NIRSpec)")
+    slit_y_high: float = param(0.55, "Upper edge of a slit (NIRSpec)")
+    nrs_ifu_slice_wcs: bool = param(False, "One WCS a slice instead of one for the image (NIRSpec IFU)")
+
+
+class AssignWcsStep(ModelStep):
+    """Attach a `gwcs.WCS` as ``meta.wcs``; update S_REGION and the FITS approximation in the header."""
+
+    class_alias = "assign_wcs"
+    reference_file_types = _REFERENCES
+    # Which of them are needed depends on the exposure type; `apply` asks for those.
+    optional_reference_types = _REFERENCES
+    Parameters = AssignWcsParameters
+
+    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+        """Skip what has no WCS, and refuse types that are not available yet."""
+        kind = type(model).__name__
+        if kind not in ("ImageModel", "CubeModel", "IFUImageModel"):
+            return f"works on rates (ImageModel, CubeModel), but the input is a {kind}"
+        exp_type = str(model.meta.exposure.type)
+        reason = why_no_wcs(exp_type)
+        if reason is None:
+            check_imaging(exp_type)
+        return reason
+
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+        """Attach the WCS."""
+        from webbcal.wcs.footprint import update_s_region
+        from webbcal.wcs.imaging import imaging_wcs
+        from webbcal.wcs.sip import SipSettings, update_sip
+
+        distortion = references["distortion"]
+        if distortion is None:
+            raise ReferenceFileError(
+                f"{model.meta.filename}: CRDS has no DISTORTION reference for this exposure (N/A), and the "
+                "WCS cannot be made without; give one with override_distortion"
+            )
+        model.meta.wcs = imaging_wcs(model, distortion, references["filteroffset"])
+        update_s_region(model)
+        if p.sip_approx:
+            names = SipSettings.__dataclass_fields__
+            update_sip(model, SipSettings(**{name: getattr(p, f"sip_{name}") for name in names}))
+        return model
