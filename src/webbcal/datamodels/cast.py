@@ -62,7 +62,7 @@ def check_dimensions(ndim: int, schema: Schema, name: str) -> None:
 
 def _as_image(value: Any, schema: Schema, name: str) -> np.ndarray:
     datatype = schema.get("datatype")
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         try:
             array = np.asanyarray(value, dtype=None if datatype is None else dtype_of(datatype))
         except (TypeError, ValueError) as error:

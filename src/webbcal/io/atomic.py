@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import OutputError
+
+
+_unfinished: set[Path] = set()
+
+
+@atexit.register
+def _remove_unfinished() -> None:
+    """Remove what an interruption left between any two instructions."""
+    for path in list(_unfinished):
+        path.unlink(missing_ok=True)
 
 
 class AtomicFile:
@@ -24,6 +35,7 @@ class AtomicFile:
         self.temporary = self.path.parent / f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
         if self.path.is_dir():
             raise OutputError(f"{self.path}: is a folder; give the name of a file")
+        _unfinished.add(self.temporary)
         try:
             self.fd = os.open(
                 self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
@@ -74,6 +86,7 @@ class AtomicFile:
             os.close(self.fd)
             self._open = False
             self.temporary.replace(self.path)
+            _unfinished.discard(self.temporary)
         except OSError as error:
             self.abort()
             raise self._failure(error) from error
@@ -84,3 +97,4 @@ class AtomicFile:
             os.close(self.fd)
             self._open = False
         self.temporary.unlink(missing_ok=True)
+        _unfinished.discard(self.temporary)
