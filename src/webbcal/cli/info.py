@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from webbcal.run.exposure import meta_value
+from webbcal.run.record import runs_of
 
 USAGE = "usage: webbcal info FILE [FILE ...]   [--tree] shows the whole tree of metadata"
 
@@ -54,8 +55,8 @@ def describe(model: Any, path: str) -> str:
     steps = {name: status for name, status in model.meta.cal_step.items() if status}
     if steps:
         lines += ["  steps:", *(f"    {name:22s}{status}" for name, status in steps.items())]
-    for run in getattr(model.meta, "run_record", None) or []:
-        lines += _record(run.instance if hasattr(run, "instance") else run)
+    for run in runs_of(model):
+        lines += _record(run)
     return "\n".join(lines)
 
 

@@ -58,6 +58,15 @@ def append(model: Any, steps: Sequence[StepPlan], context: str | None) -> None:
         model.meta.ref_file.crds.context_used = context
 
 
+def runs_of(model: Any) -> list[dict[str, Any]]:
+    """Return the runs recorded in a product, oldest first, as plain dictionaries."""
+    runs = _plain(getattr(model.meta, "run_record", None) or [])
+    for step in (step for run in runs for step in run["steps"]):
+        step.setdefault("parameters", {})  # empty mappings are not stored
+        step.setdefault("references", {})
+    return list(runs)
+
+
 def _set_keywords(model: Any, plan: StepPlan) -> None:
     name = plan.step.cal_step or plan.step.class_alias
     if name:
@@ -69,12 +78,11 @@ def _set_keywords(model: Any, plan: StepPlan) -> None:
 
 def _plain(value: Any) -> Any:
     """Return `value` as types that YAML can hold."""
+    value = getattr(value, "instance", value)
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
     if isinstance(value, (str, int, float, bool)) or value is None:
         return value
-    if hasattr(value, "instance"):
-        return _plain(value.instance)
+    if isinstance(value, Sequence):
+        return [_plain(v) for v in value]
     return str(value)

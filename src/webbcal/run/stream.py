@@ -112,7 +112,7 @@ def run_plan(plan: RunPlan, model: Any) -> list[Any]:
     plan.check_memory()
     source: Source = RampSource(model) if plan.exposure.readout else RateSource(model)
     chain, positions = _measured_chain(plan, source)
-    sinks = [_sink(output, plan, model) for output in plan.outputs]
+    sinks: list[Sink] = []
     optional: list[Any] = []
     lock = threading.Lock()
 
@@ -129,6 +129,7 @@ def run_plan(plan: RunPlan, model: Any) -> list[Any]:
     display = progress.current()
     display.start("calibrating", -(-plan.exposure.shape[-2] // plan.band_rows))
     try:
+        sinks += (_sink(output, plan, model) for output in plan.outputs)
         counts = chain.run(plan.band_rows, plan.threads, after_each, display)
         for operation, position in zip(chain.operations, positions, strict=True):
             plan.steps[position].seconds = operation.seconds
@@ -136,7 +137,7 @@ def run_plan(plan: RunPlan, model: Any) -> list[Any]:
             sink.finish(_finished_model(output, plan, model, chain, positions, counts))
             for output, sink in zip(plan.outputs, sinks, strict=True)
         ]
-        _save_optional(plan, model, optional)
+        _save_optional(plan, model, optional, chain, counts)
     except BaseException:
         for sink in sinks:
             sink.abort()
@@ -241,10 +242,13 @@ def _finished_model(
     return result
 
 
-def _save_optional(plan: RunPlan, model: Any, results: list[Any]) -> None:
+def _save_optional(plan: RunPlan, model: Any, results: list[Any], chain: Chain, counts: Any) -> None:
     if not results:
         return
     step = next(s.step for s in plan.applied if s.step.produces == "rate")
     optional = product_model("optional", model)
+    for operation in chain.operations:
+        if operation.step.produces != "rate":
+            operation.step.finish(optional, plan.exposure, counts, operation.state)
     record.append(optional, plan.steps, plan.context)
     step.save_optional(optional, sorted(results, key=lambda r: r[0].y0))

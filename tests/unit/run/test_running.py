@@ -18,6 +18,7 @@ from webbcal.detector.saturation import SaturationStep
 from webbcal.detector.superbias import SuperBiasStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
 from webbcal.run import planning
+from webbcal.run.record import runs_of
 from webbcal.run.step import Step
 
 ROOT = "jw01234001001_02101_00001_nrcb1"
@@ -117,7 +118,7 @@ def test_record_keywords_and_origins(crds: Any) -> None:
     assert header["R_LINEAR"] == "crds://jwst_nircam_linearity_0001.fits"
     assert header["CRDS_CTX"] == "jwst_0001.pmap" and header["BUNIT" if "BUNIT" in header else "DATAMODL"]
     with datamodels.open(f"{ROOT}_rate.fits") as model:
-        (run,) = [getattr(r, "instance", r) for r in model.meta.run_record]
+        (run,) = runs_of(model)
     steps = {s["step"]: s for s in run["steps"]}
     assert steps["jump"]["parameters"]["rejection_threshold"] == {"value": 6.0, "origin": "user"}
     assert steps["jump"]["parameters"]["flag_4_neighbors"]["origin"] == "default"
