@@ -84,6 +84,7 @@ HEAVY = {"numpy", "numba", "astropy", "asdf", "crds", "scipy", "matplotlib", "py
     "code",
     [
         "import webbcal",
+        "import webbcal.associations, webbcal.cli.asn",
         "from webbcal.cli.main import main; main(['--help'])",
     ],
 )

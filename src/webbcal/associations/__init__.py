@@ -1,0 +1,20 @@
+"""Associations: which exposures belong together, and what products they make."""
+
+from webbcal.associations.association import Association, Member, Product
+from webbcal.associations.coerce import as_level2, as_level3
+from webbcal.associations.from_list import RULES, DMS_Level3_Base, DMSLevel2bBase, Rule, asn_from_list
+from webbcal.associations.reading import load_association
+
+__all__ = [
+    "RULES",
+    "Association",
+    "DMSLevel2bBase",
+    "DMS_Level3_Base",
+    "Member",
+    "Product",
+    "Rule",
+    "as_level2",
+    "as_level3",
+    "asn_from_list",
+    "load_association",
+]

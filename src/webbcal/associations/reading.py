@@ -1,0 +1,122 @@
+"""Read association files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from webbcal.associations.association import Association, Member
+from webbcal.associations.sources import YAML_SUFFIXES, is_association_name
+from webbcal.associations.validation import validate
+from webbcal.core.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def load_association(path: str | os.PathLike[str]) -> Association:
+    """Read an association: JSON, or YAML (as jwst does, with a warning).
+
+    Parameters
+    ----------
+    path : path
+        ``~`` and environment variables are expanded. Files of members are looked for in its folder, by
+        `Association.resolve`; they need not be there (see `Association.require_files`).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is not JSON or YAML, is not an association (see
+        `webbcal.associations.validation.validate`), or has an association as member, itself perhaps.
+    """
+    where = Path(os.path.expandvars(path)).expanduser()
+    data = _parse(_text(where), where)
+    validate(data, str(where))
+    association = Association(data, path=where)
+    for member in _nested(association):
+        _refuse(association, member)
+    return association
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not an association: it is no text; give the name of a JSON file") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such association file; check the name") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _parse(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        wrong = error
+    # YAML forgives what JSON does not, such as the comma after a last entry in the field's own examples.
+    data = _yaml(text)
+    if not isinstance(data, dict):
+        raise InputError(
+            f"{path}: not JSON: {wrong.msg} at line {wrong.lineno}, column {wrong.colno}; correct it there"
+        )
+    if path.suffix.lower() in YAML_SUFFIXES:
+        log.warning("%s: associations in YAML are deprecated in the field; JSON is safer", path)
+    else:
+        log.warning(
+            "%s: is not JSON (%s at line %d, column %d) but was read as YAML; a comma too many?",
+            path,
+            wrong.msg,
+            wrong.lineno,
+            wrong.colno,
+        )
+    return data
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+
+def _nested(association: Association) -> list[Member]:
+    members = (m for product in association.products for m in product.members)
+    return [m for m in members if m.model is None and is_association_name(m.expname)]
+
+
+def _refuse(association: Association, member: Member) -> None:
+    """Say what is wrong with an association that is a member of another."""
+    assert association.path is not None
+    cycle = _way_back(association, [association.path])
+    if cycle is None:
+        what = f"member {member.expname} is itself an association; list its exposures instead"
+    elif len(cycle) == 2:
+        what = "lists itself as a member; remove that member"
+    else:
+        what = f"refers back to itself: {' → '.join(p.name for p in cycle)}; list exposures instead"
+    raise InputError(f"{association.path}: {what}")
+
+
+def _way_back(association: Association, trail: list[Path]) -> list[Path] | None:
+    """Return the paths from the first of `trail` through members back to it, None if there is no way."""
+    for member in _nested(association):
+        path = association.resolve(member)
+        seen = [p.resolve() for p in trail]
+        if path.resolve() == seen[0]:
+            return [*trail, path]
+        if path.resolve() in seen:
+            continue
+        try:
+            data = json.loads(_text(path))
+            validate(data, str(path))
+        except ValueError:  # not there, not JSON, not valid: then it refers to nothing
+            continue
+        found = _way_back(Association(data, path=path), [*trail, path])
+        if found:
+            return found
+    return None

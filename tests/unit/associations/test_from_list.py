@@ -1,0 +1,177 @@
+"""Associations from lists and from whatever a pipeline is given."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from webbcal.associations import (
+    RULES,
+    Association,
+    DMSLevel2bBase,
+    as_level2,
+    as_level3,
+    asn_from_list,
+    load_association,
+)
+from webbcal.cli import asn as command
+from webbcal.cli.main import main
+from webbcal.core.errors import InputError, ParameterError
+
+
+def model(filename="m_rate.fits", exptype=None):
+    return SimpleNamespace(meta=SimpleNamespace(filename=filename, asn=SimpleNamespace(exptype=exptype)))
+
+
+def names(asn):
+    return [(p.name, [(m.expname, m.exptype) for m in p.members]) for p in asn.products]
+
+
+def test_level3_is_one_product():
+    asn = asn_from_list(["b_cal.fits", Path("sub/a_cal.fits")], product_name="mosaic")
+    assert names(asn) == [("mosaic", [("b_cal.fits", "science"), ("sub/a_cal.fits", "science")])]
+    assert asn.asn_rule == "DMS_Level3_Base"
+    assert asn.dump()[0] == "jwnoprogram-a3001_none_00001_asn.json"
+
+
+def test_level2_is_a_product_each():
+    asn = asn_from_list(
+        ["s/a_rate.fits", "b-rateints.fits", "c_foo.fits"], rule="DMSLevel2bBase", acid="o012"
+    )
+    assert [p.name for p in asn.products] == ["s/a", "b", "c_foo"]
+    assert asn.dump()[0] == "jwnoprogram-o012_none_00001_asn.json"
+
+
+def test_exptypes_meta_and_names_of_products():
+    pairs = [("a_cal.fits", "science"), ("p_cal.fits", "PSF"), ("b_cal.fits", None)]
+    asn = asn_from_list(pairs, product_name="p", with_exptype=True, meta={"program": "01234"})
+    assert [m.exptype for m in asn.products[0].members] == ["science", "psf", "science"]
+    assert asn.program == "01234"
+    asn = asn_from_list(
+        ["a.fits", "b.fits"],
+        DMSLevel2bBase,
+        product_name_func=lambda item, n: f"{item}{n}" if n > 1 else 1 / 0,
+    )
+    assert [p.name for p in asn.products] == ["a", "b.fits2"]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: asn_from_list(["a.fits"]), InputError, "--product-name"),
+        (lambda: asn_from_list([], product_name="p"), InputError, "at least one exposure"),
+        (lambda: asn_from_list(["a.fits"] * 2, product_name="p"), InputError, "a.fits is there twice"),
+        (lambda: asn_from_list(["a.fits"], rule="Asn_Lv2Imag"), ParameterError, "did you mean Asn_Lv2Image"),
+        (lambda: asn_from_list(["a.fits"], DMSLevel2bBase, acid="a3001"), ParameterError, "oXXX"),
+        (lambda: asn_from_list([("a.fits", "psf")], product_name="p"), InputError, "with_exptype=True"),
+        (lambda: asn_from_list(["ab"], product_name="p", with_exptype=True), InputError, "needs pairs"),
+        (
+            lambda: asn_from_list([("a", "x")], product_name="p", with_exptype=True),
+            InputError,
+            "unknown exptype",
+        ),
+        (lambda: asn_from_list([3], product_name="p"), InputError, "neither a file nor"),
+        (lambda: as_level2([]), InputError, "list is empty"),
+        (lambda: as_level2("a.txt"), InputError, r"a.txt: not an exposure"),
+        (lambda: as_level3(["a_asn.json"]), InputError, "give an association"),
+        (lambda: as_level3(3), InputError, "neither a file nor"),
+        (lambda: as_level3("gone_asn.json"), InputError, "no such association"),
+        (lambda: as_level3(["x_cal.fits", "y_cal.fits"]), InputError, "missing: x_cal.fits, y_cal.fits"),
+        (lambda: as_level3({"asn_id": 1}), InputError, "has no 'products'"),
+        (lambda: as_level3([model(exptype="background")]), InputError, "no member is science"),
+        (
+            lambda: as_level2(asn_from_list([("b.fits", "background")], DMSLevel2bBase, with_exptype=True)),
+            InputError,
+            "undefined has no science member",
+        ),
+    ],
+)
+def test_refused(call, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a_rate.fits", "b_rate.fits", "m_rate.fits"):
+        Path(name).touch()
+    return tmp_path
+
+
+def test_level2_of_anything(files):
+    single = as_level2("a_rate.fits")
+    assert names(single) == [("a", [("a_rate.fits", "science")])]
+    assert (single.asn_pool, single.program, single.filename) == ("singleton", "noprogram", "singleton")
+    both = as_level2([Path("a_rate.fits"), "b_rate.fits"])
+    assert [p.name for p in both.products] == ["a", "b"]
+    assert both.target == "singleton"
+    opened = model()
+    one = as_level2(opened)
+    assert names(one) == [("m_rate", [("m_rate.fits", "science")])]
+    assert one.products[0].science[0].model is opened
+    assert json.loads(one.dump()[1])["products"][0]["members"][0]["expname"] == "m_rate.fits"
+    assert [p.name for p in as_level2([model(None), model(None)]).products] == ["undefined"] * 2
+
+
+def test_level2_of_an_association(files, caplog):
+    members = [{"expname": n, "exptype": "science"} for n in ("a_rate.fits", "b_rate.fits")]
+    tree = {"program": "7", "products": [{"members": members}]}
+    Path("sub").mkdir()
+    Path("sub/x_asn.json").write_text(json.dumps(tree))
+    with pytest.raises(
+        InputError, match=r"2 of 2 member files are missing: sub/a_rate.fits, sub/b_rate.fits"
+    ):
+        as_level2("sub/x_asn.json")
+    Path("x_asn.json").write_text(json.dumps(tree))
+    asn = as_level2("x_asn.json")
+    assert (asn.products[0].name, asn.program, asn.asn_pool) == ("a", "7", "none")
+    assert "only the first" in caplog.text
+    assert asn.path == Path("x_asn.json")
+    assert tree == load_association("x_asn.json").data
+
+
+def test_level3_of_anything(files):
+    assert names(as_level3("a_rate.fits")) == [("a", [("a_rate.fits", "science")])]
+    models = [model("x_cal.fits"), model("y_cal.fits", "SCIENCE"), model("z_cal.fits", "background")]
+    asn = as_level3(models)
+    assert asn.products[0].name == "x"
+    assert [m.model for m in asn.products[0].science] == models[:2]
+    given = Association({"products": [{"members": [{"expname": "a_rate.fits", "exptype": "science"}]}]})
+    taken = as_level3(given)
+    taken["products"][0]["members"].clear()
+    assert len(given.products[0].members) == 1
+    assert taken.products[0].name is None
+    # Members that are not opened need not be there.
+    given["products"][0]["members"].append({"expname": "gone.fits", "exptype": "target_acquisition"})
+    as_level3(given)
+
+
+def test_command(files, capsys):
+    assert main(["asn", "from-list", "-o", "l3.json", "--product-name", "mosaic", "a_rate.fits"]) == 0
+    assert capsys.readouterr().out == "l3.json: 1 products, 1 members\n"
+    assert load_association("l3.json").products[0].name == "mosaic"
+    words = ["from-list", "-o", "l2.yaml", "-r", "DMSLevel2bBase", "-i", "c1001"]
+    assert command.main([*words, "a_rate.fits", "b_rate.fits", "--background", "gone.fits"]) == 0
+    assert "1 of 3 member files are missing: gone.fits" in capsys.readouterr().err
+    assert names(load_association("l2.yaml"))[1] == (
+        "b",
+        [("b_rate.fits", "science"), ("gone.fits", "background")],
+    )
+
+
+def test_command_refuses(files, capsys):
+    assert main(["asn", "from-list", "-o", "l3.json", "a_rate.fits"]) == 1
+    assert "--product-name" in capsys.readouterr().err
+    assert main(["asn", "from-list", "-o", "l3.json", "-r", "no", "a_rate.fits"]) == 2
+    assert main(["asn"]) == main(["asn", "make"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["asn", "from-list", "a_rate.fits"])
+    assert not Path("l3.json").exists()
+
+
+def test_rules_know_their_level():
+    assert RULES["Asn_Lv2Image"].level == 2
+    assert RULES["Asn_Lv3Image"].level == 3
