@@ -17,7 +17,7 @@ import numpy as np
 from webbcal.core.dqmap import DQDefinition
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.node import plain
-from webbcal.datamodels.table import model_rows, property_of
+from webbcal.datamodels.table import model_rows
 from webbcal.datamodels.validate import ValidationError, ValidationWarning
 from webbcal.io.arrays import ArraySource
 
@@ -256,8 +256,3 @@ def _describe(name: str) -> str:
 
     arrays = ", ".join(row["path"] for row in _array_rows().get(name, ()))
     return f"{name}, as in the tables{f': {arrays}' if arrays else ''}."
-
-
-def has_array(model: DataModel, name: str) -> bool:
-    """Tell whether a class declares an array."""
-    return property_of(model.schema, name) is not None
