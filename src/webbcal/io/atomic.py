@@ -10,7 +10,6 @@ from typing import Any
 
 from webbcal.core.errors import OutputError
 
-
 _unfinished: set[Path] = set()
 
 
