@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": "show what a run would do, with which parameters, references and memory; run nothing",
     "info": "describe a file: its arrays, main keywords, and what was done to it",
     "asn": "make associations: which exposures belong together",
+    "pointing": "compute the pointing keywords of exposures from the telescope's attitude",
     "simulate": "simulate exposures and the reference files that calibrate them",
     "demo": "simulate an exposure, calibrate it and make a picture; needs no data and no network",
 }

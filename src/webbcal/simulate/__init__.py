@@ -14,6 +14,7 @@ from webbcal.simulate.config import ExposureConfig, dithered
 from webbcal.simulate.crds_cache import CrdsCache
 from webbcal.simulate.electronics import Electronics
 from webbcal.simulate.references import ReferenceOptions, write_references
+from webbcal.simulate.references_image import write_image_references
 from webbcal.simulate.scene import Sky
 from webbcal.simulate.truth import Truth
 from webbcal.simulate.universe import Simulated, Universe, expose, universe
@@ -30,5 +31,6 @@ __all__ = [
     "dithered",
     "expose",
     "universe",
+    "write_image_references",
     "write_references",
 ]

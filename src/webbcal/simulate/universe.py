@@ -14,6 +14,7 @@ from webbcal.simulate.forward import Detector
 from webbcal.simulate.headers import assign, exposure_metadata, group_table, integration_table
 from webbcal.simulate.personality import personality
 from webbcal.simulate.references import ReferenceOptions, write_references
+from webbcal.simulate.references_image import write_image_references
 from webbcal.simulate.scene import observe
 from webbcal.simulate.truth import Truth
 
@@ -105,6 +106,7 @@ def universe(
         exposures = [exposures or ExposureConfig()]
     cache = CrdsCache(folder / "crds")
     write_references(cache, exposures, references)
+    write_image_references(cache, (config.detector for config in exposures))
     written = [expose(config).save(folder) for config in exposures]
     truth = tuple(t for _, t in written if t is not None)
     return Universe(folder, tuple(u for u, _ in written), truth, cache.environment)
