@@ -10,8 +10,8 @@ from numba import njit
 kernel = njit(nogil=True, cache=True, error_model="numpy")
 
 # Options that numba uses itself but does not document. Without reference counting of arrays, which would cost
-# more than the arithmetic; without the wrappers for calls from Python and C, which take long to compile.
-_BARE: dict[str, Any] = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# more than the arithmetic, and without the wrapper for calls from C.
+_BARE: dict[str, Any] = {"_nrt": False, "no_cfunc_wrapper": True}
 
 #: For functions that only kernels call, often once a pixel. They cannot allocate arrays.
 helper = njit(nogil=True, error_model="numpy", **_BARE)

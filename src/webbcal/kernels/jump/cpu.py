@@ -135,15 +135,38 @@ def _clip_bounds(ordered, x, n, nsigma):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _flag_iterative(diff, groupdq, row, x0, lanes, ordered, count, variance, thresholds, bounds):  # type: ignore[no-untyped-def]
+def _mark_quiet(ordered, count, variance, n, limit, quiet):  # type: ignore[no-untyped-def]
+    """Find lanes in which all `n` differences are usable and none is a jump.
+
+    That is most of them; this is the first round of `_iterative_bounds` for all lanes at once.
+    """
+    low, high = (n - 2) // 2, (n - 1) // 2  # around the middle of all but the largest
+    for x in range(quiet.size):
+        largest = ordered[n - 1, x]
+        median = (np.float64(ordered[low, x]) + np.float64(ordered[high, x])) / 2.0
+        sigma = np.sqrt(median + variance[x])
+        below = abs(np.float32(ordered[0, x] - median))
+        above = abs(np.float32(largest - median))
+        worst = np.float64(above if above > below else below)
+        usual = count[x] == n and ordered[n - 2, x] < largest
+        quiet[x] = usual and not worst / sigma > limit
+
+
+@helper
+def _flag_iterative(diff, groupdq, row, x0, lanes, ordered, count, variance, thresholds, bounds, quiet):  # type: ignore[no-untyped-def]
     nk = diff.shape[0]
     ndiffs = groupdq.shape[1] - 1
     _sort(diff, 0, 1, nk, True, False, ordered, count)
+    quiet[:] = False
+    if nk >= 4:
+        _mark_quiet(ordered, count, variance, nk, thresholds[2], quiet)
     found = False
     for x in range(lanes):
-        low, high = _iterative_bounds(ordered, x, count[x], variance[x], thresholds)
+        low, high = np.float32(-np.inf), np.float32(np.inf)
+        if not quiet[x]:
+            low, high = _iterative_bounds(ordered, x, count[x], variance[x], thresholds)
+            found = found or low > -np.inf or high < np.inf
         bounds[0, x], bounds[1, x] = low, high
-        found = found or low > -np.inf or high < np.inf
     if not found:
         return
     for k in range(nk):
@@ -256,20 +279,26 @@ def _clear_groups(groupdq, row, x0, lanes, cleared):  # type: ignore[no-untyped-
 
 
 @helper
-def _tally_row(groupdq, row, full):  # type: ignore[no-untyped-def]
-    """Return the number of JUMP_DET in a row, and update which groups are full of them."""
+def _count_jumps(groupdq, row):  # type: ignore[no-untyped-def]
     total = 0
     for i in range(groupdq.shape[0]):
         for g in range(groupdq.shape[1]):
-            jumps, others = 0, 0
+            jumps = np.uint32(0)
             for x in range(groupdq.shape[3]):
-                dq = groupdq[i, g, row, x]
-                jumps += 1 if (dq & JUMP) != 0 else 0
-                others += 1 if (dq & (JUMP | DNU)) == 0 else 0
+                jumps += np.uint32((groupdq[i, g, row, x] & JUMP) != 0)
             total += jumps
-            if others > 0:
-                full[i, g] = False
     return total
+
+
+@helper
+def _update_full(groupdq, row, full):  # type: ignore[no-untyped-def]
+    """Forget groups in which a pixel of this row is neither JUMP_DET nor DO_NOT_USE."""
+    for i in range(groupdq.shape[0]):
+        for g in range(groupdq.shape[1]):
+            for x in range(groupdq.shape[3]):
+                if (groupdq[i, g, row, x] & (JUMP | DNU)) == 0:
+                    full[i, g] = False
+                    break
 
 
 @helper
@@ -308,6 +337,7 @@ def _detect(  # type: ignore[no-untyped-def]
     diff, ordered = np.zeros((nk, LANES), np.float32), np.zeros((nk, LANES), np.float32)
     count, bounds = np.zeros(LANES, np.int64), np.zeros((2, LANES), np.float32)
     median, sigma, variance = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+    quiet = np.zeros(LANES, np.bool_)
     primary = 0
     for row in range(rows):
         for x0 in range(0, nx, LANES):
@@ -320,12 +350,15 @@ def _detect(  # type: ignore[no-untyped-def]
             elif method == _SINGLE_PASS:
                 _flag_single_pass(diff, groupdq, row, x0, n, ordered, count, median, sigma, thresholds[2])
             else:
-                _flag_iterative(diff, groupdq, row, x0, n, ordered, count, variance, thresholds, bounds)
+                _flag_iterative(
+                    diff, groupdq, row, x0, n, ordered, count, variance, thresholds, bounds, quiet
+                )
             _clear_groups(groupdq, row, x0, n, cleared)  # cleared jumps have no neighbours
             if spreads:
                 _measure(diff, groupdq, row, x0, n, median, sigma, neighbours, electrons, marks[row % 3])
         if first_row <= row < last_row:
-            primary += _tally_row(groupdq, row, full)
+            primary += _count_jumps(groupdq, row)
+            _update_full(groupdq, row, full)
         if row > 0:
             _finish_row(groupdq, row - 1, marks, flag_neighbours, groups[0], groups[1])
     if rows > 0:

@@ -54,7 +54,7 @@ class _Block(NamedTuple):
 
 @helper
 def _gather(data, groupdq, row, x0, lanes, ramp, flags, union):  # type: ignore[no-untyped-def]
-    """Copy a block to (sample, lane) buffers, and combine the flags of each lane."""
+    """Copy a block to (sample, lane) buffers, and combine the flags of each lane (NaN counts as DNU)."""
     nints, ngroups = data.shape[0], data.shape[1]
     for x in range(lanes):
         union[x] = 0
@@ -62,9 +62,10 @@ def _gather(data, groupdq, row, x0, lanes, ramp, flags, union):  # type: ignore[
         for g in range(ngroups):
             k = i * ngroups + g
             for x in range(lanes):
-                ramp[k, x] = data[i, g, row, x0 + x]
-                flags[k, x] = groupdq[i, g, row, x0 + x]
-                union[x] |= flags[k, x]
+                value, dq = data[i, g, row, x0 + x], groupdq[i, g, row, x0 + x]
+                ramp[k, x] = value
+                flags[k, x] = dq
+                union[x] |= dq if value == value else np.uint8(dq | DNU)
 
 
 @helper
@@ -122,7 +123,8 @@ def _read_noise_variance(noise, gain, time, length):  # type: ignore[no-untyped-
     if length > 2 and not gain > 0.0:
         return 0.0
     n = np.float64(max(length, 2))
-    return 12.0 * (noise / time) * (noise / time) / ((n * n * n - n) * gain * gain)
+    scaled = noise / (time * gain)
+    return 12.0 * scaled * scaled / (n * n * n - n)
 
 
 @helper
@@ -130,12 +132,11 @@ def _power_index(signal, gain, noise):  # type: ignore[no-untyped-def]
     """Which of `POWERS` suits the signal-to-noise ratio of a segment (the last if that is NaN)."""
     variance = noise * noise + signal * gain
     ratio = signal * gain / np.sqrt(variance)
-    if variance <= 0.0 or gain == 0.0:
-        ratio = 0.0
+    ratio = 0.0 if variance <= 0.0 or gain == 0.0 else ratio
+    index = 0
     for p in range(LIMITS.size):
-        if ratio < LIMITS[p]:
-            return p
-    return LIMITS.size
+        index += 0 if ratio < LIMITS[p] else 1
+    return index
 
 
 @helper
@@ -241,85 +242,108 @@ def _prepare_lane(ramp, flags, lane, steps, zeroframe, row, x, suppress, times, 
 
 
 @helper
-def _prepare_clean_lane(ramp, lane, steps, times, y, dq, info):  # type: ignore[no-untyped-def]
-    """Like `_prepare_lane`, for a pixel without any flag and at least two groups."""
-    median_rate = 0.0
-    for k in range(ramp.shape[0]):
-        y[k], dq[k] = ramp[k, lane], np.uint32(0)
-    for i in range(steps.shape[0]):
-        info[i, SINGLE_TIME], info[i, LOST_CHARGE], info[i, UNUSABLE], info[i, N_SATURATED] = (
-            times[0],
-            0,
-            0,
-            0,
-        )
-        rate = steps[i, lane] / times[0]
-        if rate != rate:
-            rate = y[i * (ramp.shape[0] // steps.shape[0])] / times[0]
-        median_rate += rate if rate == rate else 0.0
-    return median_rate / steps.shape[0]
+def _weigh(step, length, gain, noise, photons, time):  # type: ignore[no-untyped-def]
+    """Turn the slope per group of a segment into its results and its share in the sums.
+
+    `photons` is the rate that makes photon noise, `time` that of a group. Returns slope, variances (photons,
+    read noise), and 1/var_poisson (0 if that is unknown), 1/var_rnoise, 1/var, slope/var_rnoise.
+    """
+    slope = step / time
+    var_poisson = photons / (time * gain * max(length - 1, 1))
+    var_rnoise = _read_noise_variance(noise, gain, time, length)
+    inverse = 1.0 / var_poisson if var_poisson > 0.0 else 0.0
+    weight = 1.0 / var_rnoise
+    return slope, var_poisson, var_rnoise, inverse, weight, 1.0 / (var_poisson + var_rnoise), slope * weight
+
+
+@helper
+def _average(poisson, rnoise, both, weighted):  # type: ignore[no-untyped-def]
+    """Turn the sums over segments into slope, variances and error of an integration."""
+    var_poisson = _known(1.0 / poisson) if poisson > 0.0 else 0.0
+    var_rnoise = _known(1.0 / rnoise)
+    err = 0.0 if 1.0 / both > LARGE_VARIANCE else np.sqrt(1.0 / both)
+    return weighted * var_rnoise, var_poisson, var_rnoise, err
+
+
+@helper
+def _combine(poisson, rnoise, weighted):  # type: ignore[no-untyped-def]
+    """Turn the sums over integrations into slope, variances and error of the exposure."""
+    var_poisson = _known(1.0 / poisson) if poisson > 0.0 else 0.0
+    var_rnoise = _known(1.0 / rnoise if rnoise > 0.0 else rnoise)
+    return weighted * var_rnoise, var_poisson, var_rnoise, np.sqrt(var_poisson + var_rnoise)
+
+
+@helper
+def _put(value, i, lane, results):  # type: ignore[no-untyped-def]
+    value[i, SLOPE, lane], value[i, POISSON, lane] = results[0], results[1]
+    value[i, RNOISE, lane], value[i, ERR, lane] = results[2], results[3]
+
+
+@helper
+def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power, total, value):  # type: ignore[no-untyped-def]
+    """Fit all lanes as if they had no flags: one segment an integration, at least three groups."""
+    nints, lanes = steps.shape
+    ngroups = ramp.shape[0] // nints
+    offset = ngroups * (ngroups - 1) // 2
+    for x in range(lanes):
+        median = 0.0
+        for i in range(nints):
+            median += steps[i, x] / group_time
+        median /= nints
+        photons[x] = (median if median > 0.0 else 0.0) + constants[2, x]
+        total[0, x] = total[1, x] = total[2, x] = 0.0
+    for i in range(nints):
+        first = i * ngroups
+        for x in range(lanes):
+            signal = np.float64(ramp[first + ngroups - 1, x]) - np.float64(ramp[first, x])
+            power[x] = _power_index(signal, constants[0, x], constants[1, x])
+            value[i, SLOPE, x] = 0.0
+        for k in range(ngroups):
+            for x in range(lanes):
+                value[i, SLOPE, x] += coefficients[0, power[x], offset + k] * ramp[first + k, x]
+        for x in range(lanes):
+            _, _, _, poisson, rnoise, both, weighted = _weigh(
+                value[i, SLOPE, x], ngroups, constants[0, x], constants[1, x], photons[x], group_time
+            )
+            total[0, x] += poisson
+            total[1, x] += rnoise
+            total[2, x] += weighted
+            _put(value, i, x, _average(poisson, rnoise, both, weighted))
+    for x in range(lanes):
+        _put(value, nints, x, _combine(total[0, x], total[1, x], total[2, x]))
 
 
 @helper
 def _fit_spans(y, first, spans, n, pixel, group_time, single_time, coefficients, moments, line, sums):  # type: ignore[no-untyped-def]
-    """Fit the segments of one integration, and add up their inverse variances and weighted slopes.
+    """Fit the segments of one integration, and add up their shares.
 
     `pixel` is gain, noise, and the rate that makes photon noise; `line` is the table of segments to fill for
-    the optional product, or empty; `sums` gets 1/var_poisson, 1/var_rnoise, 1/var and slope/var_rnoise.
+    the optional product, or empty.
     """
     gain, noise, photons = pixel
     sums[0] = sums[1] = sums[2] = sums[3] = 0.0
     for s in range(n):
         start, length = spans[s, 0], spans[s, 1] - spans[s, 0]
-        time = single_time if length == 1 else group_time
-        step = y[first + start]
+        step, time = y[first + start], single_time
         if length > 1:
-            step = _segment_slope(y, first + start, length, gain, noise, coefficients)
-        slope = step / time
-        var_poisson = photons / (time * gain * max(length - 1, 1))
-        var_rnoise = _read_noise_variance(noise, gain, time, length)
-        sums[0] += 1.0 / var_poisson if var_poisson > 0.0 else 0.0
-        sums[1] += 1.0 / var_rnoise
-        sums[2] += 1.0 / (var_poisson + var_rnoise)
-        sums[3] += slope / var_rnoise
+            step, time = _segment_slope(y, first + start, length, gain, noise, coefficients), group_time
+        slope, var_poisson, var_rnoise, poisson, rnoise, both, weighted = _weigh(
+            step, length, gain, noise, photons, time
+        )
+        sums[0] += poisson
+        sums[1] += rnoise
+        sums[2] += both
+        sums[3] += weighted
         if line.shape[0] > 0:
-            line[s, 0], line[s, 2], line[s, 3], line[s, 6] = slope, var_poisson, var_rnoise, 1.0 / var_rnoise
+            line[s, 0], line[s, 2], line[s, 3], line[s, 6] = slope, var_poisson, var_rnoise, rnoise
             line[s, 1], line[s, 4], line[s, 5] = _segment_line(
                 y, first + start, start, length, gain, noise, step, coefficients, moments
             )
 
 
 @helper
-def _average(sums, n, dq, value, i, lane):  # type: ignore[no-untyped-def]
-    """Turn the sums over segments into the results of an integration."""
-    poisson = rnoise = slope = err = 0.0
-    if n > 0 and (dq & BAD) == 0:
-        poisson = _known(1.0 / sums[0]) if sums[0] > 0.0 else 0.0
-        rnoise = _known(1.0 / sums[1])
-        slope = sums[3] * rnoise
-        err = 0.0 if 1.0 / sums[2] > LARGE_VARIANCE else np.sqrt(1.0 / sums[2])
-    value[i, SLOPE, lane] = slope if (dq & BAD) == 0 else np.nan
-    value[i, POISSON, lane], value[i, RNOISE, lane], value[i, ERR, lane] = poisson, rnoise, err
-
-
-@helper
-def _combine(total, dq, value, i, lane):  # type: ignore[no-untyped-def]
-    """Turn the sums over integrations into the results of the exposure."""
-    slope, poisson, rnoise, err = np.nan, 0.0, 0.0, 0.0
-    if (dq & BAD) == 0:
-        poisson = _known(1.0 / total[0]) if total[0] > 0.0 else 0.0
-        rnoise = _known(1.0 / total[1] if total[1] > 0.0 else total[1])
-        slope, err = total[3] * rnoise, np.sqrt(poisson + rnoise)
-    value[i, SLOPE, lane], value[i, ERR, lane] = slope, err
-    value[i, POISSON, lane], value[i, RNOISE, lane] = poisson, rnoise
-
-
-@helper
-def _segments_of(y, dq, first, ngroups, clean, info, i, spans):  # type: ignore[no-untyped-def]
+def _segments_of(dq, first, ngroups, info, i, spans):  # type: ignore[no-untyped-def]
     """Return the DQ bits that the lack of good groups sets, and the numbers of segments and of planes."""
-    if clean:
-        spans[0, 0], spans[0, 1] = 0, ngroups
-        return np.uint32(0), 1, 1
     if (dq[first] & SATURATED) != 0:
         return BAD, 0, 0
     n, planes = _find_segments(dq, first, ngroups, spans)
@@ -416,48 +440,73 @@ def _store(value, dq, i, lanes, fit, image, row, x0):  # type: ignore[no-untyped
 
 
 @helper
+def _fit_lane(  # type: ignore[no-untyped-def]
+    lane, pixel, nints, ngroups, row, x, times, pedestal_groups, coefficients, moments, fits, y, dq, info,
+    sums, total, spans, line, out_dq, value,
+):  # fmt: skip
+    """Fit a prepared pixel; return the most segment planes, and whether charge was lost."""
+    most, common, saturated, lost = 0, BAD, np.uint32(0), False
+    total[0] = total[1] = total[2] = 0.0
+    for i in range(nints):
+        first = i * ngroups
+        bits, n, planes = _segments_of(dq, first, ngroups, info, i, spans)
+        most = max(most, planes)
+        out_dq[i, lane] |= bits
+        common &= out_dq[i, lane]
+        _fit_spans(
+            y, first, spans, n, pixel, times[0], info[i, SINGLE_TIME], coefficients, moments, line, sums
+        )
+        results = 0.0, 0.0, 0.0, 0.0
+        if (out_dq[i, lane] & BAD) != 0:
+            results = np.nan, 0.0, 0.0, 0.0
+        elif n > 0:
+            results = _average(sums[0], sums[1], sums[2], sums[3])
+        _put(value, i, lane, results)
+        total[0] += sums[0]
+        total[1] += sums[1]
+        total[2] += sums[3]
+        if line.shape[0] > 0:
+            usable = (out_dq[i, lane] & SATURATED) == 0
+            pedestal = y[first] - results[0] * pedestal_groups if usable else 0.0
+            _store_segments(fits, i, row, x, n, line, pedestal)
+        # partly saturated ramps are flagged only now: they have a slope
+        if info[i, N_SATURATED] > 0.0:
+            out_dq[i, lane] |= SATURATED
+            saturated = SATURATED
+        lost = lost or info[i, LOST_CHARGE] > 0.0
+    out_dq[nints, lane] |= common
+    results = np.nan, 0.0, 0.0, 0.0
+    if (out_dq[nints, lane] & BAD) == 0:
+        results = _combine(total[0], total[1], total[2])
+    _put(value, nints, lane, results)
+    out_dq[nints, lane] |= saturated
+    return most, lost
+
+
+@helper
 def _fit_lanes(  # type: ignore[no-untyped-def]
     ramp, flags, union, steps, constants, value, out_dq, lanes, zeroframe, row, x0, times, pedestal_groups,
     suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line,
 ):  # fmt: skip
-    """Fit the pixels of a block one by one; return the most segment planes."""
+    """Fit, one by one, the pixels of a block that `_fit_clean` is not right for; return the most planes."""
     nints = steps.shape[0]
     ngroups = ramp.shape[0] // nints
     most = 0
     for lane in range(lanes):
         gain, noise = constants[0, lane], constants[1, lane]
-        clean = union[lane] == 0 and ngroups > 1
-        if clean:
-            median = _prepare_clean_lane(ramp, lane, steps, times, y, dq, info)
-        else:
-            median = _prepare_lane(
-                ramp, flags, lane, steps, zeroframe, row, x0 + lane, suppress, times, y, dq, info, out_dq
-            )
+        regular = noise != 0.0 and abs(noise) < np.inf and (out_dq[nints, lane] & BAD) == 0
+        if union[lane] == 0 and regular and ngroups > 2 and line.shape[0] == 0:
+            most = max(most, 1)
+            continue
+        median = _prepare_lane(
+            ramp, flags, lane, steps, zeroframe, row, x0 + lane, suppress, times, y, dq, info, out_dq
+        )
         pixel = gain, noise, (median if median > 0.0 else 0.0) + constants[2, lane]
-        common, saturated, lost = BAD, np.uint32(0), False
-        total[0] = total[1] = total[2] = total[3] = 0.0
-        for i in range(nints):
-            first, single_time = i * ngroups, info[i, SINGLE_TIME]
-            bits, n, planes = _segments_of(y, dq, first, ngroups, clean, info, i, spans)
-            most = max(most, planes)
-            out_dq[i, lane] |= bits
-            common &= out_dq[i, lane]
-            _fit_spans(y, first, spans, n, pixel, times[0], single_time, coefficients, moments, line, sums)
-            _average(sums, n, out_dq[i, lane], value, i, lane)
-            for c in range(4):
-                total[c] += sums[c]
-            if line.shape[0] > 0:
-                usable = (out_dq[i, lane] & SATURATED) == 0
-                pedestal = y[first] - value[i, SLOPE, lane] * pedestal_groups if usable else 0.0
-                _store_segments(fits, i, row, x0 + lane, n, line, pedestal)
-            # partly saturated ramps are flagged only now: they have a slope
-            if info[i, N_SATURATED] > 0.0:
-                out_dq[i, lane] |= SATURATED
-                saturated = SATURATED
-            lost = lost or info[i, LOST_CHARGE] > 0.0
-        out_dq[nints, lane] |= common
-        _combine(total, out_dq[nints, lane], value, nints, lane)
-        out_dq[nints, lane] |= saturated
+        planes, lost = _fit_lane(
+            lane, pixel, nints, ngroups, row, x0 + lane, times, pedestal_groups, coefficients, moments, fits,
+            y, dq, info, sums, total, spans, line, out_dq, value,
+        )  # fmt: skip
+        most = max(most, planes)
         if lost:
             _restore_lost_charge(flags, lane, gain, noise, times[0], dq, info, spans, value)
     return most
@@ -484,6 +533,7 @@ def _fit(  # type: ignore[no-untyped-def]
     y, dq, info = np.zeros(k), np.zeros(k, np.uint32), np.zeros((nints, 4))
     sums, total, spans = np.zeros(4), np.zeros(4), np.zeros((ngroups + 1, 2), np.int64)
     line = np.zeros((ngroups + 1 if save else 0, 7))
+    photons, power, totals = np.zeros(LANES), np.zeros(LANES, np.int64), np.zeros((3, LANES))
     planes = jumps = 0
     for row in range(rows):
         for x0 in range(0, nx, LANES):
@@ -494,6 +544,11 @@ def _fit(  # type: ignore[no-untyped-def]
             )
             for i in range(nints):
                 _median_steps(block.ramp, block.flags, ngroups, i, ordered, count, block.steps)
+            if ngroups > 2:
+                _fit_clean(
+                    block.ramp, block.steps, block.constants, times[0], coefficients, photons, power, totals,
+                    block.value,
+                )  # fmt: skip
             n = _fit_lanes(
                 block.ramp, block.flags, block.union, block.steps, block.constants, block.value, block.dq,
                 lanes, zeroframe, row, x0, times, pedestal_groups, suppress, coefficients, moments, fits,
