@@ -57,7 +57,10 @@ def _show(axes: Any, data: np.ndarray, title: str, figure: Any) -> None:
         norm=AsinhNorm(linear_width=max(high - middle, 1e-6) / 10, vmin=low - middle, vmax=high - middle),
         interpolation="antialiased",
     )
-    figure.colorbar(shown, ax=axes, shrink=0.7, label=f"above {middle:.4g}")
+    bar = figure.colorbar(shown, ax=axes, shrink=0.7, label=f"above {middle:.4g}")
+    bar.set_ticks([0.0, 0.1 * (high - middle), high - middle])
+    bar.ax.yaxis.set_major_formatter("{x:.3g}")
+    bar.ax.minorticks_off()
     axes.set(title=title, xlabel="column", ylabel="row")
 
 
