@@ -29,7 +29,7 @@ _LINEAR = (
     "cd2_2",
 )
 _POLYNOMIALS = ("a", "b", "ap", "bp")
-#: Where the tree of a model keeps the measured errors (pixels) of the forward and inverse polynomials.
+#: Keywords of the measured errors (pixels) of the forward and inverse polynomials.
 ERRORS = ("sipmxerr", "sipiverr")
 
 
@@ -72,6 +72,7 @@ def fit_sip(wcs: Any, settings: SipSettings, crpix: tuple[float, float] | None) 
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The fit may be poorly conditioned")
+        warnings.filterwarnings("ignore", message="Failed to achieve requested SIP")  # said by update_sip
         header = wcs.to_fits_sip(
             max_pix_error=settings.max_pix_error,
             degree=_DEGREES if settings.degree is None else settings.degree,
@@ -103,17 +104,30 @@ def update_sip(model: Any, settings: SipSettings) -> bool:
     for key in _stale():
         info.instance.pop(key, None)
     for key, value in keywords.items():
-        if key in known or key in ERRORS:
+        if key in known:
             setattr(info, key, value)
-    log.info(
-        "%s: SIP of degree %s is within %.2g pixel of the WCS (inverse: degree %s, %.2g pixel)",
-        model.meta.filename,
-        keywords.get("a_order"),
-        keywords.get(ERRORS[0], float("nan")),
-        keywords.get("ap_order"),
-        keywords.get(ERRORS[1], float("nan")),
-    )
+    _report(model.meta.filename, keywords, settings)
     return True
+
+
+def _report(name: str | None, keywords: dict[str, Any], settings: SipSettings) -> None:
+    """Tell how good the approximation is, and warn if it is worse than asked for."""
+    for what, prefix, error, allowed, degree in (
+        ("SIP", "a", ERRORS[0], settings.max_pix_error, settings.degree),
+        ("inverse SIP", "ap", ERRORS[1], settings.max_inv_pix_error, settings.inv_degree),
+    ):
+        if error not in keywords:
+            continue
+        worse = keywords[error] > allowed and degree is None
+        log.log(
+            logging.WARNING if worse else logging.INFO,
+            "%s: %s of degree %s is within %.2g pixel of the WCS%s",
+            name,
+            what,
+            keywords.get(f"{prefix}_order"),
+            keywords[error],
+            f", not within {allowed:g} as asked for" if worse else "",
+        )
 
 
 def _stale() -> list[str]:
