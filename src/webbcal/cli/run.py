@@ -54,8 +54,23 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
+def start_numba() -> None:
+    """Import numba without scipy.linalg, which it loads (0.25 s) only to know whether np.dot can be compiled.
+
+    No kernel of ours uses np.dot, and this process is ours; where webbcal is imported, numba is left alone.
+    """
+    if "numba.np.arraymath" in sys.modules or "scipy.linalg" in sys.modules:
+        return
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        del sys.modules["scipy.linalg"]
+
+
 def execute(step: Step, arguments: Arguments) -> None:
     """Run the step on the input, in the debugger's care if asked for."""
+    start_numba()
     try:
         step.run(*arguments.positional)
     except Exception:

@@ -100,6 +100,7 @@ def _groups(reference: Any, plan: dark.DarkPlan, box: Any) -> np.ndarray:
     from webbcal.kernels.frames.cpu import average_frames
 
     def read(start: int, stop: int) -> np.ndarray:
-        return reference.read("data", box, slice(start, stop))
+        frames: np.ndarray = reference.read_stored("data", box, slice(start, stop))
+        return frames
 
     return dark.dark_groups(read, plan, average_frames)

@@ -113,8 +113,7 @@ class JumpStep(BandStep):
             after_jump_electrons2=electrons[1],
             after_jump_groups2=groups[1],
             min_diffs_single_pass=p.min_diffs_single_pass,
-            # The official pipeline resets minimum_groups to 3 unless it runs on several processes.
-            minimum_groups=3,
+            minimum_groups=p.minimum_groups,
             minimum_sigclip_groups=p.minimum_sigclip_groups,
             only_use_ints=p.only_use_ints,
             nframes=exposure.readout.nframes,

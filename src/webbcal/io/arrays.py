@@ -246,6 +246,23 @@ class FitsArray:
         self.read_into(out, *index)
         return out
 
+    def read_stored(self, *index: slice | int) -> np.ndarray:
+        """Return a region in the byte order of the file, for kernels that change it as they go.
+
+        Where the values have to be converted, or rows are not read whole, the same as `read`.
+        """
+        bounds, selected = region_of(self.shape, index)
+        if self._scaling is not None or self._flip or bounds[-1] != (0, self.shape[-1]):
+            return self.read(*index)
+        stored = np.empty(selected, self._stored)
+        raw = stored.reshape(-1).view(np.uint8)
+        offsets, length = runs_of(self.shape, bounds)
+        size = length * self._stored.itemsize
+        for number, offset in enumerate(offsets):
+            run = raw[number * size : (number + 1) * size]
+            self.handle.read_at(run.data, self.offset + offset * self._stored.itemsize)
+        return stored
+
     def read_into(self, out: np.ndarray, *index: slice | int) -> None:
         """Copy a region into `out`, converting to its type.
 

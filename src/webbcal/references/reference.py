@@ -25,6 +25,8 @@ _CLASSES = {
     "readnoise": ("ReadnoiseModel",),
     "saturation": ("SaturationModel",),
     "superbias": ("SuperBiasModel",),
+    "flat": ("FlatModel",),
+    "area": ("PixelAreaModel",),
 }
 #: Arrays that, if present, have a pixel for each pixel of the primary array.
 _COMPANIONS = ("dq", "err", "inv_coeffs", "average_dark_current")
@@ -177,12 +179,26 @@ class Reference:
         """
         if array == "dq" and not self.has("dq") and self.box is not None:
             return np.zeros((box or self.box).shape, np.uint32)
+        source, index = self._region(array, box, leading)
+        return source.read(*index)
+
+    def read_stored(self, array: str, box: Box | None = None, *leading: slice | int) -> np.ndarray:
+        """Return what `read` does, in the byte order of the file where that spares a pass over it."""
+        source, index = self._region(array, box, leading)
+        reader = getattr(source, "read_stored", source.read)
+        values: np.ndarray = reader(*index)
+        return values
+
+    def _region(
+        self, array: str, box: Box | None, leading: tuple[slice | int, ...]
+    ) -> tuple[ArraySource, tuple[slice | int, ...]]:
+        """Return an array's source, and what of it lies over a box of the exposure."""
         source = self._source(array)
         if self.box is None or tuple(source.shape[-2:]) != self._map_shape:
-            return source.read(*leading)
+            return source, leading
         pixels = self.box if box is None else box.shift(self.box.y0, self.box.x0)
         between = len(source.shape) - 2 - len(leading)
-        return source.read(*leading, *[slice(None)] * between, *pixels.slices)
+        return source, (*leading, *[slice(None)] * between, *pixels.slices)
 
     def _source(self, array: str) -> ArraySource:
         source: ArraySource | None = self.model.source(array)

@@ -130,7 +130,7 @@ class Step:
         if not name.startswith("_") and name in self.__dict__.get("_values", {}):
             self.set_parameter(name, value, "user")
             return
-        if self.__dict__.get("_closed") and not hasattr(self, name):
+        if self.__dict__.get("_closed") and not name.startswith("_") and not hasattr(self, name):
             # Scripts written for older versions set parameters that no longer exist: keep them running.
             log.warning(
                 "%s has no parameter %r%s; the value is kept but has no effect",
