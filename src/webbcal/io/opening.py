@@ -101,9 +101,13 @@ def open_file(init: Any) -> OpenedFile:
             raise InputError(f"{name}: cannot be read as FITS ({error}); fetch it again") from error
     if kind == "asdf":
         import asdf
+        import yaml
 
-        with asdf.open(init, lazy_load=False, memmap=False, ignore_unrecognized_tag=True) as file:
-            return OpenedFile(name, path, tree=_asdf_tree(file))
+        try:
+            with asdf.open(init, lazy_load=False, memmap=False, ignore_unrecognized_tag=True) as file:
+                return OpenedFile(name, path, tree=_asdf_tree(file))
+        except (OSError, ValueError, TypeError, yaml.YAMLError, asdf.ValidationError) as error:
+            raise InputError(f"{name}: cannot be read as ASDF ({error}); fetch it again") from error
     raise InputError(f"{name}: {_advice(kind)}")
 
 
