@@ -23,7 +23,7 @@ ALLOWED = {
     "run": {"core", "datamodels", "io", "references"},
     "detector": {"core", "datamodels", "kernels", "references", "run"},
     "exposure": {"core", "datamodels", "io", "kernels", "wcs", "references", "associations", "run"},
-    "pipeline": {"core", "detector", "run"},
+    "pipeline": {"associations", "core", "datamodels", "detector", "exposure", "combine", "run"},
     "simulate": {"core", "datamodels", "io"},
     "report": {"core", "datamodels", "io", "run", "simulate"},
     "cli": {

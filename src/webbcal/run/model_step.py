@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webbcal.run import planning, record
@@ -25,6 +25,10 @@ class ModelStep(Step):
     def reason_to_skip(self, model: Any, p: Any) -> str | None:
         """Return why the step does not apply to this model, or None."""
         return None
+
+    def reference_types_of(self, model: Any) -> Sequence[str]:
+        """Return the types of references that the step needs for this model."""
+        return self.reference_file_types
 
     def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
         """Process a model, which is this step's own to change, and return the result.
@@ -49,7 +53,7 @@ class ModelStep(Step):
         from webbcal.run.chain import SkipStep
 
         model = self.open_model(args[0])
-        if model is args[0] and self.parent is None:
+        if hasattr(args[0], "meta") and self.parent is None:  # opening a model shares its contents
             model = model.copy()
         plan = self._plan(model)
         result = model
@@ -62,22 +66,47 @@ class ModelStep(Step):
         if not plan.applied:
             log.warning("step %s skipped: %s", plan.name, plan.reason)
         plan.seconds = time.perf_counter() - start
+        return self._recorded(plan, result)
+
+    def _skipped(self, model: Any) -> Any:
+        """Record that a pipeline was told to leave this step out."""
+        name = self.class_alias or self.name
+        return self._recorded(StepPlan(name, self, False, f"skip = True ({self.origin('skip')})"), model)
+
+    def _recorded(self, plan: StepPlan, result: Any) -> Any:
+        """Write what was done into the products; the steps of a pipeline make one entry together."""
         self.record = plan
+        together: list[StepPlan] = getattr(self.parent, "_done", [])
+        together.append(plan)
         for product in result if isinstance(result, (list, tuple)) else [result]:
             if hasattr(product, "meta"):
-                record.append(product, [plan], planning.crds_context([plan]))
+                record.append(product, [plan], planning.crds_context([plan]), join=len(together) > 1)
         return result
+
+    def _save(self, result: Any) -> None:
+        """Save the result, unless a pipeline goes on with what it gave because the step did not apply."""
+        if self.parent is None or self.record.applied:
+            super()._save(result)
 
     def _plan(self, model: Any) -> StepPlan:
         """Decide whether the step applies and find its references."""
         reason = self.reason_to_skip(model, self.parameters)
         plan = StepPlan(self.class_alias or self.name, self, reason is None, reason or "applied")
-        if plan.applied and self.reference_file_types:
-            found = planning.find_references([self], None, model)
-            plan.references = {kind: found[self, kind] for kind in self.reference_file_types}
+        kinds = self.reference_types_of(model) if plan.applied else ()
+        if kinds:
+            found = planning.find_references([self], kinds, model)
+            plan.references = {kind: found[self, kind] for kind in kinds}
             planning.skip_without_references(plan)
         if plan.applied:
             for reference in plan.references.values():
                 if reference is not None:
                     reference.check(Exposure.of_model(model), model)
         return plan
+
+
+class UnavailableModelStep(ModelStep):
+    """A step that webbcal does not have yet: its place in a pipeline is kept, and recorded as skipped."""
+
+    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+        """Say so."""
+        return "not available in this version of webbcal"

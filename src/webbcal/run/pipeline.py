@@ -15,7 +15,7 @@ from webbcal.run import hooks, stream
 from webbcal.run.band_step import BandStep
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import suggestion
-from webbcal.run.planning import Output, RunPlan
+from webbcal.run.planning import Output, RunPlan, StepPlan
 from webbcal.run.step import Step
 
 
@@ -44,6 +44,7 @@ class Pipeline(Step):
         per_step = dict(steps or {})
         per_step |= {k: parameters.pop(k) for k in list(parameters) if k in self.step_defs}
         super().__init__(name, parent, config_file, **parameters)
+        self._done: list[StepPlan] = []  # model steps of the present run
         for key, cls in self.step_defs.items():
             step = cls(key, parent=self, config_file=config_file, **per_step.pop(key, {}))
             object.__setattr__(self, key, step)
@@ -91,6 +92,7 @@ class Pipeline(Step):
         first = getattr(self, next(iter(self.step_defs)))
         model = stream.open_input(first, args[0]) if isinstance(first, BandStep) else self.open_model(args[0])
         exposure = Exposure.of_model(model)
+        self._done = []
         segments = _segments([getattr(self, n) for n in self.sequence(exposure)])
         plans: list[RunPlan] = []
         for number, steps in enumerate(segments):

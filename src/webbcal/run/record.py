@@ -39,17 +39,21 @@ def step_entry(plan: StepPlan) -> dict[str, Any]:
     }
 
 
-def append(model: Any, steps: Sequence[StepPlan], context: str | None) -> None:
-    """Append a run to the model's record and set the keywords that summarise it."""
-    entry = {
+def append(model: Any, steps: Sequence[StepPlan], context: str | None, join: bool = False) -> None:
+    """Append a run to the model's record, or join the last one, and set the keywords that summarise it."""
+    entry: dict[str, Any] = {
         "software": "webbcal",
         "version": webbcal.__version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "crds_context": context,
         "steps": [step_entry(s) for s in steps],
     }
-    previous = getattr(model.meta, "run_record", None)
-    model.meta.run_record = [*(_plain(e) for e in previous or []), entry]
+    previous: list[Any] = list(_plain(getattr(model.meta, "run_record", None) or []))
+    if join and previous:
+        last = previous.pop()
+        entry["steps"] = [*last["steps"], *entry["steps"]]
+        entry["crds_context"] = context or last["crds_context"]
+    model.meta.run_record = [*previous, entry]
     model.meta.calibration_software_version = webbcal.__version__
     model.meta.calibration_software_revision = "webbcal"
     for step in steps:

@@ -1,0 +1,85 @@
+"""``flat_field``: divide by the response of the pixels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webbcal.core.box import Box
+from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_image
+from webbcal.kernels.images.arithmetic import Flat, divide_flat, multiply_flat, prepare_flat
+from webbcal.run.model_step import ModelStep
+from webbcal.run.parameters import StepParameters, param
+
+log = logging.getLogger(__name__)
+
+
+class FlatFieldStep(ModelStep):
+    """Divide by the FLAT reference; propagate its errors (VAR_FLAT) and flags."""
+
+    class_alias = "flat_field"
+    reference_file_types = ("flat", "fflat", "sflat", "dflat")
+    optional_reference_types = ("fflat", "sflat", "dflat")  # NIRSpec spectra only
+
+    @dataclass(frozen=True)
+    class Parameters(StepParameters):
+        """Parameters of `FlatFieldStep`."""
+
+        save_interpolated_flat: bool = param(False, "Save the flat that was applied (_interpolatedflat)")
+        user_supplied_flat: str | None = param(None, "Flat to use instead of the references")
+        inverse: bool = param(False, "Multiply by the flat instead")
+
+    def get_ref_override(self, reference_type: str) -> Any:
+        """Return the user's flat where there is one; the other references are then not asked for."""
+        if self.user_supplied_flat is not None:
+            return self.user_supplied_flat if reference_type == "flat" else "N/A"
+        return super().get_ref_override(reference_type)
+
+    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+        """Skip what is no image, and refuse what is not available yet.
+
+        Raises
+        ------
+        PlanError
+            For NIRSpec, whose flats are made of three references.
+        """
+        if str(model.meta.instrument.name).upper() == "NIRSPEC":
+            raise unavailable(model, "flat-fielding", "flat_field")
+        return why_no_image(model)
+
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+        """Apply the flat to all rows."""
+        reference = references["flat"]
+        image = arrays_of(model, create=("var_flat",))
+        correct = multiply_flat if p.inverse else divide_flat
+
+        def work(box: Box) -> None:
+            flat = _flat(reference, box)
+            prepare_flat(flat)
+            correct(image.rows(box.y0, box.y1), flat)
+
+        by_bands(image.data.shape, work)
+        if p.save_interpolated_flat:
+            self._save_flat(reference, model)
+        return model
+
+    def _save_flat(self, reference: Any, model: Any) -> None:
+        from webbcal import datamodels
+
+        flat = _flat(reference, Box.of_shape(model.shape))
+        prepare_flat(flat)
+        result = datamodels.FlatModel(data=flat.data, dq=flat.dq)
+        if flat.err is not None:
+            result.err = flat.err
+        result.update(reference.model)
+        for name in ("name", "xstart", "ystart", "xsize", "ysize"):
+            setattr(result.meta.subarray, name, getattr(model.meta.subarray, name))
+        path = self.save_model(result, suffix="interpolatedflat", force=True)
+        log.info("saved the flat that was applied: %s", path)
+
+
+def _flat(reference: Any, box: Box) -> Flat:
+    err = reference.read("err", box) if reference.has("err") else None
+    return Flat(reference.read("data", box), reference.read("dq", box), err)
