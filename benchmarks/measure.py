@@ -1,0 +1,116 @@
+"""Measuring whole processes: wall and processor time, and peak memory of the process tree."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run of a command: seconds of wall clock and of processor, peak memory in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Measurement:
+    """Run a command to its end and measure it; its output goes to a log.
+
+    Peak memory is the largest sum of the proportional set sizes of the process and its children, sampled
+    twenty times a second, or the kernel's own record of the process's peak if that is more. (The record that
+    `wait4` returns will not do: it counts what the parent had when it forked.)
+
+    Raises
+    ------
+    RuntimeError
+        If the command fails.
+    """
+    with log.open("w") as out:
+        start = time.perf_counter()
+        process = subprocess.Popen(list(command), stdout=out, stderr=out, env=dict(environment))
+        peak = _Peak(process.pid)
+        peak.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        peak.stop()
+    if status != 0:
+        raise RuntimeError(f"{' '.join(command)} failed; see {log}\n{log.read_text()[-2000:]}")
+    return Measurement(wall, usage.ru_utime + usage.ru_stime, peak.megabytes)
+
+
+class _Peak(threading.Thread):
+    """Watches the memory of a process and its children."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._ended = threading.Event()
+        self.megabytes = 0.0
+
+    def run(self) -> None:
+        """Sample until stopped."""
+        while not self._ended.wait(0.05):
+            tree = sum(_size(pid, "smaps_rollup", "Pss:") for pid in _tree(self._pid))
+            self.megabytes = max(self.megabytes, tree, _size(self._pid, "status", "VmHWM:"))
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._ended.set()
+        self.join()
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        tasks = Path(f"/proc/{pid}/task")
+        children = [int(c) for t in tasks.iterdir() for c in (t / "children").read_text().split()]
+    except OSError:
+        return []
+    return [pid, *(p for child in children for p in _tree(child))]
+
+
+def _size(pid: int, file: str, field: str) -> float:
+    """Return a size in MB from a file of /proc; 0 when the process has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field)), 0.0)
+
+
+def fill_free_memory(folder: Path) -> None:
+    """Fill the page cache with a sparse file, so that little memory is free.
+
+    On virtual machines, memory that was free for some seconds goes back to the host, and touching it again is
+    slow; that would punish programs that use much memory. An ordinary machine's memory is full of cache.
+    """
+    sparse = folder / "sparse.bin"
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with sparse.open("wb") as file:
+        file.truncate(int(total * 0.96))
+    with sparse.open("rb", buffering=0) as file:
+        buffer = bytearray(4 << 20)
+        while file.readinto(buffer):
+            pass
+    sparse.unlink()
+
+
+def warm(paths: Sequence[Path]) -> None:
+    """Bring files into the page cache."""
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            buffer = bytearray(4 << 20)
+            while file.readinto(buffer):
+                pass
+
+
+def median(values: Sequence[Measurement]) -> Measurement:
+    """Return the medians of several measurements."""
+    return Measurement(*(statistics.median(getattr(v, n) for v in values) for n in ("wall", "cpu", "memory")))
