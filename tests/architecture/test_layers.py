@@ -92,6 +92,7 @@ def test_starts_light(code: str) -> None:
     assert not loaded_by(code) & HEAVY
 
 
-def test_help_of_a_step_needs_no_heavy_library() -> None:
-    loaded = loaded_by("from webbcal.cli.main import main; main(['run', 'jump', '--help'])")
+@pytest.mark.parametrize("step", ["jump", "assign_wcs"])
+def test_help_of_a_step_needs_no_heavy_library(step: str) -> None:
+    loaded = loaded_by(f"from webbcal.cli.main import main; main(['run', '{step}', '--help'])")
     assert not loaded & (HEAVY - {"numpy"})

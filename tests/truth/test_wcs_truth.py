@@ -6,7 +6,7 @@ from wcs_cases import CASES, image, miri_aperture
 
 from webbcal.exposure.assign_wcs import AssignWcsStep
 from webbcal.simulate import CrdsCache, write_image_references
-from webbcal.simulate.geometry import _pysiaf, find_aperture
+from webbcal.simulate.geometry import Pointing, _pysiaf, find_aperture
 from webbcal.wcs.attitude import Attitude
 from webbcal.wcs.transforms import aberration_correction
 
@@ -69,6 +69,18 @@ def test_pixels_to_the_sky_and_back(images):
         assert separation(ra, dec, *expected).max() < ARCSEC, case.name
         back = model.meta.wcs.invert(*expected)
         assert np.hypot(back[0] - x, back[1] - y).max() < 1e-4, case.name
+
+
+def test_sources_are_where_the_simulator_put_them(images):
+    for case, model in zip(UNABERRATED, images, strict=True):
+        if case.detector == "MIRIMAGE":
+            continue
+        info = model.meta.wcsinfo
+        aperture = find_aperture(case.detector, case.subarray, case.filter)
+        pointing = Pointing(aperture, info.ra_ref, info.dec_ref, info.roll_ref)
+        x, y = pixels(model)
+        ra, dec = model.meta.wcs(x, y)
+        assert np.hypot(*np.subtract(pointing.sky_to_pixel(ra, dec), (x, y))).max() < 1e-4, case.name
 
 
 def test_velocity_aberration_scales_about_the_reference_position():

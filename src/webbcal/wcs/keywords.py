@@ -151,7 +151,18 @@ def pointing_values(model: Any, attitude: Attitude) -> dict[str, float | str]:
 
 
 def set_pointing(model: Any, attitude: Attitude) -> dict[str, float | str]:
-    """Set all pointing keywords of an exposure from an attitude; return what was set."""
+    """Set all pointing keywords of an exposure from an attitude; return what was set.
+
+    Raises
+    ------
+    InputError
+        If keywords are missing, or the exposure has its WCS already: that would not change with them.
+    """
+    if model.meta.cal_step.assign_wcs == "COMPLETE":
+        raise InputError(
+            f"{model.meta.filename}: has its WCS already (S_WCS = COMPLETE); set the pointing of the raw or "
+            "rate file, and run assign_wcs again"
+        )
     values = pointing_values(model, attitude)
     for path, value in values.items():
         node = model.meta

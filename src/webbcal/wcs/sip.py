@@ -6,6 +6,7 @@ Headers"). What the fit is off by, on a grid that is finer than the fitted one, 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ def update_sip(model: Any, settings: SipSettings) -> bool:
         return False
     known = info._schema.get("properties", {})
     for key in _stale():
-        info.instance.pop(key, None)
+        with contextlib.suppress(AttributeError):
+            delattr(info, key)
     for key, value in keywords.items():
         if key in known:
             setattr(info, key, value)

@@ -5,6 +5,7 @@ import logging
 import asdf
 import numpy as np
 import pytest
+from astropy.io import fits
 from wcs_cases import Case, image
 
 from webbcal import datamodels
@@ -90,25 +91,36 @@ def test_sip_is_as_good_as_it_says(done, tmp_path):
     path = tmp_path / "x_cal.fits"
     run(image(Case("NRCALONG"))).save(path)
     with datamodels.open(path) as model:
-        fits, exact = model.get_fits_wcs(), model.meta.wcs
+        approximate, exact = model.get_fits_wcs(), model.meta.wcs
         info = model.meta.wcsinfo.instance
     assert info["sipmxerr"] < 0.01 and info["sipiverr"] < 0.01
     assert "cdelt1" not in info and "pc1_1" not in info and info["ctype1"] == "RA---TAN-SIP"
     x, y = np.meshgrid(np.linspace(0, 2047, 50), np.linspace(0, 2047, 50))
-    assert fits.array_shape == (2048, 2048)
+    assert approximate.array_shape == (2048, 2048)
     ra, dec = exact(x, y)
-    to_x, to_y = exact.invert(*fits.all_pix2world(x, y, 0))
+    to_x, to_y = exact.invert(*approximate.all_pix2world(x, y, 0))
     assert np.hypot(to_x - x, to_y - y).max() < 1e-5 + 1.1 * info["sipmxerr"]
     # The inverse polynomials alone, from intermediate pixels to true ones, term by term.
-    u, v = np.subtract(fits.wcs_world2pix(ra, dec, 1), fits.wcs.crpix[:, None, None])
+    u, v = np.subtract(approximate.wcs_world2pix(ra, dec, 1), approximate.wcs.crpix[:, None, None])
     back = [pixel + _polynomial(info, name, u, v) for name, pixel in (("ap", u), ("bp", v))]
-    expected = np.array([x, y]) + 1 - fits.wcs.crpix[:, None, None]
+    expected = np.array([x, y]) + 1 - approximate.wcs.crpix[:, None, None]
     assert np.hypot(*(back - expected)).max() < 1.1 * info["sipiverr"]
 
 
 def _polynomial(info, name, u, v):
     terms = (key.split("_")[1:] for key in info if key.startswith(name + "_") and key != f"{name}_order")
     return sum(info[f"{name}_{i}_{j}"] * u ** int(i) * v ** int(j) for i, j in terms)
+
+
+def test_a_file_has_no_rests_of_the_linear_wcs(tmp_path):
+    """CDELT and PC beside CD would be two answers. They are in the input's header and in its ASDF tree."""
+    rate, cal = tmp_path / "x_rate.fits", tmp_path / "x_cal.fits"
+    image(SUB).save(rate)
+    assert fits.getval(rate, "PC1_1", "SCI") and fits.getval(rate, "CDELT1", "SCI")
+    run(str(rate)).save(cal)
+    header = fits.getheader(cal, "SCI")
+    assert "CD1_1" in header and "SIPMXERR" in header and "AP_1_0" in header
+    assert not {"CDELT1", "CDELT2", "PC1_1", "PC1_2", "PC2_1", "PC2_2"} & set(header)
 
 
 def test_sip_parameters(caplog):

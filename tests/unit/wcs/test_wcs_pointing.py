@@ -83,6 +83,13 @@ def test_missing_keywords_are_named():
         ApertureKeywords.of_model(model)
 
 
+def test_not_after_assign_wcs():
+    model = image(SUB)
+    model.meta.cal_step.assign_wcs = "COMPLETE"
+    with pytest.raises(InputError, match="rate file"):
+        set_pointing(model, Attitude.from_v1(1.0, 2.0, 3.0))
+
+
 @pytest.fixture
 def rate(tmp_path):
     path = tmp_path / "a_rate.fits"
