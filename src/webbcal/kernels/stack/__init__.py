@@ -1,0 +1,1 @@
+"""Statistics along a short stack of images, pixel by pixel."""
