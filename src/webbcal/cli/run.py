@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from webbcal.core.errors import ParameterError
 from webbcal.run import progress
 from webbcal.run.configuration import Arguments, build_from_arguments, parse_arguments
-from webbcal.run.planning import RunPlan
+from webbcal.run.planning import RunPlan, StepPlan, peak_memory
 from webbcal.run.step import Step
 
 USAGE = """\
@@ -117,13 +116,13 @@ def help_of(target: str) -> str:
 
 def summary(step: Step, seconds: float) -> str:
     """Return the one line that closes a run."""
-    plans = step.record if isinstance(step.record, list) else [step.record]
-    plans = [p for p in plans if isinstance(p, RunPlan)]
-    files = [Path(o.path).name for p in plans for o in p.outputs if o.path]
-    applied = sum(len(p.applied) for p in plans)
-    skipped = sum(len(p.steps) for p in plans) - applied
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    records = step.record if isinstance(step.record, list) else [step.record]
+    plans = [r for r in records if isinstance(r, RunPlan)]
+    steps = [s for p in plans for s in p.steps] + [r for r in records if isinstance(r, StepPlan)]
+    applied = sum(s.applied for s in steps)
+    skipped = len(steps) - applied
+    files = [Path(path).name for path in step.saved_files]
     return (
         f"{', '.join(files) or type(step).__name__}: {applied} steps applied, {skipped} skipped, "
-        f"{seconds:.1f} s, peak memory {peak / 1e6:.0f} MB"
+        f"{seconds:.1f} s, peak memory {peak_memory() / 1e6:.0f} MB"
     )

@@ -54,7 +54,7 @@ class DarkCurrentStep(BandStep):
     def scratch_bytes(self, exposure: Exposure, references: Any) -> int:
         """The dark of all groups, and the frames of one."""
         assert exposure.readout is not None
-        return 4 * (exposure.readout.ngroups + 2 * exposure.readout.nframes)
+        return 4 * (exposure.readout.ngroups + exposure.readout.nframes)
 
     def apply(self, band: RampBand, references: BandReferences, p: Any, state: _State) -> RampBand:
         """Subtract the dark and note the average dark current."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,18 @@ class JumpStep(BandStep):
             cleared_groups=state.cleared_groups,
         )
         band.counts["jump.primary"] = tally.primary
+        for integration, group in zip(*np.nonzero(tally.full_groups), strict=True):
+            band.counts[f"jump.full.{integration}.{group}"] = 1
         return band
+
+    def review(self, counts: Mapping[str, float], bands: int, state: _State) -> _State | None:
+        """A group in which sigma clipping rejects every pixel of the frame is no shower: keep it."""
+        full = np.zeros_like(state.unused_groups)
+        for integration, group in np.ndindex(full.shape):
+            full[integration, group] = counts.get(f"jump.full.{integration}.{group}", 0) == bands
+        if state.cleared_groups is not None or not full.any():
+            return None
+        return replace(state, cleared_groups=full)
 
     def finish(self, model: Any, exposure: Exposure, counts: Mapping[str, float], state: _State) -> None:
         """Record the rate of cosmic rays (events per 1000 pixel-seconds)."""

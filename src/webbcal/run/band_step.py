@@ -57,6 +57,10 @@ class BandStep(Step):
         """Process one band (in place where it can) and return it."""
         raise NotImplementedError
 
+    def review(self, counts: Mapping[str, float], bands: int, state: Any) -> Any:
+        """Return a new state when what all bands found together asks for another pass, else None."""
+        return None
+
     def finish(self, model: Any, exposure: Exposure, counts: Mapping[str, float], state: Any) -> None:
         """Set metadata of the product that only the finished run knows."""
 

@@ -120,6 +120,16 @@ class Chain:
                 after_each(index, band)
         return band
 
+    def reviewed(self, counts: Counter[str], band_rows: int) -> bool:
+        """Let each step judge what all bands found; tell whether a step asks for another pass."""
+        bands = len(list(self.source.frame.bands(band_rows)))
+        again = False
+        for operation in self.operations:
+            state = operation.step.review(counts, bands, operation.state)
+            if state is not None:
+                operation.state, again = state, True
+        return again
+
     def run(
         self, band_rows: int, threads: int, after_each: Callable[[int, Band], None], progress: Progress
     ) -> Counter[str]:

@@ -119,6 +119,7 @@ class Pipeline(Step):
         plan = stream.make_plan(band_steps, model, Exposure.of_model(model))
         plan.outputs = self._outputs(plan, last)
         models = stream.run_plan(plan, model)
+        stream.note_saved(self, plan)
         plans.append(plan)
         return hooks.run_post_hooks(tail, models[0])
 

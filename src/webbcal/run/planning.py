@@ -7,8 +7,11 @@ and the memory, and refuses what will not fit.
 from __future__ import annotations
 
 import os
+import resource
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webbcal.core.errors import PlanError
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 #: Bytes of float32 samples that a band should hold, so that it stays in a core's cache.
 BAND_BYTES = 4 << 20
 #: What the interpreter and the libraries take before any data (measured, see docs/benchmarks.md).
-PROCESS_BYTES = 180 << 20
+PROCESS_BYTES = 165 << 20
 
 
 @dataclass
@@ -35,6 +38,15 @@ class StepPlan:
     reason: str
     references: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    #: Tried on this exposure, without success: `applied` is then False too.
+    failed: bool = False
+    #: What the step measured, for the run record: names and plain values.
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """COMPLETE, SKIPPED or FAILED: what the product's keyword says."""
+        return "COMPLETE" if self.applied else "FAILED" if self.failed else "SKIPPED"
 
     def skip(self, reason: str) -> None:
         """Turn to skipped."""
@@ -93,7 +105,8 @@ class RunPlan:
         """Projected peak memory of the process in bytes."""
         rows = min(self.band_rows + 2 * self.halo, self.exposure.shape[-2])
         pixels = rows * self.exposure.shape[-1]
-        per_pixel = 9 * _samples(self.exposure) + 44 * self.exposure.nints + 64
+        # samples and their flags, what is being read; rates of each integration; images of references
+        per_pixel = 7 * _samples(self.exposure) + 28 * self.exposure.nints + 40
         per_pixel += sum(s.step.scratch_bytes(self.exposure, s.references) for s in self.applied)
         kept = sum(_product_bytes(o.product, self.exposure) for o in self.outputs if o.path is None)
         return PROCESS_BYTES + self.threads * pixels * per_pixel + kept
@@ -130,15 +143,28 @@ def _product_bytes(product: str, exposure: Exposure) -> int:
     return ny * nx * per_pixel[product]
 
 
+def _kilobytes(file: str, field: str) -> int | None:
+    """Return a size in bytes from a file of /proc that lists kilobytes, or None."""
+    try:
+        lines = Path(file).read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), None)
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory that this process has held."""
+    peak = _kilobytes("/proc/self/status", "VmHWM:")
+    if peak is not None:  # what getrusage says would include the parent's memory when it forked
+        return peak
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def available_memory() -> int | None:
     """Return the bytes of memory that can still be used, or None where the system does not tell."""
-    try:
-        with open("/proc/meminfo") as lines:  # noqa: PTH123
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    available = _kilobytes("/proc/meminfo", "MemAvailable:")
+    if available is not None:
+        return available
     if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None

@@ -78,6 +78,7 @@ class Step:
         self._input_filename: str | None = None
         self._streams = False
         self.record: Any = None
+        self.saved_files: list[str] = []
         for key, value in parameters.items():
             self.set_parameter(key, value, "user")
         # Steps of webbcal know their attributes from here on; a user's own subclass may add what it likes.
@@ -274,8 +275,15 @@ class Step:
             output_file, idx = model.meta.filename, None
         path = self.make_output_path(basepath=output_file, suffix=suffix, idx=idx, **components)
         model.save(path)
-        log.info("saved %s", path)
+        self.note_saved(path)
         return path
+
+    def note_saved(self, path: str) -> None:
+        """Remember a product that was written, here and in the pipeline that this step belongs to."""
+        log.info("saved %s", path)
+        self.saved_files.append(path)
+        if self.parent is not None:
+            self.parent.saved_files.append(path)
 
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open a path as a data model; pass models through."""
@@ -312,6 +320,7 @@ class Step:
         """Run the step on an input (path or model); return its result. The input model is not changed."""
         from webbcal.run import hooks
 
+        self.saved_files.clear()
         if args:
             self.set_primary_input(args[0])
         if self.output_file is not None:

@@ -30,6 +30,7 @@ from webbcal.run.bands import (
 from webbcal.run.chain import Chain, Operation, SkipStep
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import Output, RunPlan, StepPlan
+from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,15 @@ def run_alone(step: BandStep, init: Any) -> Any:
     model = open_input(step, init)
     step.record = plan = _plan_model(step, model)
     models = run_plan(plan, model)
+    note_saved(step, plan)
     return models[0] if len(models) == 1 else tuple(models)
+
+
+def note_saved(step: Step, plan: RunPlan) -> None:
+    """Tell a step or pipeline which files a run has written."""
+    for output in plan.outputs:
+        if output.path is not None:
+            step.note_saved(output.path)
 
 
 def plan_alone(step: BandStep, init: Any) -> RunPlan:
@@ -131,6 +140,9 @@ def run_plan(plan: RunPlan, model: Any) -> list[Any]:
     try:
         sinks += (_sink(output, plan, model) for output in plan.outputs)
         counts = chain.run(plan.band_rows, plan.threads, after_each, display)
+        if chain.reviewed(counts, plan.band_rows):
+            optional.clear()
+            counts = chain.run(plan.band_rows, plan.threads, after_each, display)
         for operation, position in zip(chain.operations, positions, strict=True):
             plan.steps[position].seconds = operation.seconds
         models = [

@@ -218,3 +218,25 @@ def test_a_run_that_will_not_fit_is_refused(crds: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(planning, "available_memory", lambda: 1_000_000)
     with pytest.raises(PlanError, match=r"needs about .* GB, but 0.0 GB are free"):
         SuperBiasStep().run(crds.uncal[0])
+
+
+def test_sigma_clipping_keeps_a_group_that_all_pixels_reject(
+    crds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one band cannot know, a second pass puts right."""
+    ramp = SuperBiasStep().run(crds.uncal[0])
+    rng = np.random.default_rng(1)
+    data = np.cumsum(rng.normal(20.0, 3.0, (9, 6, 64, 64)), axis=1).astype(np.float32)
+    data[4, 3:] += 5000  # one group of one integration, everywhere
+    data[7, 2:, 10, 10] += 5000  # and a cosmic ray
+    ramp.data = data
+    ramp.groupdq = np.zeros(data.shape, np.uint8)
+    step = JumpStep(minimum_sigclip_groups=5, rejection_threshold=2, flag_4_neighbors=False)
+    jump = datamodels.dqflags.group["JUMP_DET"]
+    results = []
+    for rows in (64, 7):
+        monkeypatch.setattr(planning.RunPlan, "band_rows", property(lambda self, rows=rows: rows))
+        results.append(step.run(ramp).groupdq)
+    assert results[0][7, 2, 10, 10] & jump
+    assert not (results[0][4, 3] & jump).all()
+    np.testing.assert_array_equal(results[0], results[1])
