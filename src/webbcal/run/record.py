@@ -22,7 +22,7 @@ def step_entry(plan: StepPlan) -> dict[str, Any]:
     return {
         "step": plan.name,
         "class": type(plan.step).__name__,
-        "status": "COMPLETE" if plan.applied else "SKIPPED",
+        "status": plan.status,
         "reason": plan.reason,
         "parameters": {
             name: {"value": _plain(value), "origin": plan.step.origin(name)}
@@ -35,6 +35,7 @@ def step_entry(plan: StepPlan) -> dict[str, Any]:
         }
         if plan.applied
         else {},
+        **({"results": _plain(plan.results)} if plan.results else {}),
         "seconds": round(plan.seconds, 4),
     }
 
@@ -74,7 +75,7 @@ def runs_of(model: Any) -> list[dict[str, Any]]:
 def _set_keywords(model: Any, plan: StepPlan) -> None:
     name = plan.step.cal_step or plan.step.class_alias
     if name:
-        setattr(model.meta.cal_step, name, "COMPLETE" if plan.applied else "SKIPPED")
+        setattr(model.meta.cal_step, name, plan.status)
     for kind, reference in plan.references.items():
         value = reference.header_name if reference else "N/A"
         setattr(getattr(model.meta.ref_file, kind), "name", value)  # noqa: B010
