@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from webbcal import datamodels
+from webbcal.core.errors import ParameterError
 from webbcal.simulate.config import ExposureConfig
 from webbcal.simulate.crds_cache import CrdsCache
 from webbcal.simulate.forward import Detector
@@ -58,17 +61,29 @@ class Universe:
     environment: dict[str, str]
 
 
-def expose(config: ExposureConfig) -> Simulated:
+def expose(config: ExposureConfig, light: np.ndarray | None = None) -> Simulated:
     """Simulate one exposure.
+
+    Parameters
+    ----------
+    config : ExposureConfig
+    light : ndarray, optional
+        What reaches the pixels in e-/s, shape (ny, nx), instead of the sky: a lamp, or a test pattern.
 
     Raises
     ------
     ParameterError
-        If the subarray does not exist on the detector.
+        If the subarray does not exist on the detector, or `light` is not of its shape.
     """
     pointing, aperture = config.pointing, config.aperture
     sources = config.sky.sources_near(*pointing.footprint())
-    light, table = observe(config.sky, sources, pointing, config.band)
+    sources = config.sky.sources_near(*pointing.footprint())
+    if light is None:
+        light, table = observe(config.sky, sources, pointing, config.band)
+    elif light.shape != aperture.shape:
+        raise ParameterError(f"light has shape {light.shape}, but {aperture.siaf_name} is {aperture.shape}")
+    else:
+        _, table = observe(config.sky, sources[:0], pointing, config.band)
     person = personality(config.detector, aperture.box, config.detector_seed)
     rate = light * person.sensitivity
     raw = Detector(config, person, rate).expose()

@@ -1,0 +1,141 @@
+"""The whole of stage 1 against jwst 3.0.0 on simulated exposures, after each step and at the end.
+
+Each exposure is simulated with its reference files; both pipelines run it, with several sets of parameters,
+and save what every step makes. One process of the peer serves all runs of an exposure.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from detector1_runs import compare_folders, finish_peer, job, needs_peer, start_peer
+
+from webbcal import simulate
+from webbcal.pipeline.detector1 import Detector1Pipeline
+
+SATURATED, JUMP_DET = 2, 4
+
+#: Sets of parameters: step -> parameters.
+SHARP_JUMPS = {
+    "jump": {
+        "rejection_threshold": 3.0,
+        "three_group_rejection_threshold": 4.0,
+        "four_group_rejection_threshold": 4.0,
+        "max_jump_to_flag_neighbors": 300.0,
+        "min_jump_to_flag_neighbors": 6.0,
+    }
+}
+AFTER_JUMPS = {
+    "jump": {
+        "after_jump_flag_dn1": 10.0,
+        "after_jump_flag_time1": 1.5,
+        "after_jump_flag_dn2": 500.0,
+        "after_jump_flag_time2": 20.0,
+        "flag_4_neighbors": False,
+        "min_diffs_single_pass": 2,
+    }
+}
+CLIPPED_JUMPS = {"jump": {"minimum_sigclip_groups": 4, "only_use_ints": False}}
+ONE_GROUP = {"ramp_fit": {"suppress_one_group": False, "save_opt": True}}
+BRIGHT = {"charge_migration": {"skip": False, "signal_threshold": 12000.0}, "ramp_fit": {"save_opt": True}}
+GROWN = {"saturation": {"n_pix_grow_sat": 2, "use_readpatt": False}}
+PLAIN_SATURATION = {"saturation": {"n_pix_grow_sat": 0}}
+RANGE = {"ramp_fit": {"firstgroup": 1, "lastgroup": 4}}
+DARK = {"dark_current": {"average_dark_current": 1.5}}
+NO_PARITY = {"refpix": {"odd_even_columns": False, "side_gain": 0.7, "side_smoothing_length": 21}}
+NO_SIDES = {"refpix": {"use_side_ref_pixels": False}, "dark_current": {"skip": True}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An exposure and the sets of parameters to run it with."""
+
+    detector: str
+    subarray: str
+    readpatt: str
+    ngroups: int
+    nints: int = 1
+    filter: str = "F444W"
+    cosmic_rays: float = 20.0
+    bright: float = 12.0
+    stars: float = 2000.0
+    extra: dict = field(default_factory=dict)
+    runs: tuple = ({},)
+    dark_frames: int | None = None
+
+    def config(self):
+        """Return what to simulate: a crowded field, with stars that saturate at once and later."""
+        sky = simulate.Sky(stars=self.stars, bright=self.bright, star_slope=0.02, background=2.0)
+        return simulate.ExposureConfig(
+            detector=self.detector,
+            subarray=self.subarray,
+            readpatt=self.readpatt,
+            ngroups=self.ngroups,
+            nints=self.nints,
+            filter=self.filter,
+            cosmic_rays=self.cosmic_rays,
+            sky=sky,
+            **self.extra,
+        )
+
+
+CASES = {
+    "nircam_full": Case(
+        "NRCALONG", "FULL", "SHALLOW4", 5, cosmic_rays=2.0, bright=14.0, stars=150.0,
+        extra={"ipc": True, "zeroframe": True},
+    ),
+    "nircam_sub160": Case(
+        "NRCBLONG", "SUB160", "BRIGHT2", 6, 2, cosmic_rays=200.0, extra={"zeroframe": True},
+        runs=({}, ONE_GROUP, BRIGHT, GROWN, RANGE, DARK, SHARP_JUMPS, AFTER_JUMPS, PLAIN_SATURATION),
+    ),
+    "nircam_sub64p": Case(
+        "NRCB1", "SUB64P", "RAPID", 12, 3, "F150W", 1000.0, 6.0, 20000.0, {"ipc": True},
+        runs=({}, BRIGHT, AFTER_JUMPS, CLIPPED_JUMPS, ONE_GROUP),
+    ),
+    "nircam_subgrism64": Case(
+        "NRCALONG", "SUBGRISM64", "MEDIUM8", 4, extra={"zeroframe": True},
+        runs=({}, NO_PARITY, NO_SIDES, GROWN, SHARP_JUMPS),
+    ),
+    "nircam_sub400p": Case(
+        "NRCBLONG", "SUB400P", "DEEP8", 3, extra={"zeroframe": True, "ipc": True},
+        runs=({}, ONE_GROUP, SHARP_JUMPS),
+    ),
+    "nircam_two_groups": Case(
+        "NRCA3", "SUB320", "SHALLOW2", 2, 2, "F200W", extra={"zeroframe": True},
+        runs=({}, ONE_GROUP), dark_frames=5,
+    ),
+    "nircam_one_group": Case(
+        "NRCA1", "SUB160", "MEDIUM2", 1, 2, "F200W", 200.0, 7.0, 8000.0, runs=({}, ONE_GROUP)
+    ),
+    "niriss_stripe": Case("NIS", "SUBSTRIP96", "NISRAPID", 5, 2, "F200W", runs=({}, NO_PARITY, BRIGHT)),
+    "niriss_sub64": Case(
+        "NIS", "SUB64", "NIS", 5, 2, "F380M", 500.0, 6.0, 20000.0, {"ipc": True}, runs=({}, SHARP_JUMPS)
+    ),
+    "fgs_full": Case("GUIDER1", "FULL", "FGSRAPID", 2, 1, "N/A", 2.0, 10.0, 150.0),
+    "fgs_sub128": Case("GUIDER2", "SUB128CNTR", "FGS", 9, 1, "N/A", 200.0, runs=({}, AFTER_JUMPS, RANGE)),
+}  # fmt: skip
+
+
+@needs_peer
+@pytest.mark.parametrize("name", CASES)
+def test_every_step_equals_the_official_pipeline(name, tmp_path, monkeypatch):
+    case = CASES[name]
+    options = simulate.ReferenceOptions(subarray_only=True, dark_frames=case.dark_frames)
+    world = simulate.universe(tmp_path / "sim", case.config(), options)
+    for key, value in world.environment.items():
+        monkeypatch.setenv(key, value)
+    folders = [(tmp_path / f"ours{n}", tmp_path / f"theirs{n}") for n in range(len(case.runs))]
+    theirs = [job(world.uncal[0], f[1], run) for f, run in zip(folders, case.runs, strict=True)]
+    peer = start_peer(theirs, world.environment)
+    for (folder, _), run in zip(folders, case.runs, strict=True):
+        words = job(world.uncal[0], folder, run)
+        Detector1Pipeline.call(words["input"], output_dir=words["output_dir"], **words["parameters"])
+    answers = finish_peer(peer)
+    flags = np.bitwise_or.reduce(fits.getdata(next(folders[0][0].glob("*_rateints.fits")), "DQ"), axis=None)
+    assert flags & SATURATED and (flags & JUMP_DET or case.ngroups < 3), "the exposure is too easy"
+    problems = []
+    for (ours, official), run, answer in zip(folders, case.runs, answers, strict=True):
+        assert "error" not in answer, answer
+        problems += [f"{run}: {p}" for p in compare_folders(ours, official)]
+    assert not problems, "\n".join(problems)
