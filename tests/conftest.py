@@ -25,8 +25,9 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Two integrations of six groups on a 64 × 64 subarray, and their reference files."""
     config = simulate.ExposureConfig(
-        detector="NRCB1", subarray="SUB64P", filter="F200W", readpatt="RAPID", ngroups=6, nints=2, seed=3
-    )
+        detector="NRCB1", subarray="SUB64P", filter="F200W", readpatt="RAPID", ngroups=6, nints=2, seed=3,
+        cosmic_rays=200.0,  # many, for there is little time
+    )  # fmt: skip
     made = simulate.universe(
         tmp_path_factory.mktemp("world"), config, simulate.ReferenceOptions(subarray_only=True)
     )
