@@ -244,8 +244,8 @@ class Reference:
         if not primary:
             return None
         shape = self.shape(primary)
-        if self.kind == "ipc" and len(shape) == 2:
-            return None  # one kernel for the whole detector
+        if len(shape) < 2 or (self.kind == "ipc" and len(shape) == 2):
+            return None  # a table; one kernel for the whole detector
         for name in _COMPANIONS:
             if self.has(name) and self.shape(name)[-2:] != shape[-2:]:
                 raise ReferenceFileError(

@@ -5,6 +5,7 @@
     config = simulate.ExposureConfig(detector="NRCALONG", subarray="SUB160", ngroups=6, seed=3)
     made = simulate.expose(config)           # made.model, made.truth
     world = simulate.universe("sim", config)  # files, and world.environment for CRDS
+    world = simulate.rate_universe("sim", config)  # rates instead of ramps: quick, and MIRI too
 
 What is modelled, and what is not, is said at the top of each module. Nothing here shares code with the
 calibration: the simulator is its judge.
@@ -13,6 +14,7 @@ calibration: the simulator is its judge.
 from webbcal.simulate.config import ExposureConfig, dithered
 from webbcal.simulate.crds_cache import CrdsCache
 from webbcal.simulate.electronics import Electronics
+from webbcal.simulate.rates import RateOptions, RateUniverse, SimulatedRates, expose_rates, rate_universe
 from webbcal.simulate.references import ReferenceOptions, write_references
 from webbcal.simulate.references_image import write_image_references
 from webbcal.simulate.scene import Sky
@@ -23,13 +25,18 @@ __all__ = [
     "CrdsCache",
     "Electronics",
     "ExposureConfig",
+    "RateOptions",
+    "RateUniverse",
     "ReferenceOptions",
     "Simulated",
+    "SimulatedRates",
     "Sky",
     "Truth",
     "Universe",
     "dithered",
     "expose",
+    "expose_rates",
+    "rate_universe",
     "universe",
     "write_image_references",
     "write_references",

@@ -17,6 +17,7 @@ _PATTERNS_OF = {
     ),
     "NIRISS": ("NIS", "NISRAPID"),
     "FGS": ("FGS", "FGSRAPID"),
+    "MIRI": ("FASTR1", "SLOWR1"),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
-"""Where the pixels are: detectors, apertures and pointings of JWST's near-infrared imagers.
+"""Where the pixels are: detectors, apertures and pointings of JWST's imagers.
 
-Modelled: every SIAF aperture of NIRCam, NIRISS and FGS that reads one detector (full frame and subarrays),
+Modelled: every SIAF aperture of NIRCam, NIRISS, FGS and MIRI's imager that reads one detector (full frame and
+subarrays),
 with its distortion, its place on the detector, its read-out direction and its frame time. All apertures of a
 detector share the distortion of the full-frame aperture, as the calibration reference files do, so a source
 falls on the same physical pixel whatever is read out.
@@ -33,7 +34,7 @@ _ROW_OVERHEAD = 12  # clocks
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One HgCdTe detector: its names and its read-out directions (FASTAXIS, SLOWAXIS)."""
+    """One detector: its names, its read-out directions (FASTAXIS, SLOWAXIS), and its rows and columns."""
 
     instrument: str
     name: str
@@ -43,6 +44,7 @@ class Detector:
     slowaxis: int
     channel: str | None = None
     module: str | None = None
+    frame: tuple[int, int] = (FULL_SIZE, FULL_SIZE)
 
     @property
     def long_wave(self) -> bool:
@@ -71,10 +73,20 @@ DETECTORS: dict[str, Detector] = {
         Detector("NIRISS", "NIS", "NIS", "NIS_CEN", -2, -1),
         Detector("FGS", "GUIDER1", "FGS1", "FGS1_FULL", -2, -1),
         Detector("FGS", "GUIDER2", "FGS2", "FGS2_FULL", 2, -1),
+        Detector("MIRI", "MIRIMAGE", "MIRIM", "MIRIM_FULL", 1, 2, frame=(1024, 1032)),
     ]
 }
 
-_SIAF_NAME = {"NIRCAM": "NIRCam", "NIRISS": "NIRISS", "FGS": "FGS"}
+_SIAF_NAME = {"NIRCAM": "NIRCam", "NIRISS": "NIRISS", "FGS": "FGS", "MIRI": "MIRI"}
+
+#: Seconds to read a region of MIRI's imager, which has clocks of its own.
+_MIRI_FRAME_TIMES = {
+    "FULL": 2.77504,
+    "BRIGHTSKY": 0.86528,
+    "SUB256": 0.29952,
+    "SUB128": 0.11904,
+    "SUB64": 0.08500,
+}
 
 #: Subarrays whose SIAF entry describes the optical footprint, not the pixels read: x0, y0, columns, rows.
 _READ_REGION = {("NIS", "SUBSTRIP256"): (0, 1792, 2048, 256), ("NIS", "SUBSTRIP96"): (0, 1802, 2048, 96)}
@@ -127,11 +139,13 @@ class Aperture:
     @property
     def n_outputs(self) -> int:
         """Amplifiers that read the region: four for full-width stripes, otherwise one."""
-        return 4 if self.readout_shape[1] == FULL_SIZE else 1
+        return 4 if self.detector.instrument == "MIRI" or self.readout_shape[1] == FULL_SIZE else 1
 
     @property
     def frame_time(self) -> float:
         """Seconds to read the region once."""
+        if self.detector.instrument == "MIRI":
+            return _MIRI_FRAME_TIMES.get(self.subarray, _MIRI_FRAME_TIMES["FULL"])
         slow, fast = self.readout_shape
         rows = slow + (1 if self.n_outputs == 4 else 2)
         return (fast // self.n_outputs + _ROW_OVERHEAD) * rows * _CLOCK
@@ -150,14 +164,41 @@ class Aperture:
     @cached_property
     def reference_pixels(self) -> np.ndarray:
         """True for the light-insensitive border pixels of the detector, shape (ny, nx)."""
-        return reference_pixels(self.box)
+        return reference_pixels(self.box, self.detector)
+
+    @cached_property
+    def pixel_areas(self) -> np.ndarray:
+        """Solid angle of each pixel, arcsec², shape (ny, nx): the distortion's Jacobian at its centre."""
+        from scipy.interpolate import RectBivariateSpline
+
+        box, full = self.box, _siaf(self.detector.instrument)[self.detector.full_aperture]
+        y, x = (np.linspace(lo, hi - 1, 33) for lo, hi in ((box.y0, box.y1), (box.x0, box.x1)))
+        yy, xx = np.meshgrid(y + 1, x + 1, indexing="ij")
+        along_x = [(b - a) for a, b in zip(*(full.sci_to_tel(xx + d, yy) for d in (-0.5, 0.5)), strict=True)]
+        along_y = [(b - a) for a, b in zip(*(full.sci_to_tel(xx, yy + d) for d in (-0.5, 0.5)), strict=True)]
+        area = np.abs(along_x[0] * along_y[1] - along_x[1] * along_y[0])
+        # V2 is a longitude; the apertures are within a quarter of a degree of the V1 axis' equator.
+        spline = RectBivariateSpline(y, x, area, s=0)
+        return np.asarray(spline(np.arange(box.y0, box.y1), np.arange(box.x0, box.x1)), np.float32)
+
+    @property
+    def nominal_area(self) -> float:
+        """Solid angle (arcsec²) of a pixel at the reference position of the full frame: PIXAR_A2."""
+        full = _siaf(self.detector.instrument)[self.detector.full_aperture]
+        return float(full.XSciScale * full.YSciScale)
 
 
-def reference_pixels(box: Box) -> np.ndarray:
-    """Return True for the pixels of `box` within the four outer rows and columns of the detector."""
-    lo, hi = REFERENCE_BORDER, FULL_SIZE - REFERENCE_BORDER
+def reference_pixels(box: Box, detector: Detector | None = None) -> np.ndarray:
+    """Return True for the pixels of `box` within the four outer rows and columns of the detector.
+
+    MIRI has such columns only.
+    """
+    ny, nx = (FULL_SIZE, FULL_SIZE) if detector is None else detector.frame
     y, x = np.ogrid[box.slices]
-    return (y < lo) | (y >= hi) | (x < lo) | (x >= hi)
+    sides = (x < REFERENCE_BORDER) | (x >= nx - REFERENCE_BORDER)
+    if detector is not None and detector.instrument == "MIRI":
+        return np.broadcast_to(sides, box.shape).copy()
+    return sides | (y < REFERENCE_BORDER) | (y >= ny - REFERENCE_BORDER)
 
 
 @lru_cache
@@ -188,14 +229,14 @@ def _find_siaf_name(detector: Detector, subarray: str, filter_name: str) -> str:
     raise ParameterError(f"{detector.name} has no subarray {subarray!r}; the SIAF knows {', '.join(known)}")
 
 
-def _origin(position: float, reference: float, size: int) -> tuple[int, float]:
+def _origin(position: float, reference: float, size: int, full: int) -> tuple[int, float]:
     """Return an aperture's first pixel along one axis and its reference pixel, kept on the detector.
 
     One SIAF entry (NRCA5_SUB400P) reaches two rows beyond the detector; it is moved back.
     """
     nominal = round(position - reference)
-    start = min(max(nominal, 0), FULL_SIZE - size)
-    return (0, reference) if size == FULL_SIZE else (start, reference + nominal - start)
+    start = min(max(nominal, 0), full - size)
+    return (0, reference) if size == full else (start, reference + nominal - start)
 
 
 @lru_cache
@@ -220,8 +261,8 @@ def find_aperture(detector: str, subarray: str = "FULL", filter_name: str = "") 
         x_ref, y_ref = x - x0, y - y0
     else:
         nx, ny = int(a.XSciSize), int(a.YSciSize)
-        x0, x_ref = _origin(x, float(a.XSciRef), nx)
-        y0, y_ref = _origin(y, float(a.YSciRef), ny)
+        x0, x_ref = _origin(x, float(a.XSciRef), nx, d.frame[1])
+        y0, y_ref = _origin(y, float(a.YSciRef), ny, d.frame[0])
     return Aperture(
         d, subarray, name, Box(y0, y0 + ny, x0, x0 + nx), float(a.V2Ref), float(a.V3Ref),
         float(a.V3IdlYAngle), int(a.VIdlParity), x_ref, y_ref, float(a.XSciScale), float(a.YSciScale),

@@ -17,6 +17,9 @@ _MJD_2000 = 51544
 
 Meta = dict[str, Any]
 
+#: EXP_TYPE of imaging.
+IMAGING_TYPES = {"NIRCAM": "NRC_IMAGE", "NIRISS": "NIS_IMAGE", "FGS": "FGS_IMAGE", "MIRI": "MIR_IMAGE"}
+
 
 def exposure_metadata(config: ExposureConfig) -> Meta:
     """Return the metadata of an exposure: path below ``meta`` to value."""
@@ -52,7 +55,9 @@ def _instrument(config: ExposureConfig) -> Meta:
     filter_name, pupil = config.band.wheels
     meta: Meta = {"instrument.name": detector.instrument, "instrument.detector": detector.name}
     if detector.instrument != "FGS":
-        meta |= {"instrument.filter": filter_name, "instrument.pupil": pupil}
+        meta["instrument.filter"] = filter_name
+    if detector.instrument not in ("FGS", "MIRI"):
+        meta["instrument.pupil"] = pupil
     if detector.channel:
         meta |= {"instrument.channel": detector.channel, "instrument.module": detector.module}
     return meta
@@ -61,9 +66,8 @@ def _instrument(config: ExposureConfig) -> Meta:
 def _exposure(config: ExposureConfig) -> Meta:
     r = config.readout
     integration = r.total_frames * r.tframe
-    kind = {"NIRCAM": "NRC_IMAGE", "NIRISS": "NIS_IMAGE", "FGS": "FGS_IMAGE"}[config.instrument]
     values = {
-        "type": kind,
+        "type": IMAGING_TYPES[config.instrument],
         "readpatt": config.readpatt,
         "nints": config.nints,
         "ngroups": config.ngroups,

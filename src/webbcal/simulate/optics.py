@@ -95,6 +95,12 @@ F158M 1.587 0.196 0.46  F200W 1.989 0.461 0.49  F277W 2.764 0.715 0.45  F356W 3.
 F380M 3.825 0.205 0.46  F430M 4.285 0.202 0.44  F444W 4.441 1.024 0.45  F480M 4.815 0.298 0.38
 """
 
+_MIRI = """
+F560W 5.636 1.000 0.22  F770W 7.639 1.950 0.30  F1000W 9.953 1.800 0.30  F1130W 11.31 0.730 0.30
+F1280W 12.81 2.470 0.28  F1500W 15.06 2.920 0.29  F1800W 17.98 2.950 0.24  F2100W 20.80 4.580 0.21
+F2550W 25.36 3.670 0.13
+"""
+
 
 def _rows(text: str) -> list[tuple[str, float, float, float]]:
     w = text.split()
@@ -102,7 +108,8 @@ def _rows(text: str) -> list[tuple[str, float, float, float]]:
 
 
 @lru_cache
-def _filters(instrument: str) -> dict[str, Filter]:
+def filters_of(instrument: str) -> dict[str, Filter]:
+    """Return the filters of an instrument by name."""
     if instrument == "NIRCAM":
         wide = [Filter(n, p, w, t, (n, "CLEAR")) for n, p, w, t in _rows(_NIRCAM)]
         narrow = [Filter(n, p, w, t, (block, n)) for n, (p, w, t, block) in _NIRCAM_PUPIL.items()]
@@ -112,6 +119,8 @@ def _filters(instrument: str) -> dict[str, Filter]:
         bands = [
             Filter(n, p, w, t, ("CLEAR", n) if p < 2.5 else (n, "CLEARP")) for n, p, w, t in _rows(_NIRISS)
         ]
+    elif instrument == "MIRI":
+        bands = [Filter(n, p, w, t, (n, "N/A")) for n, p, w, t in _rows(_MIRI)]
     else:
         bands = [Filter("N/A", 2.5, 4.0, 0.55, ("N/A", "N/A"))]  # the guiders have no filter wheel
     return {b.name: b for b in bands}
@@ -119,7 +128,7 @@ def _filters(instrument: str) -> dict[str, Filter]:
 
 def find_filter(instrument: str, name: str) -> Filter:
     """Return a filter of an instrument; raises ParameterError for an unknown one."""
-    bands = _filters(instrument)
+    bands = filters_of(instrument)
     if name not in bands:
         raise ParameterError(f"{instrument} has no filter {name!r} here; known: {', '.join(bands)}")
     return bands[name]

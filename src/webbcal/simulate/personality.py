@@ -37,11 +37,18 @@ class _Levels:
 
 
 def _levels(detector: Detector) -> _Levels:
+    if detector.instrument == "MIRI":
+        return _Levels(gain=3.1, read_noise=6.0, full_well=180_000.0, dark=0.15)
     if detector.instrument == "NIRCAM" and not detector.long_wave:
         return _Levels(gain=2.05, read_noise=5.4, full_well=100_000.0, dark=0.004)
     if detector.instrument == "NIRCAM":
         return _Levels(gain=1.82, read_noise=5.6, full_well=83_000.0, dark=0.03)
     return _Levels(gain=1.62, read_noise=6.5, full_well=76_000.0, dark=0.025)
+
+
+def normal_gain(detector: Detector) -> float:
+    """Return the gain (e-/DN) about which those of a detector's pixels scatter."""
+    return _levels(detector).gain
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class Personality:
         DQ flags of the reference files, uint32.
     reference : ndarray
         True for reference pixels.
+    normal_gain : float
+        Gain (e-/DN) about which those of the pixels scatter.
     """
 
     detector: Detector
@@ -90,6 +99,7 @@ class Personality:
     linearity_dq: np.ndarray
     saturation_dq: np.ndarray
     reference: np.ndarray
+    normal_gain: float
 
 
 class _Fields:
@@ -124,15 +134,15 @@ class _Fields:
 def personality(detector: str, box: Box | None = None, seed: int = 0) -> Personality:
     """Return the properties of a detector's pixels within a box (the full frame by default)."""
     d = DETECTORS[detector]
-    box = box or Box(0, FULL_SIZE, 0, FULL_SIZE)
-    levels, fields, reference = _levels(d), _Fields(detector, seed, box), reference_pixels(box)
+    box = box or Box.of_shape(d.frame)
+    levels, fields, reference = _levels(d), _Fields(detector, seed, box), reference_pixels(box, d)
     gain = (levels.gain * (1.0 + 0.008 * fields.normal("gain"))).astype(np.float32)
     gain[reference] = levels.gain
     read_noise = (levels.read_noise * np.exp(0.08 * fields.normal("read noise"))).astype(np.float32)
     read_noise[fields.uniform("noisy") < 0.002] *= 3.0
     superbias = _superbias(d, levels, fields, box)
     linearity = _linearity(fields, reference)
-    mask, sensitivity, dark = _pixel_defects(levels, fields, reference)
+    mask, sensitivity, dark = _pixel_defects(levels, fields, reference, _illumination(d, box))
     full_well = (levels.full_well * (1.0 + 0.01 * fields.normal("full well"))).astype(np.float32)
     saturation, saturation_dq = _saturation(fields, reference, superbias, linearity, full_well / gain)
     linearity_dq = np.where(fields.uniform("no linearity") < 3e-4, DQ["NO_LIN_CORR"], 0).astype(np.uint32)
@@ -140,7 +150,7 @@ def personality(detector: str, box: Box | None = None, seed: int = 0) -> Persona
     dark_dq = np.where((dark > 0.5) & (mask & DQ["HOT"] == 0), DQ["WARM"], 0).astype(np.uint32)
     return Personality(
         d, box, gain, read_noise, superbias, dark, sensitivity, linearity, full_well, saturation, mask,
-        dark_dq, linearity_dq, saturation_dq, reference,
+        dark_dq, linearity_dq, saturation_dq, reference, levels.gain,
     )  # fmt: skip
 
 
@@ -163,8 +173,16 @@ def _linearity(fields: _Fields, reference: np.ndarray) -> np.ndarray:
     return coefficients
 
 
+def _illumination(detector: Detector, box: Box) -> np.ndarray:
+    """Response that changes over the detector: a few per cent from the centre to the corners."""
+    y, x = np.ogrid[box.slices]
+    ny, nx = detector.frame
+    v, u = 2 * y / ny - 1.0, 2 * x / nx - 1.0
+    return np.asarray(1.0 + 0.015 * np.cos(2.0 * u + 0.7) * np.cos(1.5 * v) - 0.01 * u * v, np.float32)
+
+
 def _pixel_defects(
-    levels: _Levels, fields: _Fields, reference: np.ndarray
+    levels: _Levels, fields: _Fields, reference: np.ndarray, illumination: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw dead, hot and insensitive pixels; return the mask, the sensitivity and the dark current."""
     kind = fields.uniform("defect")
@@ -174,7 +192,8 @@ def _pixel_defects(
     dark[hot] = 5.0 + 40.0 * strong[hot]
     warm = fields.uniform("warm") < 0.004
     dark[warm] += strong[warm]
-    sensitivity = np.ones(reference.shape, np.float32)
+    sensitivity = (1.0 + 0.01 * np.clip(fields.normal("response"), -5, 5)).astype(np.float32)
+    sensitivity *= illumination
     sensitivity[low] = 0.3 + 0.4 * fields.uniform("low")[low]
     sensitivity[dead | reference] = 0.0
     dark[dead | reference] = 0.0

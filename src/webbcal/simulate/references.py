@@ -27,11 +27,12 @@ from webbcal.core.readout import PATTERNS, Readout
 from webbcal.io.fits_writer import ProductWriter
 from webbcal.simulate.config import ExposureConfig
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
-from webbcal.simulate.geometry import FULL_SIZE, Aperture, find_aperture
+from webbcal.simulate.geometry import Aperture, find_aperture
 from webbcal.simulate.headers import assign
 from webbcal.simulate.personality import Personality, ipc_inverse_kernel, personality
 
 _DETECTOR, _SUBARRAY = "META.INSTRUMENT.DETECTOR", "META.SUBARRAY.NAME"
+NO_RAMPS = "raw ramps of MIRI are not simulated; simulate its rates (rate_universe)"
 _FRAME_PATTERN = {"NIRCAM": "RAPID", "NIRISS": "NISRAPID", "FGS": "FGSRAPID"}
 
 
@@ -72,6 +73,8 @@ def write_references(
     """
     options = options or ReferenceOptions()
     configs = list(exposures)
+    if any(c.instrument == "MIRI" for c in configs):
+        raise ParameterError(NO_RAMPS)
     for detector in sorted({c.detector for c in configs}):
         same = [c for c in configs if c.detector == detector]
         if len({(c.detector_seed, c.electronics, c.ipc) for c in same}) > 1:
@@ -87,19 +90,19 @@ def _write_static(cache: CrdsCache, config: ExposureConfig, aperture: Aperture) 
     """Write the files that do not depend on the read pattern."""
     person = personality(config.detector, aperture.box, config.detector_seed)
     models: dict[str, Any] = {
-        "mask": datamodels.MaskModel(**_flags(person.mask, datamodels.MaskModel)),
+        "mask": datamodels.MaskModel(**dq_arrays(person.mask, datamodels.MaskModel)),
         "gain": datamodels.GainModel(data=person.gain),
         "readnoise": datamodels.ReadnoiseModel(data=_cds_noise(person, config)),
         "saturation": datamodels.SaturationModel(
-            data=person.saturation, **_flags(person.saturation_dq, datamodels.SaturationModel)
+            data=person.saturation, **dq_arrays(person.saturation_dq, datamodels.SaturationModel)
         ),
         "superbias": datamodels.SuperBiasModel(
             data=person.superbias,
             err=np.full(aperture.shape, 0.5, np.float32),
-            **_flags(np.zeros(aperture.shape, np.uint32), datamodels.SuperBiasModel),
+            **dq_arrays(np.zeros(aperture.shape, np.uint32), datamodels.SuperBiasModel),
         ),
         "linearity": datamodels.LinearityModel(
-            coeffs=person.linearity, **_flags(person.linearity_dq, datamodels.LinearityModel)
+            coeffs=person.linearity, **dq_arrays(person.linearity_dq, datamodels.LinearityModel)
         ),
     }
     if config.ipc:
@@ -109,7 +112,7 @@ def _write_static(cache: CrdsCache, config: ExposureConfig, aperture: Aperture) 
         match[_SUBARRAY] = aperture.subarray
     for reftype, model in models.items():
         path = cache.path_for(config.instrument, reftype, match)
-        assign(model, _reference_metadata(aperture, reftype, path))
+        assign(model, reference_metadata(aperture, reftype, path))
         model.save(path)
         cache.add(path, config.instrument, reftype, match)
 
@@ -138,10 +141,10 @@ def write_dark(cache: CrdsCache, config: ExposureConfig, readout: Readout, match
     aperture = config.aperture
     person = personality(config.detector, aperture.box, config.detector_seed)
     # The writer streams the groups past the model, which would renumber DQ bits: keep the standard numbers.
-    flags = _flags(person.dark_dq, datamodels.DarkModel, compact=False)
+    flags = dq_arrays(person.dark_dq, datamodels.DarkModel, compact=False)
     model = datamodels.DarkModel(**flags)
     path = cache.path_for(config.instrument, "dark", match)
-    assign(model, _reference_metadata(aperture, "dark", path) | _sampling(config.readpatt, readout))
+    assign(model, reference_metadata(aperture, "dark", path) | _sampling(config.readpatt, readout))
     shape = (readout.ngroups, *aperture.shape)
     per_second = person.dark / person.gain
     with ProductWriter(path, model, {"data": (shape, np.float32)}) as writer:
@@ -157,7 +160,7 @@ def _cds_noise(person: Personality, config: ExposureConfig) -> np.ndarray:
     return np.sqrt(2.0 * (person.read_noise**2 + config.electronics.one_over_f_left**2)).astype(np.float32)
 
 
-def _flags(dq: np.ndarray, model: Any, compact: bool = True) -> dict[str, np.ndarray]:
+def dq_arrays(dq: np.ndarray, model: Any, compact: bool = True) -> dict[str, np.ndarray]:
     """Return the DQ array as a reference file stores it, with the table that explains its bits.
 
     Parameters
@@ -179,9 +182,10 @@ def _flags(dq: np.ndarray, model: Any, compact: bool = True) -> dict[str, np.nda
     return {"dq": stored, "dq_def": table}
 
 
-def _reference_metadata(aperture: Aperture, reftype: str, path: Path) -> dict[str, Any]:
+def reference_metadata(aperture: Aperture, reftype: str, path: Path) -> dict[str, Any]:
+    """Return the metadata of a reference file: path below ``meta`` to value."""
     detector, box = aperture.detector, aperture.box
-    full = box == Box(0, FULL_SIZE, 0, FULL_SIZE)
+    full = box == Box.of_shape(detector.frame)
     metadata: dict[str, Any] = {
         "filename": path.name,
         "telescope": "JWST",

@@ -21,8 +21,8 @@ import numpy as np
 from webbcal import datamodels
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
 from webbcal.simulate.geometry import DETECTORS, _pysiaf
-from webbcal.simulate.headers import assign
-from webbcal.simulate.optics import _filters as filters_of
+from webbcal.simulate.headers import IMAGING_TYPES, assign
+from webbcal.simulate.optics import filters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,17 @@ class Imager:
     module: str | None = None
 
 
-_EXP_TYPES = {"NIRCAM": "NRC_IMAGE", "NIRISS": "NIS_IMAGE", "FGS": "FGS_IMAGE"}
 _IMAGERS = {
     d.name: Imager(
         d.instrument,
-        _EXP_TYPES[d.instrument],
+        IMAGING_TYPES[d.instrument],
         d.instrument.replace("NIRCAM", "NIRCam"),
         d.full_aperture,
         d.channel,
         d.module,
     )
     for d in DETECTORS.values()
-} | {"MIRIMAGE": Imager("MIRI", "MIR_IMAGE", "MIRI", "MIRIM_FULL")}
+}
 
 _MIRI_FILTERS = "F560W F770W F1000W F1130W F1280W F1500W F1800W F2100W F2550W FND F1065C F1140C F1550C F2300C"
 _INVERSE_DEGREE = 9

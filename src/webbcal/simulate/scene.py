@@ -144,9 +144,7 @@ def observe(sky: Sky, sources: np.ndarray, pointing: Pointing, band: Filter) -> 
     reach = _MARGIN / scale
     near = (x > -reach) & (x < aperture.shape[1] + reach) & (y > -reach) & (y < aperture.shape[0] + reach)
     table = _with_pixels(sources[near], x[near], y[near], band)
-    image = np.full(
-        aperture.shape, band.electrons_from_surface_brightness(sky.background, scale**2), np.float64
-    )
+    image = band.electrons_from_surface_brightness(sky.background, 1.0) * aperture.pixel_areas.astype(float)
     sigma = band.core_sigma(scale)
     stars = table[~table["galaxy"]]
     add_stars(image, stars["x"], stars["y"], stars["rate"], sigma)

@@ -16,7 +16,8 @@ from webbcal.simulate.crds_cache import CrdsCache
 from webbcal.simulate.forward import Detector
 from webbcal.simulate.headers import assign, exposure_metadata, group_table, integration_table
 from webbcal.simulate.personality import personality
-from webbcal.simulate.references import ReferenceOptions, write_references
+from webbcal.simulate.references import NO_RAMPS, ReferenceOptions, write_references
+from webbcal.simulate.references_calibrate import write_calibration_references
 from webbcal.simulate.references_image import write_image_references
 from webbcal.simulate.scene import observe
 from webbcal.simulate.truth import Truth
@@ -73,10 +74,11 @@ def expose(config: ExposureConfig, light: np.ndarray | None = None) -> Simulated
     Raises
     ------
     ParameterError
-        If the subarray does not exist on the detector, or `light` is not of its shape.
+        If the subarray does not exist on the detector, `light` is not of its shape, or for MIRI.
     """
+    if config.instrument == "MIRI":
+        raise ParameterError(NO_RAMPS)
     pointing, aperture = config.pointing, config.aperture
-    sources = config.sky.sources_near(*pointing.footprint())
     sources = config.sky.sources_near(*pointing.footprint())
     if light is None:
         light, table = observe(config.sky, sources, pointing, config.band)
@@ -120,7 +122,9 @@ def universe(
     if exposures is None or isinstance(exposures, ExposureConfig):
         exposures = [exposures or ExposureConfig()]
     cache = CrdsCache(folder / "crds")
+    references = references or ReferenceOptions()
     write_references(cache, exposures, references)
+    write_calibration_references(cache, exposures, references.subarray_only)
     write_image_references(cache, (config.detector for config in exposures))
     written = [expose(config).save(folder) for config in exposures]
     truth = tuple(t for _, t in written if t is not None)

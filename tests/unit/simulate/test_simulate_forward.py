@@ -29,7 +29,7 @@ def config(**changes):
 def expose(c, rate):
     """Expose to a uniform rate (e-/s); return the samples and the detector's character."""
     person = personality(c.detector, c.aperture.box, c.detector_seed)
-    image = np.full(c.aperture.shape, rate, np.float32) * person.sensitivity
+    image = np.float32(rate) * (person.sensitivity > 0)
     return Detector(c, person, image).expose(), person
 
 

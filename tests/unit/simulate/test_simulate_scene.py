@@ -110,7 +110,9 @@ def test_an_empty_sky_is_uniform_at_its_surface_brightness():
     pointing = Pointing(find_aperture("NRCALONG", "SUB64P"), 53.16, -27.79, 41.0)
     band = find_filter("NIRCAM", "F444W")
     image, table = observe(sky, sky.sources_near(*pointing.footprint()), pointing, band)
-    assert len(table) == 0 and np.ptp(image) == 0.0
+    # pixels that see more sky collect more of it
+    areas = pointing.aperture.pixel_areas
+    assert len(table) == 0 and np.ptp(image / areas) / image[0, 0] < 1e-4
     # one pixel at 0.3 MJy/sr is a source of 2.8e-8 Jy
     jansky = 0.3e6 * (0.0627 / 206264.8) ** 2
     expected = band.electrons_from_abmag(-2.5 * np.log10(jansky / 3631.0))
