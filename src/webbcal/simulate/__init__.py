@@ -16,6 +16,7 @@ from webbcal.simulate.crds_cache import CrdsCache
 from webbcal.simulate.electronics import Electronics
 from webbcal.simulate.rates import RateOptions, RateUniverse, SimulatedRates, expose_rates, rate_universe
 from webbcal.simulate.references import ReferenceOptions, write_references
+from webbcal.simulate.references_catalog import write_catalog_references
 from webbcal.simulate.references_image import write_image_references
 from webbcal.simulate.scene import Sky
 from webbcal.simulate.truth import Truth
@@ -38,6 +39,7 @@ __all__ = [
     "expose_rates",
     "rate_universe",
     "universe",
+    "write_catalog_references",
     "write_image_references",
     "write_references",
 ]
