@@ -146,8 +146,8 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
     pass
 
 
-def _mapping(loader: yaml.SafeLoader, node: yaml.Node) -> Tree:
-    return dict(loader.construct_mapping(node, deep=True))
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Tree:
+    return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
 
 
 def _reference(loader: yaml.SafeLoader, node: yaml.Node) -> None:
@@ -159,7 +159,7 @@ def _reference(loader: yaml.SafeLoader, node: yaml.Node) -> None:
 
 def _unknown(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
     for known in ("asdf-", "software-", "history_entry-", "extension_metadata-"):
-        if suffix.startswith(known):
+        if suffix.startswith(known) and isinstance(node, yaml.MappingNode):
             return _mapping(loader, node)
     if suffix.startswith("ndarray-"):
         return _reference(loader, node)

@@ -39,7 +39,7 @@ class _NoResampleStep(UnavailableModelStep):
 
 
 class Image2Pipeline(Pipeline):
-    """Subtract backgrounds, attach the WCS, flat-field, calibrate, and resample for a quick look (`_cal`, `_i2d`).
+    """Subtract backgrounds, attach the WCS, flat-field, calibrate and resample (`_cal`, `_i2d`).
 
     The input is an exposure (path or model), a list of exposures, or a level-2 association; each of its
     products is made from one science exposure. A list of models is returned, one for each product.

@@ -14,8 +14,8 @@ with np.load(sys.argv[1]) as given:
     arrays = {key: given[key] for key in given.files if key != "cases"}
 os.environ.update(cases[0]["environment"])
 
-from jwst.assign_wcs import AssignWcsStep  # noqa: E402
-from stdatamodels.jwst import datamodels  # noqa: E402
+from jwst.assign_wcs import AssignWcsStep
+from stdatamodels.jwst import datamodels
 
 
 def sampled(wcs, x, y):
