@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,14 @@ class FlatFieldStep(ModelStep):
         user_supplied_flat: str | None = param(None, "Flat to use instead of the references")
         inverse: bool = param(False, "Multiply by the flat instead")
 
+    def reference_types_of(self, model: Any) -> Sequence[str]:
+        """A flat of the user's stands for all references."""
+        return self.reference_file_types if self.user_supplied_flat is None else ("flat",)
+
     def get_ref_override(self, reference_type: str) -> Any:
-        """Return the user's flat where there is one; the other references are then not asked for."""
-        if self.user_supplied_flat is not None:
-            return self.user_supplied_flat if reference_type == "flat" else "N/A"
+        """Return the user's flat where there is one."""
+        if self.user_supplied_flat is not None and reference_type == "flat":
+            return self.user_supplied_flat
         return super().get_ref_override(reference_type)
 
     def reason_to_skip(self, model: Any, p: Any) -> str | None:

@@ -15,6 +15,7 @@ from webbcal.exposure import photom_table
 from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_image
 from webbcal.kernels.images.arithmetic import convert_units
 from webbcal.run.chain import SkipStep
+from webbcal.run.exposure import meta_value
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 
@@ -94,7 +95,7 @@ def _attach_areas(model: Any, photom: Any, area: Any) -> None:
     if area is not None:
         model.area = area.read("data").astype(np.float32, copy=False)
     for keyword, name in (("PIXAR_SR", "pixelarea_steradians"), ("PIXAR_A2", "pixelarea_arcsecsq")):
-        values = [getattr(r.meta.photometry, name, None) for r in (area, photom) if r is not None]
+        values = [meta_value(r, f"meta.photometry.{name}") for r in (area, photom) if r is not None]
         value = next((v for v in values if v is not None), None)
         if value is None:
             log.warning("neither the AREA nor the PHOTOM reference has %s", keyword)
