@@ -1,0 +1,1 @@
+"""Steps that combine exposures: they work on a list of calibrated images."""

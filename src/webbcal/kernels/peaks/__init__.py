@@ -1,0 +1,1 @@
+"""Local maxima of an image: where stars may be."""
