@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def study(folder: Path, readpatt: str) -> Result:
     raw = pulls(run, BINS)
     ideal = [ideal_ramps(config.readout, r, cds_noise(config), dark=0.03, n=200_000) for r in measured.rate]
     edges = np.concatenate([[0.0], np.sqrt(measured.rate[1:] * measured.rate[:-1]), [np.inf]])
-    jumps = np.array([jump_share(run, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    jumps = np.array([jump_share(run, a, b) for a, b in pairwise(edges)])
     report(readpatt, measured, raw, ideal, jumps, run)
     if readpatt == "SHALLOW4":
         peer_jumps(folder, run)
@@ -82,7 +83,10 @@ def study(folder: Path, readpatt: str) -> Result:
 
 
 def shine(folder: Path, config: simulate.ExposureConfig, share: float) -> Run:
+    """Calibrate a lamp up to a share of the full well, in place of the exposure before."""
     shutil.rmtree(folder, ignore_errors=True)
+    # A folder of its own: rules of a CRDS context are read once in a process.
+    folder = folder / f"{config.readpatt}_{config.ngroups}_{config.seed}_{config.cosmic_rays}"
     return calibrate(folder, config, lamp(config, FAINT, brightest(config, share), BLOCK))
 
 
@@ -95,13 +99,17 @@ def report(
     print(
         f"{readpatt}: common offset {offset:+.5f} DN/s, {offset / np.median(run.rate.err[faint]):+.4f} sigma"
     )
-    print("   e-/s   mean     raw      stated   ideal   width   ideal   stated  ideal   jumps    ideal")
+    print("   e-/s   raw     mean    ideal   stated   ideal   width  ideal  stated  ideal  jumps  ideal")
     for k, i in enumerate(ideal):
+        means = (raw.mean[k], measured.mean[k], i.typical_mean, measured.stated_mean[k], i.mean)
+        widths = (measured.width[k], i.typical_width, measured.stated_width[k], i.width)
         print(
-            f"{measured.rate[k]:8.2f} {measured.mean[k]:+8.4f} {raw.mean[k]:+8.4f} {raw.stated_mean[k]:+8.4f} "
-            f"{i.mean:+8.4f} {measured.width[k]:7.4f} {i.typical_width:7.4f} {measured.stated_width[k]:7.4f} "
-            f"{i.width:7.4f} {jumps[k]:8.4%} {i.false_jumps:8.4%}"
+            f"{measured.rate[k]:8.2f}",
+            *(f"{m:+7.4f}" for m in means),
+            *(f"{w:6.4f}" for w in widths),
+            end=" ",
         )
+        print(f"{jumps[k]:7.4%} {i.false_jumps:7.4%}")
     print(
         f"  largest mean pull {np.abs(measured.mean).max():.4f} (raw {np.abs(raw.mean).max():.4f}),", end=" "
     )
@@ -115,12 +123,12 @@ def peer_jumps(folder: Path, run: Run) -> None:
         return
     from astropy.io import fits
 
-    out = folder / "peer"
+    uncal = next(folder.glob("*/*_uncal.fits"))
+    out = uncal.parent / "peer"
     out.mkdir()
-    uncal = next(folder.glob("*_uncal.fits"))
     job = {"class": "Detector1Pipeline", "input": str(uncal), "output_dir": str(out)}
     script = ROOT / "tests" / "parity" / "peer_scripts" / "detector1_peer.py"
-    environment = os.environ | simulate.CrdsCache(folder / "crds").environment
+    environment = os.environ | simulate.CrdsCache(uncal.parent / "crds").environment
     jobs = json.dumps([job | {"parameters": {"save_results": True}}])
     subprocess.run([peer, script], input=jobs, text=True, check=True, capture_output=True, env=environment)
     theirs = fits.getdata(next(out.glob("*_rate.fits")), "DQ")
@@ -132,8 +140,11 @@ def peer_jumps(folder: Path, run: Run) -> None:
 
 def offsets(folder: Path) -> None:
     """Show how the offset that all pixels share scatters between exposures, and what is left on average."""
-    runs = [shine(folder, exposure("SHALLOW4", False, seed, 6), 0.9) for seed in range(11, 17)]
-    means = np.array([pulls(run, 8).mean for run in runs])
+    means = []
+    for seed in range(11, 17):
+        run = shine(folder, exposure("SHALLOW4", False, seed, 6), 0.9)
+        means.append(pulls(run, 8).mean)
+    means = np.array(means)
     print("mean pull of six exposures (SHALLOW4, 6 groups), nothing subtracted, by brightness:")
     print("  in the faintest bin of each:", np.round(means[:, 0], 4))
     print("  mean of all:", np.round(means.mean(0), 4))

@@ -26,15 +26,16 @@ class Ideal:
     Attributes
     ----------
     mean, width : float
-        Mean and standard deviation of the pulls with the stated errors.
-    typical_width : float
-        Standard deviation of (slope - truth) / root mean square of the stated errors.
+        Mean and standard deviation of the pulls with the stated errors, of ramps without a jump flag.
+    typical_mean, typical_width : float
+        The same of (slope - truth) / root mean square of the stated errors.
     false_jumps : float
         Share of ramps in which the two-point difference finds a jump.
     """
 
     mean: float
     width: float
+    typical_mean: float
     typical_width: float
     false_jumps: float
 
@@ -54,13 +55,14 @@ def ideal_ramps(
     rng = np.random.default_rng(seed)
     root = np.linalg.cholesky(covariance(readout, rate + dark, cds_noise))
     ramps = rate * readout.mean_times + rng.standard_normal((n, readout.ngroups)) @ root.T
-    slope, variance = fit(ramps, readout, cds_noise / np.sqrt(2.0 * readout.nframes))
-    pull, off = (slope - rate) / np.sqrt(variance), slope - rate
     jumps = false_jumps(ramps, cds_noise / np.sqrt(readout.nframes))
+    slope, variance = fit(ramps[~jumps], readout, cds_noise / np.sqrt(2.0 * readout.nframes))
+    pull, typical = (slope - rate) / np.sqrt(variance), (slope - rate) / np.sqrt(variance.mean())
     return Ideal(
         float(pull.mean()),
         float(pull.std()),
-        float(off.std() / np.sqrt(variance.mean())),
+        float(typical.mean()),
+        float(typical.std()),
         float(jumps.mean()),
     )
 
