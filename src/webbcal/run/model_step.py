@@ -48,6 +48,10 @@ class ModelStep(Step):
         """
         raise NotImplementedError
 
+    def check_reference(self, reference: Any, model: Any) -> None:
+        """Make sure that a reference fits the model: by default, that it is of its detector and covers it."""
+        reference.check(Exposure.of_model(model), model)
+
     def process(self, *args: Any) -> Any:
         """Run the step on a path or model; an input model is not changed."""
         from webbcal.run.chain import SkipStep
@@ -100,7 +104,7 @@ class ModelStep(Step):
         if plan.applied:
             for reference in plan.references.values():
                 if reference is not None:
-                    reference.check(Exposure.of_model(model), model)
+                    self.check_reference(reference, model)
         return plan
 
 

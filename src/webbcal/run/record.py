@@ -78,7 +78,10 @@ def _set_keywords(model: Any, plan: StepPlan) -> None:
         setattr(model.meta.cal_step, name, plan.status)
     for kind, reference in plan.references.items():
         value = reference.header_name if reference else "N/A"
-        setattr(getattr(model.meta.ref_file, kind), "name", value)  # noqa: B010
+        if hasattr(model.meta.ref_file, kind):
+            setattr(getattr(model.meta.ref_file, kind), "name", value)  # noqa: B010
+        else:  # no keyword of its own (such as apcorr): kept in the ASDF extension only
+            setattr(model.meta.ref_file, kind, {"name": value})
 
 
 def _plain(value: Any) -> Any:
