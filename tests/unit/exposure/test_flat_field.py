@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from cases import CONFIG, SHAPE, flat, rate
+from stage2_cases import CONFIG, SHAPE, flat, rate
 
 from webbcal import datamodels, simulate
 from webbcal.core.dqflags import pixel as DQ

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import CONFIG, SHAPE, area, photom, rate
+from stage2_cases import CONFIG, SHAPE, area, photom, rate
 
 from webbcal import datamodels, simulate
 from webbcal.core.errors import InputError, PlanError, ReferenceFileError
