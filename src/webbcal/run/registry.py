@@ -32,6 +32,7 @@ STEPS: dict[str, tuple[str, str]] = {
     "resample": ("webbcal.combine.resample", "ResampleStep"),
     "tweakreg": ("webbcal.combine.tweakreg", "TweakRegStep"),
     "skymatch": ("webbcal.combine.skymatch", "SkyMatchStep"),
+    "source_catalog": ("webbcal.combine.source_catalog", "SourceCatalogStep"),
     "emicorr": ("webbcal.detector.planned", "EmiCorrStep"),
     "rscd": ("webbcal.detector.planned", "RscdStep"),
     "firstframe": ("webbcal.detector.planned", "FirstFrameStep"),
