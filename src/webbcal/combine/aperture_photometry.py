@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from webbcal.combine.aperture_reference import Apertures
 
-_CLIP = 3.0  # sigma
+_CLIP, _ROUNDS = 3.0, 5
 #: Where sources without a position are looked for: apertures there have no pixels, and their flux is NaN.
 _NOWHERE = -1000.0
 
@@ -62,17 +61,27 @@ def _local_sky(
     data: np.ndarray, positions: np.ndarray, apertures: Apertures
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the clipped median in the annulus of each source and its standard error, sqrt(pi / 2N) sigma."""
-    from astropy.stats import SigmaClip
-    from astropy.utils.exceptions import AstropyUserWarning
     from photutils.aperture import CircularAnnulus
 
-    clip = SigmaClip(sigma=_CLIP)
-    median, deviation, number = (np.empty(len(positions)) for _ in range(3))
+    median, error = (np.full(len(positions), np.nan) for _ in range(2))
     annuli = CircularAnnulus(positions, apertures.sky_inner, apertures.sky_outer).to_mask(method="center")
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore", AstropyUserWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
-        for k, annulus in enumerate(annuli):
-            values = clip(annulus.get_values(data), masked=False)
-            median[k], deviation[k], number[k] = np.median(values), np.std(values), values.size
-        return median, np.sqrt(np.pi / (2.0 * number)) * deviation
+    for k, annulus in enumerate(annuli):
+        values = _clipped(annulus.get_values(data))
+        if len(values):
+            median[k] = np.median(values)
+            error[k] = np.sqrt(np.pi / (2.0 * len(values))) * np.std(values)
+    return median, error
+
+
+def _clipped(values: np.ndarray) -> np.ndarray:
+    """Return the values that are finite and within `_CLIP` sigma of their median, in at most five rounds."""
+    values = values[np.isfinite(values)]
+    for _ in range(_ROUNDS):
+        if not len(values):
+            break
+        centre, reach = np.median(values), _CLIP * np.std(values)
+        near = (values >= centre - reach) & (values <= centre + reach)
+        if near.all():
+            break
+        values = values[near]
+    return values
