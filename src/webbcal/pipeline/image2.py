@@ -13,7 +13,7 @@ from webbcal import datamodels
 from webbcal.associations import as_level2
 from webbcal.associations.association import Association, Product
 from webbcal.associations.sources import is_association_name
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, ParameterError
 from webbcal.exposure.assign_wcs import AssignWcsStep
 from webbcal.exposure.background import BackgroundStep
 from webbcal.exposure.flat_field import FlatFieldStep
@@ -153,4 +153,17 @@ class Image2Pipeline(Pipeline):
         for model in result:
             path = self.output_folder / model.meta.filename
             model.save(path)
+            self.saved_files.append(str(path))
             log.info("saved %s", path)
+
+    def plan(self, init: Any) -> RunPlan:
+        """Refuse: plans are of band steps.
+
+        Raises
+        ------
+        ParameterError
+            Always.
+        """
+        raise ParameterError(
+            "calwebb_image2 cannot be planned: its steps work on whole images, and decide when they see them"
+        )

@@ -50,7 +50,9 @@ def association(folder, products):
 
 
 def test_one_exposure(world, tmp_path):
-    (result,) = Image2Pipeline.call(world.rate[0], save_results=True, output_dir=str(tmp_path), **QUICK)
+    pipeline = Image2Pipeline(save_results=True, output_dir=str(tmp_path), **QUICK)
+    (result,) = pipeline.run(str(world.rate[0]))
+    assert pipeline.saved_files == [str(tmp_path / f"{ROOT}_cal.fits")]
     assert products(tmp_path) == [f"{ROOT}_cal.fits"]
     assert type(result).__name__ == "ImageModel" and result.meta.filename == f"{ROOT}_cal.fits"
     with datamodels.open(tmp_path / f"{ROOT}_cal.fits") as saved:
@@ -219,6 +221,8 @@ def test_what_it_refuses(world, tmp_path):
         Image2Pipeline(**QUICK).run(ramp)
     with pytest.raises(InputError):
         Image2Pipeline.call([])
+    with pytest.raises(ParameterError, match="cannot be planned"):
+        Image2Pipeline().plan(world.rate[0])
 
 
 def test_a_failure_leaves_what_was_made_before(world, tmp_path):
