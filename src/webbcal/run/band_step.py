@@ -89,6 +89,6 @@ class UnavailableStep(BandStep):
         from webbcal.core.errors import PlanError
 
         raise PlanError(
-            f"step {self.class_alias!r} is not available in this version of webbcal; "
-            f"run with --steps.{self.class_alias}.skip=true to go on without it"
+            f"this exposure needs the step {self.class_alias!r}, which is not available in this version of "
+            f"webbcal; --steps.{self.class_alias}.skip=true goes on without it, with other results than jwst"
         )

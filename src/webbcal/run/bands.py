@@ -54,6 +54,25 @@ class RampBand:
         """Interior rows in this band's own arrays."""
         return self.interior.relative_to(self.box).slices[0]
 
+    def cropped(self, halo: int) -> RampBand:
+        """Return this band with no more than `halo` rows around its interior (copied, contiguous)."""
+        box = self.interior.grow(halo, within=self.box)
+        rows, columns = box.relative_to(self.box).slices
+
+        def cut(array: Array) -> Array:
+            return np.ascontiguousarray(array[..., rows, columns])
+
+        return RampBand(
+            box=box,
+            interior=self.interior,
+            data=cut(self.data),
+            groupdq=cut(self.groupdq),
+            pixeldq=cut(self.pixeldq),
+            zeroframe=None if self.zeroframe is None else cut(self.zeroframe),
+            dark_current=None if self.dark_current is None else cut(self.dark_current),
+            counts=self.counts,
+        )
+
     def arrays(self) -> dict[str, Array]:
         """Interior views of the arrays of the product that this band is part of, by attribute name."""
         ys, xs = self.interior.relative_to(self.box).slices

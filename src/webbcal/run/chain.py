@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from webbcal.run.band_step import BandStep
 
 
+#: A band is cropped when it has this many times the rows that the steps to come need.
+WASTE = 1.15
+
+
 class SkipStep(Exception):
     """Raised by a step's `measure` when the data do not allow the step; the message is the reason."""
 
@@ -110,12 +114,17 @@ class Chain:
 
     def process(self, interior: Box, after_each: Callable[[int, Band], None] | None = None) -> Band:
         """Read one band and pass it through all operations."""
-        band: Band = self.source.read(interior, self.halo)
+        halo = self.halo
+        band: Band = self.source.read(interior, halo)
         cache: dict[tuple[int, str], Any] = {}
         if after_each:
             after_each(-1, band)
         for index, operation in enumerate(self.operations):
+            if isinstance(band, RampBand) and _wasteful(band, halo):
+                band = band.cropped(halo)
+                cache.clear()
             band = operation.apply(band, cache)
+            halo -= operation.halo
             if after_each:
                 after_each(index, band)
         return band
@@ -148,6 +157,12 @@ class Chain:
         for result in run_on_threads(one, boxes, threads):
             counts.update(result)
         return counts
+
+
+def _wasteful(band: RampBand, halo: int) -> bool:
+    """Tell whether so many rows of a band are not needed any more that a copy without them pays."""
+    needed = band.interior.shape[0] + 2 * halo
+    return band.box.shape[0] > WASTE * needed
 
 
 def run_on_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list[Any]:

@@ -87,7 +87,7 @@ class RunPlan:
         """Interior rows of a band: as many as fit a core's cache, and enough bands for all threads."""
         ny, nx = self.exposure.shape[-2:]
         row = 4 * nx * _samples(self.exposure)
-        rows = max(BAND_BYTES // row, 2 * self.halo, 1)
+        rows = max(BAND_BYTES // row, 4 * self.halo, 1)
         return max(1, min(rows, -(-ny // self.threads)))
 
     @property
