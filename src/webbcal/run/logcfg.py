@@ -220,7 +220,8 @@ def configured(logcfg: Any = None, configure: bool = True) -> Iterator[None]:
     Parameters
     ----------
     logcfg : path or file, optional
-        Logging configuration; by default the first of `DEFAULT_FILES`, or INFO and above to stderr.
+        Logging configuration; by default the first of `DEFAULT_FILES`; without one, logging is left as
+        it is: Python shows warnings, and nothing else.
     configure : bool
         Without `logcfg`: False leaves the loggers alone, as does a configuration that is in force already.
 
@@ -233,7 +234,7 @@ def configured(logcfg: Any = None, configure: bool = True) -> Iterator[None]:
     if logcfg is not None:
         settings = read_settings(logcfg)
     elif configure and not _active:
-        settings = default_settings() or LogSettings()
+        settings = default_settings()
     if settings is None:
         yield
         return
