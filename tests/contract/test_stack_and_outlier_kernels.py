@@ -32,6 +32,9 @@ def test_outliers(thresholds):
     expected = outliers.find(data, error, model, thresholds)
     assert 20 < expected.sum() < 600
     np.testing.assert_array_equal(outliers_cpu.find(data, error, model, thresholds), expected)
+    expected = outliers.find_aligned(data, error, model, 4.0)
+    assert expected.any()
+    np.testing.assert_array_equal(outliers_cpu.find_aligned(data, error, model, 4.0), expected)
 
 
 def test_tails_of_an_outlier_are_found_only_beside_it():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.core.box import Box
 from webbcal.kernels.arrays import inplace, readable
 from webbcal.kernels.compiling import helper, kernel
 from webbcal.kernels.drizzle.reference import F32, F64, Target
@@ -13,34 +12,42 @@ from webbcal.kernels.drizzle.reference import F32, F64, Target
 
 def drizzle(
     planes: F32,
+    others: F32,
     weight: F32,
+    dq: NDArray[np.uint32],
     x: F64,
     y: F64,
     pixfrac: float,
-    box: Box,
     target: Target,
+    alone: Target,
     hits: NDArray[np.bool_],
 ) -> None:
-    """Drop the pixels of an image on a target, in place; as `reference.drizzle`."""
+    """Drop the pixels of an image on two targets, in place; as `reference.drizzle`."""
     _drizzle(
         readable(planes, np.float32, 3),
+        readable(others, np.float32, 3),
         readable(weight, np.float32, 2),
+        readable(dq, np.uint32, 2),
         readable(x, np.float64, 2),
         readable(y, np.float64, 2),
         0.5 * pixfrac,
-        (box.y0, box.y1, box.x0, box.x1),
         inplace(target.means, np.float32, 3, "means"),
         inplace(target.weights, np.float32, 2, "weights"),
+        inplace(target.flags, np.uint32, 2, "flags"),
+        inplace(alone.means, np.float32, 3, "means"),
+        inplace(alone.weights, np.float32, 2, "weights"),
         inplace(hits, np.bool_, 2, "hits"),
     )
 
 
 @kernel
-def _drizzle(planes, weight, x, y, h, box, means, weights, hits):  # type: ignore[no-untyped-def]
+def _drizzle(  # type: ignore[no-untyped-def]
+    planes, others, weight, dq, x, y, h, means, weights, flags, other_means, other_weights, hits
+):
     ty, tx = weights.shape
     cx, cy, share = np.empty(4), np.empty(4), np.zeros((4, 4))
-    for j in range(box[0], box[1]):
-        for i in range(box[2], box[3]):
+    for j in range(weight.shape[0]):
+        for i in range(weight.shape[1]):
             if weight[j, i] == 0 or not _near(x[j + 1, i + 1], y[j + 1, i + 1], tx, ty):
                 continue
             _corners(x, j, i, h, cx)
@@ -66,8 +73,12 @@ def _drizzle(planes, weight, x, y, h, box, means, weights, hits):  # type: ignor
                     add = np.float32(share[v - v0, u - u0] * density)
                     if add != np.float32(0):
                         _take(planes, j, i, add, means, weights, v, u)
+                        if others.shape[0]:
+                            _take(others, j, i, add, other_means, other_weights, v, u)
                         if add > 0:
                             hits[v, u] = True
+                        if flags.size:
+                            flags[v, u] |= dq[j, i]
 
 
 @helper

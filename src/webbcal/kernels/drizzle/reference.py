@@ -14,19 +14,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.core.box import Box
-
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 
 class Target:
-    """A part of the output grid: the means of some planes, and the weights that they have in common.
+    """A part of the output grid: the means of some planes, and what they have in common.
 
     Parameters
     ----------
     planes : int
     shape : tuple of int
+    flags : bool
+        Whether to gather DQ bits.
 
     Attributes
     ----------
@@ -34,55 +34,63 @@ class Target:
         Weighted means; 0 where nothing was dropped.
     weights : (ny, nx) float32
         Sums of weights.
+    flags : (ny, nx) uint32, or (0, 0)
+        DQ bits of all that was dropped.
     """
 
-    def __init__(self, planes: int, shape: tuple[int, int]) -> None:
+    def __init__(self, planes: int, shape: tuple[int, int], flags: bool = False) -> None:
         self.means: F32 = np.zeros((planes, *shape), np.float32)
         self.weights: F32 = np.zeros(shape, np.float32)
+        self.flags: NDArray[np.uint32] = np.zeros(shape if flags else (0, 0), np.uint32)
 
 
 def drizzle(
     planes: F32,
+    others: F32,
     weight: F32,
+    dq: NDArray[np.uint32],
     x: F64,
     y: F64,
     pixfrac: float,
-    box: Box,
     target: Target,
+    alone: Target,
     hits: NDArray[np.bool_],
 ) -> None:
-    """Drop the pixels of an image on a target, in place.
+    """Drop the pixels of an image on two targets, in place: they see the same pixels, but not the same past.
 
     Parameters
     ----------
-    planes : (k, ny, nx) float32
-        Values; pixels of weight 0 may hold anything.
+    planes, others : (k, ny, nx) float32
+        Values for the first and for the second target; pixels of weight 0 may hold anything.
     weight : (ny, nx) float32
+    dq : (ny, nx) uint32
+        Gathered by the first target, if it does.
     x, y : (ny + 2, nx + 2) float64
-        Where the centres of the pixels, and of one more on each side, lie in the target (0-based).
+        Where the centres of the pixels, and of one more on each side, lie in the targets (0-based).
     pixfrac : float
         Side of the shrunken pixel, 0 < pixfrac ≤ 1.
-    box : Box
-        Pixels of the image to drop.
-    target : Target
-        Has as many planes as are given.
+    target, alone : Target
+        Of the same shape, with as many planes as are given.
     hits : (ty, tx) bool
         Set where anything was dropped with a positive weight.
     """
     ty, tx = target.weights.shape
-    for j in range(box.y0, box.y1):
-        for i in range(box.x0, box.x1):
-            cx, cy = corners(x[j : j + 3, i : i + 3], pixfrac), corners(y[j : j + 3, i : i + 3], pixfrac)
-            if weight[j, i] == 0 or not np.isfinite(cx + cy).all():
-                continue
-            area = 0.5 * ((cx[1] - cx[3]) * (cy[0] - cy[2]) - (cx[0] - cx[2]) * (cy[1] - cy[3]))
-            for v in range(max(0, _nearest(cy.min())), min(ty - 1, _nearest(cy.max())) + 1):
-                for u in range(max(0, _nearest(cx.min())), min(tx - 1, _nearest(cx.max())) + 1):
-                    share = overlap(cx - u + 0.5, cy - v + 0.5)
-                    add = np.float32(share * (weight[j, i] / area))
-                    if add != 0:
-                        _take(target, v, u, planes[:, j, i], add)
-                        hits[v, u] |= add > 0
+    for j, i in np.ndindex(weight.shape):
+        cx, cy = corners(x[j : j + 3, i : i + 3], pixfrac), corners(y[j : j + 3, i : i + 3], pixfrac)
+        if weight[j, i] == 0 or not np.isfinite(cx + cy).all():
+            continue
+        area = 0.5 * ((cx[1] - cx[3]) * (cy[0] - cy[2]) - (cx[0] - cx[2]) * (cy[1] - cy[3]))
+        for v in range(max(0, _nearest(cy.min())), min(ty - 1, _nearest(cy.max())) + 1):
+            for u in range(max(0, _nearest(cx.min())), min(tx - 1, _nearest(cx.max())) + 1):
+                share = overlap(cx - u + 0.5, cy - v + 0.5)
+                add = np.float32(share * (weight[j, i] / area))
+                if add != 0:
+                    _take(target, v, u, planes[:, j, i], add)
+                    if len(others):
+                        _take(alone, v, u, others[:, j, i], add)
+                    hits[v, u] |= add > 0
+                    if target.flags.size:
+                        target.flags[v, u] |= dq[j, i]
 
 
 def _take(target: Target, v: int, u: int, values: F32, add: np.float32) -> None:

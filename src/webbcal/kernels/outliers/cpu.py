@@ -30,6 +30,26 @@ def find(data: F32, error: F32, model: F32, thresholds: Thresholds) -> NDArray[n
     return found
 
 
+def find_aligned(data: F32, error: F32, model: F32, snr: float) -> NDArray[np.bool_]:
+    """Return which pixels deviate from a model that was not resampled; as `reference.find_aligned`."""
+    found = np.zeros(data.shape, np.bool_)
+    _find_aligned(
+        readable(data, np.float32, 2),
+        readable(error, np.float32, 2),
+        readable(model, np.float32, 2),
+        np.float32(snr),
+        found,
+    )
+    return found
+
+
+@kernel
+def _find_aligned(data, error, model, snr, found):  # type: ignore[no-untyped-def]
+    for y in range(data.shape[0]):
+        for x in range(data.shape[1]):
+            found[y, x] = abs(data[y, x] - model[y, x]) > snr * _finite(error[y, x])
+
+
 @kernel
 def _find(data, error, model, background, first, second, found):  # type: ignore[no-untyped-def]
     ny, nx = data.shape

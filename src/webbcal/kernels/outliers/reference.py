@@ -58,4 +58,5 @@ def slope(model: F32) -> F32:
 
 def find_aligned(data: F32, error: F32, model: F32, snr: float) -> NDArray[np.bool_]:
     """Return which pixels deviate by more than `snr` errors from a model that was not resampled."""
-    return np.abs(data - model) > np.float32(snr) * np.nan_to_num(error)
+    with np.errstate(over="ignore"):
+        return np.abs(data - model) > np.float32(snr) * np.nan_to_num(error)
