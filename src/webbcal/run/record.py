@@ -53,7 +53,7 @@ def append(model: Any, steps: Sequence[StepPlan], context: str | None, join: boo
     if join and previous:
         last = previous.pop()
         entry["steps"] = [*last["steps"], *entry["steps"]]
-        entry["crds_context"] = context or last["crds_context"]
+        entry["crds_context"] = context or last.get("crds_context")  # None is not stored
     model.meta.run_record = [*previous, entry]
     model.meta.calibration_software_version = webbcal.__version__
     model.meta.calibration_software_revision = "webbcal"

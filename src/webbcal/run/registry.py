@@ -33,6 +33,8 @@ STEPS: dict[str, tuple[str, str]] = {
     "tweakreg": ("webbcal.combine.tweakreg", "TweakRegStep"),
     "skymatch": ("webbcal.combine.skymatch", "SkyMatchStep"),
     "source_catalog": ("webbcal.combine.source_catalog", "SourceCatalogStep"),
+    "calwebb_image3": ("webbcal.pipeline.image3", "Image3Pipeline"),
+    "assign_mtwcs": ("webbcal.pipeline.image3", "AssignMTWcsStep"),
     "emicorr": ("webbcal.detector.planned", "EmiCorrStep"),
     "rscd": ("webbcal.detector.planned", "RscdStep"),
     "firstframe": ("webbcal.detector.planned", "FirstFrameStep"),
