@@ -46,6 +46,8 @@ class Image:
         The others were aligned to this image.
     failure : str, optional
         Why it is not aligned.
+    remark : str, optional
+        What else went wrong, without undoing the alignment.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Image:
     fit: dict[str, Any] = field(default_factory=dict)
     reference: bool = False
     failure: str | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ def align_to_catalog(images: Sequence[Image], catalog: Table, s: FitSettings) ->
     """Align images to a catalogue of the sky, as they lie relative to each other.
 
     Those that failed before are aligned one group at a time, so that they do not disturb the others; unless
-    all did, for then nothing is known against them.
+    all did, for then nothing is known against them. Images that are aligned to each other stay so if they
+    cannot be aligned to the sky.
     """
     failed = [image.failure for image in images]
     apart = {id(i) for i in images if i.failure is not None} if None in failed else set()
@@ -138,6 +142,8 @@ def align_to_catalog(images: Sequence[Image], catalog: Table, s: FitSettings) ->
             image.failure = None
             image.reference = False
             _take(image, corrector)
+        elif image.fit or image.reference:
+            image.remark = f"not aligned to the sky: {reason or _failure(status)}"
         elif image.failure is None:
             image.failure = reason or _failure(status)
 
@@ -209,7 +215,7 @@ class _Matcher:
 
 
 def _moved_too_far(corrector: Any, s: FitSettings) -> bool:
-    return displacement(corrector.original_wcs, corrector.wcs).max() >= s.largest_correction
+    return bool(displacement(corrector.original_wcs, corrector.wcs).max() >= s.largest_correction)
 
 
 def displacement(before: Any, after: Any) -> np.ndarray:

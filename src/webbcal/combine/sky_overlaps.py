@@ -128,7 +128,7 @@ def fill(mask: Bool, x: F64, y: F64) -> None:
         return
     corner = min(0.0, float(x.min())), min(0.0, float(y.min()))
     columns, rows = np.rint(x - corner[0]).astype(int), np.rint(y - corner[1]).astype(int)
-    if columns.min() == columns.max():
+    if columns.min() == columns.max() or rows.min() == rows.max():
         return
     row, column = _crossings(columns, rows)
     row, column = row + round(corner[1]), column + round(corner[0])
@@ -151,8 +151,6 @@ def _crossings(x: I64, y: I64) -> tuple[I64, I64]:
         if y0 != y1:
             rows.append(row)
             columns.append(np.ceil((row - y0) / (y1 - y0) * (x1 - x0) + x0).astype(int))
-    if not rows:
-        return np.zeros(0, int), np.zeros(0, int)
     row, column = np.concatenate(rows), np.concatenate(columns)
     order = np.lexsort((column, row))
     return row[order], column[order]

@@ -170,7 +170,7 @@ class TweakRegStep(ListStep):
             sky.write(self.output_folder / name, format="ascii.ecsv", overwrite=True)
         alignment.align_to_catalog([i for _, i in usable], sky, settings)
         for _, image in usable:
-            if image.fit:
+            if image.fit and image.failure is None and image.remark is None:
                 image.wcs.name = f"FIT-LVL3-{p.abs_refcat}"
         return None
 
@@ -216,8 +216,9 @@ def _outcome(image: Image, not_tried: str | None) -> Outcome:
         return Outcome("failed", image.failure, results)
     if not_tried:
         return Outcome("skipped", not_tried, results)
+    remark = f"; {image.remark}" if image.remark else ""
     if image.reference:
-        return Outcome("applied", "the others are aligned to it", results)
+        return Outcome("applied", f"the others are aligned to it{remark}", results)
     fit = image.fit
     results |= {
         "matches": int(fit["nmatches"]),
@@ -232,7 +233,7 @@ def _outcome(image: Image, not_tried: str | None) -> Outcome:
     turn = 3600 * results["rotation_deg"]
     reason = (
         f"moved by {1e3 * x:+.1f}, {1e3 * y:+.1f} mas, rotated by {turn:+.2f} arcsec; "
-        f"residual {1e3 * results['rms_arcsec']:.1f} mas rms of {results['used']} stars"
+        f"residual {1e3 * results['rms_arcsec']:.1f} mas rms of {results['used']} stars{remark}"
     )
     return Outcome("applied", reason, results)
 
