@@ -1,0 +1,151 @@
+"""calwebb_image3: products and their names from every kind of input, and input that cannot be combined."""
+
+import json
+
+import numpy as np
+import pytest
+from combine_cases import dithered
+
+from webbcal import datamodels
+from webbcal.associations import asn_from_list
+from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.pipeline.image3 import Image3Pipeline
+from webbcal.run.record import runs_of
+from webbcal.run.registry import step_class
+from webbcal.simulate import CrdsCache, write_catalog_references
+
+STEPS = ["tweakreg", "skymatch", "outlier_detection", "resample", "source_catalog"]
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory):
+    """Four dithered exposures in files, and CRDS with what catalogues need."""
+    folder = tmp_path_factory.mktemp("field")
+    models, _ = dithered(folder, rays=10)
+    cache = CrdsCache(folder / "catalog_crds")  # the rules of another are already in memory
+    write_catalog_references(cache, ["NIRCAM"])
+    paths = []
+    for model in models:
+        paths.append(str(folder / model.meta.filename))
+        model.save(paths[-1])
+    return folder, paths, cache
+
+
+@pytest.fixture(autouse=True)
+def _crds(field, monkeypatch):
+    for name, value in field[2].environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir() if p.is_file())
+
+
+def pipeline(tmp_path, **parameters):
+    made = Image3Pipeline(**parameters)
+    made.save_results, made.output_dir = True, str(tmp_path)
+    made.tweakreg.skip = True  # the field has four stars
+    made.source_catalog.npixels = 9
+    return made
+
+
+def test_an_association(field, tmp_path):
+    folder, paths, _ = field
+    asn = asn_from_list([p.rpartition("/")[2] for p in paths], product_name="field")
+    (folder / "field_asn.json").write_text(asn.dump()[1])
+    run = pipeline(tmp_path)
+    mosaic = run.run(str(folder / "field_asn.json"))
+    asn_id = json.loads((folder / "field_asn.json").read_text())["asn_id"]
+    exposures = [p.rpartition("/")[2].replace("_cal", f"_{asn_id}_crf") for p in paths]
+    assert names(tmp_path) == sorted(["field_i2d.fits", "field_cat.ecsv", "field_segm.fits", *exposures])
+    assert {p.rpartition("/")[2] for p in run.saved_files} == set(names(tmp_path))
+    with datamodels.open(tmp_path / "field_i2d.fits") as saved:
+        assert saved.meta.filename == mosaic.meta.filename == "field_i2d.fits"
+        assert saved.meta.source_catalog == "field_cat.ecsv"
+        assert saved.meta.segmentation_map == "field_segm.fits"
+        assert saved.meta.asn.table_name == "field_asn.json"
+        for step in STEPS[1:]:
+            assert getattr(saved.meta.cal_step, step) == "COMPLETE", step
+        assert saved.meta.cal_step.tweakreg == "SKIPPED"
+        assert saved.meta.resample.pointings == 4
+        np.testing.assert_array_equal(saved.data, mosaic.data)
+        entries = [s["step"] for s in runs_of(saved)[-1]["steps"]]
+        assert list(dict.fromkeys(entries)) == STEPS
+
+
+def test_a_list_and_models(field, tmp_path):
+    _, paths, _ = field
+    models = [datamodels.open(p) for p in paths[:2]]
+    data = models[0].data.copy()
+    first = pipeline(tmp_path / "list").run(paths[:2])
+    second = pipeline(tmp_path / "models").run(models)
+    np.testing.assert_array_equal(first.data, second.data)
+    assert names(tmp_path / "list") == names(tmp_path / "models")
+    root = "jw01234002001_02101_00001_nrcalong"
+    assert f"{root}_i2d.fits" in names(tmp_path / "list") and f"{root}_crf.fits" in names(tmp_path / "list")
+    np.testing.assert_array_equal(models[0].data, data)
+    assert models[0].meta.cal_step.resample is None and (models[0].dq & 16 == 0).all()
+
+
+def test_an_exposure_alone_is_resampled_and_catalogued(field, tmp_path):
+    _, paths, _ = field
+    run = pipeline(tmp_path)
+    run.tweakreg.skip = False
+    mosaic = run.run(paths[0])
+    plans = {plan.name: plan for plan in run.record[0].steps}
+    assert [name for name in STEPS if plans[name].applied][-2:] == ["resample", "source_catalog"]
+    assert not plans["tweakreg"].applied and not plans["outlier_detection"].applied
+    assert mosaic.meta.filename == "jw01234002001_02101_00001_nrcalong_i2d.fits"
+    assert mosaic.meta.filename in names(tmp_path)
+
+
+def test_nothing_is_written_unless_asked(field, tmp_path):
+    mosaic = Image3Pipeline.call(field[1][:2], steps={"tweakreg": {"skip": True}})
+    assert type(mosaic).__name__ == "ImageModel" and names(tmp_path) == []
+
+
+def test_steps_that_are_left_out(field, tmp_path):
+    run = pipeline(tmp_path, steps={"source_catalog": {"skip": True}, "outlier_detection": {"skip": True}})
+    mosaic = run.run(field[1][:2])
+    assert mosaic.meta.cal_step.source_catalog == mosaic.meta.cal_step.outlier_detection == "SKIPPED"
+    assert names(tmp_path) == ["jw01234002001_02101_00001_nrcalong_i2d.fits"]
+    run = pipeline(tmp_path / "exposures", steps={"resample": {"skip": True}})
+    exposures = run.run(field[1][:2])
+    assert len(exposures) == 2 and all(name.endswith("_crf.fits") for name in names(tmp_path / "exposures"))
+
+
+def test_the_mosaic_outlives_its_catalogue(field, tmp_path):
+    run = pipeline(tmp_path, steps={"source_catalog": {"aperture_ee1": 90}})
+    with pytest.raises(ParameterError, match="aperture_ee1"):
+        run.run(field[1][:2])
+    assert "jw01234002001_02101_00001_nrcalong_i2d.fits" in names(tmp_path)
+
+
+def test_moving_targets_are_refused_unless_told(field, tmp_path):
+    models = [datamodels.open(p) for p in field[1][:2]]
+    for model in models:
+        model.meta.target.type = "MOVING"
+    with pytest.raises(PlanError, match=r"moving target.*assign_mtwcs\.skip"):
+        pipeline(tmp_path).run(models)
+    mosaic = pipeline(tmp_path, steps={"assign_mtwcs": {"skip": True}}).run(models)
+    assert mosaic.meta.cal_step.resample == "COMPLETE"
+
+
+def test_what_is_no_calibrated_image(field, tmp_path):
+    _, paths, _ = field
+    cube = datamodels.CubeModel(np.zeros((2, 8, 8), np.float32))
+    cube.meta.filename = "x_calints.fits"
+    with pytest.raises(InputError, match=r"x_calints\.fits: is a CubeModel"):
+        Image3Pipeline.call([cube])
+    mosaic = pipeline(tmp_path).run(paths[0])
+    with pytest.raises(InputError, match="resampled already"):
+        Image3Pipeline.call([mosaic])
+    with pytest.raises(InputError, match="nowhere_cal"):
+        Image3Pipeline.call(["nowhere_cal.fits"])
+
+
+def test_it_has_its_names():
+    assert step_class("calwebb_image3") is step_class("jwst.pipeline.Image3Pipeline") is Image3Pipeline
+    assert list(Image3Pipeline.step_defs) == ["assign_mtwcs", *STEPS]
+    with pytest.raises(ParameterError, match="cannot be planned"):
+        Image3Pipeline().plan("x_asn.json")
