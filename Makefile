@@ -34,10 +34,11 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 	$(PIP) -e '.[test]'
 	touch $@
 
-# The official pipeline is compared with, never imported: it lives apart.
-$(PEER)/.ready:
+# The official pipeline is compared with, never imported: it lives apart, with webbcal beside it, as some users
+# have them.
+$(PEER)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(PEER)
-	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check jwst==3.0.0
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check jwst==3.0.0 -e .
 	touch $@
 
 clean:
