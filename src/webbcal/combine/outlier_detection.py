@@ -116,7 +116,7 @@ class OutlierDetectionStep(ListStep):
         if self._streams:
             path = self._path_of(model, self.suffix or self.default_suffix(), index)
             model.save(path)
-            log.info("saved %s", path)
+            self.note_saved(path)
         elif folder is not None:
             path = str(Path(folder.name) / f"{index or 0}" / str(model.meta.filename))
             Path(path).parent.mkdir()
