@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from webbcal.combine import alignment, catalogs
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 log = logging.getLogger(__name__)
+
+_TOO_FEW = "at least two exposures are needed to align"
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,13 @@ class TweakRegStep(ListStep):
         """Align the images; change their WCS and what depends on it."""
         groups = {group_of(m) for m in models}
         if not p.abs_refcat and not p.save_catalogs and len(groups) < 2:
-            return [Outcome("skipped", "at least two exposures are needed to align") for _ in models]
+            return [Outcome("skipped", _TOO_FEW) for _ in models]
         images: list[Image | str] = [_image(model) for model in models]
         usable = [(m, i) for m, i in zip(models, images, strict=True) if isinstance(i, Image)]
         self._find_sources(usable, p)
         warn_of_mixtures([m for m, _ in usable], "alignment")
-        relative = _fit_settings(p)
+        # Sources of all images, once each, are what is to match the sky.
+        relative = replace(_fit_settings(p), expand_refcat=p.expand_refcat or bool(p.abs_refcat))
         not_tried = _align([i for _, i in usable], relative)
         if p.abs_refcat:
             reason = self._align_to_sky(usable, relative, p)
@@ -201,12 +204,14 @@ def _fit_settings(p: Any, prefix: str = "") -> FitSettings:
 
 def _align(images: Sequence[Image], settings: FitSettings) -> str | None:
     """Align the images to each other; return why that was not tried, or None."""
+    if len({i.group for i in images}) < 2:
+        return _TOO_FEW
     reason = settings.why_ambiguous()
-    if reason is None and len({i.group for i in images}) < 2:
-        reason = "at least two exposures are needed to align"
     if reason is None:
         alignment.align_to_each_other(images, settings)
-    return reason
+    for image in images:
+        image.failure = reason or image.failure
+    return None
 
 
 def _outcome(image: Image, not_tried: str | None) -> Outcome:
