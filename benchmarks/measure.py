@@ -91,15 +91,14 @@ def fill_free_memory(folder: Path) -> None:
     On virtual machines, memory that was free for some seconds goes back to the host, and touching it again is
     slow; that would punish programs that use much memory. An ordinary machine's memory is full of cache.
     """
-    sparse = folder / "sparse.bin"
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with sparse.open("wb") as file:
-        file.truncate(int(total * 0.96))
+    sparse = folder / "sparse.bin"  # stays: removing it would free the memory again
+    if not sparse.exists():
+        with sparse.open("wb") as file:
+            file.truncate(int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 0.96))
     with sparse.open("rb", buffering=0) as file:
         buffer = bytearray(4 << 20)
         while file.readinto(buffer):
             pass
-    sparse.unlink()
 
 
 def warm(paths: Sequence[Path]) -> None:
