@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,17 @@ from typing import Any, ClassVar
 from webbcal import datamodels
 from webbcal.associations import as_level2
 from webbcal.associations.association import Association, Product
-from webbcal.associations.sources import is_association_name
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.exposure.assign_wcs import AssignWcsStep
 from webbcal.exposure.background import BackgroundStep
 from webbcal.exposure.flat_field import FlatFieldStep
 from webbcal.exposure.images import why_no_image
 from webbcal.exposure.photom import PhotomStep
+from webbcal.pipeline.association_input import AssociationPipeline
 from webbcal.run import registry
 from webbcal.run.exposure import Exposure
 from webbcal.run.model_step import UnavailableModelStep
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.pipeline import Pipeline
 from webbcal.run.planning import Output, RunPlan, crds_context
 
 log = logging.getLogger(__name__)
@@ -38,7 +36,7 @@ class _NoResampleStep(UnavailableModelStep):
     class_alias = "resample"
 
 
-class Image2Pipeline(Pipeline):
+class Image2Pipeline(AssociationPipeline):
     """Subtract backgrounds, attach the WCS, flat-field, calibrate and resample (`_cal`, `_i2d`).
 
     The input is an exposure (path or model), a list of exposures, or a level-2 association; each of its
@@ -71,7 +69,7 @@ class Image2Pipeline(Pipeline):
         InputError
             If the input, or a science member, is no count-rate exposure.
         """
-        association = as_level2(self._found(args[0]))
+        association = self._association(args[0])
         several = len(association.products) > 1
         if several and self.parameters.output_file is not None:
             log.warning("output_file is ignored: there are several products")
@@ -89,20 +87,8 @@ class Image2Pipeline(Pipeline):
             self._input_filename = named
         return results
 
-    def open_model(self, init: Any, **kwargs: Any) -> Any:
-        """Open an exposure; of several the first science member, which selects parameters."""
-        several = isinstance(init, (list, tuple, Mapping))
-        if several or (isinstance(init, (str, os.PathLike)) and is_association_name(init)):
-            association = as_level2(self._found(init))
-            member = association.products[0].science[0]
-            init = member.model or association.resolve(member)
-        return super().open_model(init, **kwargs)
-
-    def _found(self, init: Any) -> Any:
-        """Return the input, with `input_dir` before a bare file name."""
-        if isinstance(init, (str, os.PathLike)) and not Path(init).parent.name and self.input_dir:
-            return str(Path(self.input_dir) / init)
-        return init
+    def _association(self, init: Any) -> Association:
+        return as_level2(self._found(init))
 
     def _make(self, product: Product, association: Association) -> Any:
         """Run the steps on the science member of a product."""

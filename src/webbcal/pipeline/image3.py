@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any, ClassVar
 from webbcal import datamodels
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association, Product
-from webbcal.associations.sources import is_association_name
 from webbcal.combine.list_step import ListStep, Outcome
 from webbcal.combine.outlier_detection import OutlierDetectionStep
 from webbcal.combine.resample import ResampleStep
@@ -21,9 +19,9 @@ from webbcal.combine.source_catalog import SourceCatalogStep
 from webbcal.combine.tweakreg import TweakRegStep
 from webbcal.core.errors import InputError, ParameterError, PlanError
 from webbcal.core.suffixes import remove_suffix
+from webbcal.pipeline.association_input import AssociationPipeline
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.pipeline import Pipeline
 from webbcal.run.planning import Output, RunPlan, crds_context
 
 log = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ class AssignMTWcsStep(ListStep):
         )
 
 
-class Image3Pipeline(Pipeline):
+class Image3Pipeline(AssociationPipeline):
     """Align, match skies, reject outliers, combine and catalogue: `_cal` to `_crf`, `_i2d`, `_cat`, `_segm`.
 
     The input is a level-3 association, a list of exposures, or one exposure, which is resampled and
@@ -92,7 +90,7 @@ class Image3Pipeline(Pipeline):
         InputError
             If a member is no calibrated image, or exposures do not go together.
         """
-        association = as_level3(self._found(args[0]))
+        association = self._association(args[0])
         product = association.products[0]
         if len(association.products) > 1:
             log.warning("%s has several products; only the first is made", association.filename)
@@ -104,22 +102,14 @@ class Image3Pipeline(Pipeline):
         finally:
             self._input_filename = named
 
-    def open_model(self, init: Any, **kwargs: Any) -> Any:
-        """Open an exposure; of several the first science member, which selects parameters."""
-        several = isinstance(init, (list, tuple, Mapping))
-        if several or (isinstance(init, (str, os.PathLike)) and is_association_name(init)):
-            association = as_level3(self._found(init))
-            member = association.products[0].science[0]
-            init = member.model or association.resolve(member)
-        return super().open_model(init, **kwargs)
+    def _association(self, init: Any) -> Association:
+        return as_level3(self._found(init))
 
     def _found(self, init: Any) -> Any:
-        """Return the input, with `input_dir` before a bare file name."""
+        """Return the input, with `input_dir` before bare file names."""
         if isinstance(init, (list, tuple)):
             return [self._found(item) for item in init]
-        if isinstance(init, (str, os.PathLike)) and not Path(init).parent.name and self.input_dir:
-            return str(Path(self.input_dir) / init)
-        return init
+        return super()._found(init)
 
     def _make(self, models: list[Any]) -> Any:
         """Run the steps on the exposures."""
