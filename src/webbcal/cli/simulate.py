@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from webbcal.simulate import Universe
 
 #: Fields of the configuration that are objects, not values.
-_OBJECTS = ("sky", "electronics", "dither")
+_OBJECTS = ("sky", "electronics", "dither", "pointing_error")
 
 #: Half a dozen offsets on the sky, in arcseconds; exposures use as many as asked for, and repeat them.
 _DITHERS = ((0.0, 0.0), (4.3, 2.1), (-2.2, 4.6), (2.9, -3.8), (-4.1, -1.7), (1.3, 5.2))

@@ -38,6 +38,8 @@ class ExposureConfig:
         Where the aperture's reference position points and the position angle of V3 there, degrees.
     dither : tuple of float
         Offset of the pointing to the east and north, arcsec.
+    pointing_error : tuple of float
+        How far the telescope points to the east and north of what the header says, arcsec.
     sky : Sky
         The scene; the same object for all exposures of a field.
     cosmic_rays : bool or float
@@ -68,6 +70,7 @@ class ExposureConfig:
     dec: float = -27.79
     roll: float = 41.0
     dither: tuple[float, float] = (0.0, 0.0)
+    pointing_error: tuple[float, float] = (0.0, 0.0)
     sky: Sky = field(default_factory=Sky)
     cosmic_rays: bool | float = True
     snowballs: float = 0.0
@@ -106,10 +109,18 @@ class ExposureConfig:
 
     @property
     def pointing(self) -> Pointing:
-        """The aperture on the sky, dither included."""
+        """The aperture on the sky as the header has it, dither included."""
+        return self._pointing(*self.dither)
+
+    @property
+    def true_pointing(self) -> Pointing:
+        """The aperture on the sky as it was: with the pointing error."""
+        (east, north), (off_east, off_north) = self.dither, self.pointing_error
+        return self._pointing(east + off_east, north + off_north)
+
+    def _pointing(self, east: float, north: float) -> Pointing:
         import numpy as np
 
-        east, north = self.dither
         ra = self.ra + east / 3600.0 / np.cos(np.radians(self.dec))
         return Pointing(self.aperture, float(ra % 360.0), self.dec + north / 3600.0, self.roll)
 

@@ -25,6 +25,7 @@ from webbcal.simulate.crds_cache import CrdsCache
 from webbcal.simulate.headers import assign, exposure_metadata, integration_table
 from webbcal.simulate.personality import Personality, personality
 from webbcal.simulate.references_calibrate import throughput_left, write_calibration_references
+from webbcal.simulate.references_catalog import write_catalog_references
 from webbcal.simulate.references_image import write_image_references
 from webbcal.simulate.scene import observe
 from webbcal.simulate.seeds import stream
@@ -40,7 +41,7 @@ class RateOptions:
     integrations : bool
         Make one image for each integration (`_rateints`) instead of their mean (`_rate`).
     pointing_error : tuple of float
-        How far the telescope points to the east and north of what the header says, arcsec.
+        Added to the exposure's own, arcsec east and north.
     rays : float
         Particles that jump detection left, as a multiple of the usual rate of particles.
     """
@@ -105,6 +106,7 @@ def rate_universe(
     cache = CrdsCache(folder / "crds")
     write_calibration_references(cache, configs, subarray_only)
     write_image_references(cache, {c.detector for c in configs})
+    write_catalog_references(cache, {c.instrument for c in configs})
     written = [expose_rates(c, o).save(folder) for c, o in zip(configs, options, strict=True)]
     rates, truths = (tuple(paths) for paths in zip(*written, strict=True))
     return RateUniverse(folder, rates, truths, cache.environment)
@@ -119,9 +121,9 @@ def expose_rates(config: ExposureConfig, options: RateOptions | None = None) -> 
         If the subarray does not exist on the detector.
     """
     options = options or RateOptions()
-    true = _truly_pointed(config, options)
-    sources = config.sky.sources_near(*true.pointing.footprint())
-    light, table = observe(config.sky, sources, true.pointing, config.band)
+    pointing = _truly(config, options).true_pointing
+    sources = config.sky.sources_near(*pointing.footprint())
+    light, table = observe(config.sky, sources, pointing, config.band)
     left = throughput_left(config.instrument, config.band, _middle(config))
     person = personality(config.detector, config.aperture.box, config.detector_seed)
     rate = (light * left * person.sensitivity).astype(np.float32)
@@ -133,9 +135,9 @@ def expose_rates(config: ExposureConfig, options: RateOptions | None = None) -> 
     return SimulatedRates(config, _model(config, options, person, rate, [p.data for p in planes]), truth)
 
 
-def _truly_pointed(config: ExposureConfig, options: RateOptions) -> ExposureConfig:
-    (east, north), (off_east, off_north) = config.dither, options.pointing_error
-    return replace(config, dither=(east + off_east, north + off_north))
+def _truly(config: ExposureConfig, options: RateOptions) -> ExposureConfig:
+    (east, north), (more_east, more_north) = config.pointing_error, options.pointing_error
+    return replace(config, pointing_error=(east + more_east, north + more_north))
 
 
 def _middle(config: ExposureConfig) -> float:

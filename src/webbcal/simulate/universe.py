@@ -18,6 +18,7 @@ from webbcal.simulate.headers import assign, exposure_metadata, group_table, int
 from webbcal.simulate.personality import personality
 from webbcal.simulate.references import NO_RAMPS, ReferenceOptions, write_references
 from webbcal.simulate.references_calibrate import write_calibration_references
+from webbcal.simulate.references_catalog import write_catalog_references
 from webbcal.simulate.references_image import write_image_references
 from webbcal.simulate.scene import observe
 from webbcal.simulate.truth import Truth
@@ -78,7 +79,7 @@ def expose(config: ExposureConfig, light: np.ndarray | None = None) -> Simulated
     """
     if config.instrument == "MIRI":
         raise ParameterError(NO_RAMPS)
-    pointing, aperture = config.pointing, config.aperture
+    pointing, aperture = config.true_pointing, config.aperture
     sources = config.sky.sources_near(*pointing.footprint())
     if light is None:
         light, table = observe(config.sky, sources, pointing, config.band)
@@ -126,6 +127,7 @@ def universe(
     write_references(cache, exposures, references)
     write_calibration_references(cache, exposures, references.subarray_only)
     write_image_references(cache, (config.detector for config in exposures))
+    write_catalog_references(cache, (config.instrument for config in exposures))
     written = [expose(config).save(folder) for config in exposures]
     truth = tuple(t for _, t in written if t is not None)
     return Universe(folder, tuple(u for u, _ in written), truth, cache.environment)

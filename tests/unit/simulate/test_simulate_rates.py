@@ -89,7 +89,7 @@ def test_a_universe_of_rates(tmp_path):
     folder = tmp_path / "crds/references/jwst"
     for instrument in ("nircam", "miri"):
         kinds = sorted(p.name.split("_")[2] for p in (folder / instrument).iterdir())
-        assert kinds == ["area", "distortion", "filteroffset", "flat", "photom"]
+        assert kinds == ["abvegaoffset", "apcorr", "area", "distortion", "filteroffset", "flat", "photom"]
     with datamodels.open(folder / "miri/jwst_miri_photom_0001.fits") as photom:
         assert type(photom).__name__ == "MirImgPhotomModel"
         assert len(photom.phot_table) == len(photom.timecoeff_exponential) == 45

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,18 @@ def test_a_universe_has_exposures_truth_and_references(tmp_path):
     assert (tmp_path / "crds/config/jwst/server_config").exists()
     again = simulate.universe(tmp_path, configs, simulate.ReferenceOptions(subarray_only=True))
     references = sorted(p.name for p in (tmp_path / "crds/references/jwst/nircam").iterdir())
-    assert len(references) == 12, references  # written over, not beside
+    assert len(references) == 14, references  # written over, not beside
     with datamodels.open(again.uncal[1]) as a, datamodels.open(world.uncal[1]) as b:
         np.testing.assert_array_equal(a.data, b.data)
+
+
+def test_a_pointing_error_moves_the_sky_but_not_the_header():
+    off = simulate.expose(replace(CONFIG, pointing_error=(0.2, -0.1)))
+    straight = simulate.expose(CONFIG)
+    assert off.model.meta.wcsinfo.ra_ref == straight.model.meta.wcsinfo.ra_ref
+    ids, i, j = np.intersect1d(off.truth.sources["id"], straight.truth.sources["id"], return_indices=True)
+    assert len(ids) > 10
+    a, b = off.truth.sources[i], straight.truth.sources[j]
+    np.testing.assert_allclose(
+        np.hypot(a["x"] - b["x"], a["y"] - b["y"]), np.hypot(0.2, 0.1) / 0.063, rtol=0.03
+    )
