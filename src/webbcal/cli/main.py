@@ -6,6 +6,7 @@ one sentence on stderr and exit code 1; wrong usage exits with 2, an interruptio
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -59,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(command: str, words: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        # Our own threads share the work; threads below them would only wait for each other.
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     try:
         code: int = import_module(f"webbcal.cli.{command}").main(words)
         return code
