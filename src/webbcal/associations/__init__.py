@@ -1,8 +1,8 @@
 """Associations: which exposures belong together, and what products they make."""
 
+from webbcal.associations.asn_from_list import RULES, DMS_Level3_Base, DMSLevel2bBase, Rule, asn_from_list
 from webbcal.associations.association import Association, Member, Product
 from webbcal.associations.coerce import as_level2, as_level3
-from webbcal.associations.from_list import RULES, DMS_Level3_Base, DMSLevel2bBase, Rule, asn_from_list
 from webbcal.associations.reading import load_association
 
 __all__ = [
@@ -18,3 +18,6 @@ __all__ = [
     "asn_from_list",
     "load_association",
 ]
+
+# The function has its module's name; scripts for jwst import the module, and then call what is in it.
+asn_from_list.asn_from_list = asn_from_list  # type: ignore[attr-defined]

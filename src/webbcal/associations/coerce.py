@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from webbcal.associations.asn_from_list import DMSLevel2bBase, asn_from_list, new_tree, science_root
 from webbcal.associations.association import SINGLETON, Association, copied
-from webbcal.associations.from_list import DMSLevel2bBase, asn_from_list, new_tree, science_root
 from webbcal.associations.reading import load_association
 from webbcal.associations.sources import is_association_name, is_model, is_name, name_of
 from webbcal.associations.validation import validate

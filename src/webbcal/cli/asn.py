@@ -33,7 +33,7 @@ def from_list(words: Sequence[str]) -> int:
         options.files, rule=options.rule, product_name=options.product_name, acid=options.acid
     )
     for product in association["products"]:
-        product["members"] += [{"expname": f, "exptype": "background"} for f in options.background]
+        product["members"] += [{"expname": name, "exptype": kind} for kind, name in options.members]
     association.path = association.save(options.output_file, options.format)
     members = sum(len(product.members) for product in association.products)
     print(f"{options.output_file}: {len(association.products)} products, {members} members")
@@ -66,7 +66,21 @@ def _parser() -> argparse.ArgumentParser:
         "-i", "--id", "--acid", dest="acid", default="o999", help="candidate id, oXXX or cXXXX (%(default)s)"
     )
     parser.add_argument(
-        "--background", action="append", default=[], metavar="FILE", help="background member of each product"
+        "--member",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("TYPE", "FILE"),
+        dest="members",
+        help="member of each product that is not science: background, psf, sourcecat, …",
+    )
+    parser.add_argument(
+        "--background",
+        action="append",
+        type=lambda name: ["background", name],
+        metavar="FILE",
+        dest="members",
+        help="the same as --member background FILE",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="science members")
     return parser

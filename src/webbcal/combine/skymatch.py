@@ -28,7 +28,9 @@ class SkyMatchParameters(StepParameters):
     """Parameters of `SkyMatchStep`."""
 
     skymethod: Literal["local", "global", "match", "global+match", "user"] = param(
-        "match", "Level of each exposure, the lowest of all, differences in overlaps, both, or the user's"
+        "match",
+        "Level of each exposure, the lowest of all, differences in overlaps, both, or the user's",
+        synonyms={"localmin": "local", "globalmin": "global", "globalmin+match": "global+match"},
     )
     match_down: bool = param(True, "Match to the lowest level (else the highest)")
     subtract: bool = param(False, "Subtract the levels from the images")

@@ -224,9 +224,13 @@ _OPTIONS = {"schema", "strict_validation", "pass_invalid_values", "validate_on_a
 _OPTIONS |= {"ignore_missing_extensions", "ignore_unrecognized_tag"}
 
 
+#: Classes that jwst once had for products of resample, and what it has in their place.
+_FORMER = {"DrizProductModel": "ImageModel", "MultiProductModel": "MultiSlitModel"}
+
+
 @cache
 def model_class(name: str) -> type[DataModel]:
-    """Return the class of a row of models.csv.
+    """Return the class of a row of models.csv, or the class that has taken its place.
 
     Raises
     ------
@@ -236,6 +240,8 @@ def model_class(name: str) -> type[DataModel]:
     written = globals().get(name)
     if isinstance(written, type) and issubclass(written, DataModel):
         return written
+    if name in _FORMER:
+        return model_class(_FORMER[name])
     row = model_rows()[name]
     # models.csv lists all ancestors, nearest first; those of an ancestor need not be repeated.
     ancestors = [_base(base) for base in row.bases]

@@ -28,9 +28,13 @@ def param(
     le: float | None = None,
     unit: str = "",
     kind: str | None = None,
+    synonyms: Mapping[str, str] | None = None,
 ) -> Any:
-    """Declare one parameter: default, help, bounds, unit; `kind` overrides the type's name in the spec."""
-    metadata = {"help": help, "ge": ge, "le": le, "unit": unit, "kind": kind}
+    """Declare one parameter: default, help, bounds, unit; `kind` overrides the type's name in the spec.
+
+    `synonyms` are other names of options, which are taken for these.
+    """
+    metadata = {"help": help, "ge": ge, "le": le, "unit": unit, "kind": kind, "synonyms": synonyms or {}}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -50,6 +54,7 @@ class ParameterInfo:
     le: float | None
     unit: str
     kind: str | None
+    synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def check(self, value: Any, owner: str) -> Any:
         """Return `value` converted to this parameter's type.
@@ -76,6 +81,7 @@ class ParameterInfo:
 
     def _convert(self, value: Any) -> Any:
         if self.options:
+            value = self.synonyms.get(str(value), value)
             for option in self.options:
                 if value == option or str(value) == str(option):
                     return option

@@ -44,6 +44,8 @@ STEPS: dict[str, tuple[str, str]] = {
     "picture_frame": ("webbcal.detector.planned", "PictureFrameStep"),
     "clean_flicker_noise": ("webbcal.detector.planned", "CleanFlickerNoiseStep"),
 }
+#: Names that jwst once had. Time series go through the same pipeline: its steps see for themselves.
+FORMER = {"calwebb_tso-image2": "calwebb_image2"}
 _BY_CLASS = {cls: alias for alias, (_, cls) in STEPS.items()}
 
 
@@ -57,6 +59,7 @@ def step_class(name: str) -> Any:
     ParameterError
         For a name that is neither.
     """
+    name = FORMER.get(name, name)
     last = name.rpartition(".")[2]
     alias = name if name in STEPS else _BY_CLASS.get(last)
     if alias is not None and (alias == name or not _is_foreign(name)):

@@ -162,6 +162,29 @@ def test_command(files, capsys):
     )
 
 
+def test_where_scripts_for_jwst_find_it():
+    import webbcal.associations.asn_from_list as module
+    from webbcal.associations.asn_from_list import asn_from_list as function
+    from webbcal.associations.lib import rules_level2_base, rules_level3_base
+
+    assert asn_from_list is function is asn_from_list.asn_from_list is module.asn_from_list
+    asn = asn_from_list.asn_from_list(["a_rate.fits"], rule=rules_level2_base.DMSLevel2bBase)
+    assert names(asn) == [("a", [("a_rate.fits", "science")])]
+    asn = function(["a_cal.fits"], rule=rules_level3_base.DMS_Level3_Base, product_name="p")
+    assert names(asn) == [("p", [("a_cal.fits", "science")])]
+
+
+def test_command_takes_members_of_any_type(files):
+    words = ["asn", "from-list", "-o", "c.json", "--product-name", "c", "--member", "PSF", "b_rate.fits"]
+    assert main([*words, "--background", "m_rate.fits", "a_rate.fits"]) == 0
+    members = [("a_rate.fits", "science"), ("b_rate.fits", "psf"), ("m_rate.fits", "background")]
+    assert names(load_association("c.json")) == [("c", members)]
+    assert (
+        main(["asn", "from-list", "-o", "d.json", "-r", "DMSLevel2bBase", "a.fits", "--member", "x", "b"])
+        == 1
+    )
+
+
 def test_command_refuses(files, capsys):
     assert main(["asn", "from-list", "-o", "l3.json", "a_rate.fits"]) == 1
     assert "--product-name" in capsys.readouterr().err

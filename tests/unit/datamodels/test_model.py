@@ -207,6 +207,11 @@ def test_reference_metadata_are_checked():
         model.validate()
 
 
+def test_classes_that_jwst_once_had():
+    assert datamodels.DrizProductModel is datamodels.ImageModel
+    assert datamodels.MultiProductModel is datamodels.MultiSlitModel
+
+
 def test_own_schema_entries():
     model = datamodels.ImageModel().add_schema_entry("meta.mood", {"type": "string", "fits_keyword": "MOOD"})
     with pytest.warns(ValidationWarning):

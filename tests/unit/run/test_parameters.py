@@ -108,6 +108,15 @@ def test_names_of_steps(name: str) -> None:
     assert step_class(name) is JumpStep
 
 
+def test_names_that_jwst_once_had() -> None:
+    assert step_class("calwebb_tso-image2") is step_class("calwebb_image2")
+    skymatch = step_class("skymatch")()
+    skymatch.skymethod = "globalmin+match"
+    assert skymatch.skymethod == "global+match"
+    with pytest.raises(ParameterError, match="expected one of 'local', 'global', "):
+        skymatch.skymethod = "localmax"
+
+
 def test_unknown_step() -> None:
     with pytest.raises(ParameterError, match="did you mean 'calwebb_detector1'"):
         step_class("calwebb_detector")
