@@ -15,6 +15,7 @@ import numpy as np
 from webbcal.datamodels.cast import as_declared, from_file
 from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table, property_of
 from webbcal.io.arrays import ArraySource
+from webbcal.io.asdf_text import Tagged
 
 if TYPE_CHECKING:
     from webbcal.datamodels.model import DataModel
@@ -56,8 +57,13 @@ class Node:
         return value
 
     def _read(self, container: Any, key: Any, schema: Schema) -> Any:
-        """Return a member; an array that is still in the file is read now and kept."""
+        """Return a member; an array that is still in the file is read now and kept.
+
+        An object of another library is made now, and kept.
+        """
         value = container[key]
+        if isinstance(value, Tagged):
+            value = container[key] = value.resolve()
         if not in_file(value):
             return value
         array = value.read()

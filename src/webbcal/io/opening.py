@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
 from webbcal.core.errors import InputError
 from webbcal.datamodels.cast import as_declared, check_dimensions
 from webbcal.datamodels.contents import Contents, Tree
 from webbcal.datamodels.schema import fits_index
 from webbcal.datamodels.table import Leaf
-from webbcal.io import asdf_extension
+from webbcal.io import asdf_extension, asdf_text
 from webbcal.io.arrays import FileHandle
 from webbcal.io.fits_reader import FitsTable, Hdu, hdus_in_memory, kind_of, kind_of_bytes, read_hdus
 
@@ -100,15 +101,27 @@ def open_file(init: Any) -> OpenedFile:
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{name}: cannot be read as FITS ({error}); fetch it again") from error
     if kind == "asdf":
-        import asdf
-        import yaml
-
-        try:
-            with asdf.open(init, lazy_load=False, memmap=False, ignore_unrecognized_tag=True) as file:
-                return OpenedFile(name, path, tree=_asdf_tree(file))
-        except (OSError, ValueError, TypeError, yaml.YAMLError, asdf.ValidationError) as error:
-            raise InputError(f"{name}: cannot be read as ASDF ({error}); fetch it again") from error
+        return OpenedFile(name, path, tree=_tree_of_asdf(init, name))
     raise InputError(f"{name}: {_advice(kind)}")
+
+
+def _tree_of_asdf(init: Any, name: str) -> Tree:
+    content = Path(init).read_bytes() if isinstance(init, (str, os.PathLike)) else init.read()
+    try:
+        tree = asdf_text.read(content)
+    except (asdf_text.NotPlain, yaml.YAMLError):
+        tree = _tree_by_library(content, name)
+    tree.pop("asdf_library", None)
+    return tree
+
+
+def _tree_by_library(content: bytes, name: str) -> Tree:
+    import asdf
+
+    try:
+        return asdf_text.read_by_library(content)
+    except (OSError, ValueError, TypeError, yaml.YAMLError, asdf.ValidationError) as error:
+        raise InputError(f"{name}: cannot be read as ASDF ({error}); fetch it again") from error
 
 
 def _open_hdulist(hdulist: Any) -> OpenedFile:
@@ -164,6 +177,7 @@ def _contents(hdus: list[Hdu], model: DataModel, name: str, files: list[Any]) ->
     history: list[Tree] = []
     asdf = None
     seen: set[tuple[str, int]] = set()
+    _declare_header_table(hdus, model)
     for hdu in hdus:
         if hdu.name == "ASDF" and hdu.data is not None:
             asdf = _asdf_loader(hdu, name)
@@ -173,6 +187,14 @@ def _contents(hdus: list[Hdu], model: DataModel, name: str, files: list[Any]) ->
     if "HISTORY" in hdus[0].header:
         history = [{"description": card.value} for card in hdus[0].header.cards if card.keyword == "HISTORY"]
     return Contents(tree, name, asdf if model._with_asdf else None, files, history)
+
+
+def _declare_header_table(hdus: list[Hdu], model: DataModel) -> None:
+    """Declare the table of the keywords of all exposures, which products of several have beyond their class."""
+    table = next((hdu.data for hdu in hdus if hdu.name == "HDRTAB" and isinstance(hdu.data, FitsTable)), None)
+    if table is not None and "HDRTAB" not in fits_index(model._schema).arrays:
+        columns = asdf_extension.datatype_of(table.dtype)
+        model.add_schema_entry("hdrtab", {"fits_hdu": "HDRTAB", "datatype": columns})
 
 
 def _asdf_loader(hdu: Hdu, name: str) -> Any:

@@ -46,12 +46,13 @@ def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:
     import numpy as np
 
     from webbcal.io.asdf_extension import plain_values, without_none
+    from webbcal.io.asdf_text import resolved
     from webbcal.io.atomic import AtomicFile
 
     _check(path, overwrite)
     model.on_save(path)
     tree = plain_values(
-        without_none(model.instance), lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v
+        without_none(resolved(model.instance)), lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v
     )
     file = asdf.AsdfFile()
     file._tree = asdf.tags.core.AsdfObject(tree)
