@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from webbcal import datamodels
@@ -73,7 +72,7 @@ class ListStep(Step):
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open what is given; of several exposures the first, which selects parameters."""
         if isinstance(init, (list, tuple, Mapping)) or _names_association(init):
-            association = as_level3(self._located(init))
+            association = as_level3(self.located(init))
             member = association.products[0].science[0]
             init = member.model or association.resolve(member)
         return super().open_model(init, **kwargs)
@@ -82,7 +81,7 @@ class ListStep(Step):
         """Return models that the step may change."""
         if self.parent is not None and isinstance(init, (list, tuple)) and all(map(is_model, init)):
             return list(init)
-        association = as_level3(self._located(init))
+        association = as_level3(self.located(init))
         opened = []
         for member in association.products[0].science:
             given = member.model
@@ -93,15 +92,6 @@ class ListStep(Step):
                     setattr(model.meta, key, str(association.resolve(value)) if "catalog" in key else value)
             opened.append(model)
         return opened
-
-    def _located(self, init: Any) -> Any:
-        """Return the input, with `input_dir` before bare file names."""
-        if isinstance(init, (list, tuple)):
-            return [self._located(item) for item in init]
-        folder = self.search_attr("input_dir")
-        if isinstance(init, (str, os.PathLike)) and folder and not Path(init).parent.name:
-            return str(Path(folder) / init)
-        return init
 
     def _plan(self, outcome: Outcome, seconds: float) -> StepPlan:
         applied = outcome.status == "applied"

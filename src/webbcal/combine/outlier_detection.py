@@ -137,7 +137,7 @@ class OutlierDetectionStep(ListStep):
         """Remember the identifier of the association, for names of products, and tell the models of it."""
         self._asn_id = self.search_attr("asn_id")
         if isinstance(init, Mapping) or (isinstance(init, (str, Path)) and is_association_name(init)):
-            association = as_level3(self._located(init))
+            association = as_level3(self.located(init))
             self._asn_id = association.asn_id or self._asn_id
             for model in models:
                 model.meta.asn.table_name, model.meta.asn.pool_name = (

@@ -148,8 +148,8 @@ class ResampleStep(ListStep):
             self.set_primary_input(init[0])
             return list(init)
         if _is_path(init) and not is_association_name(init):
-            return [datamodels.open(self._located(init))]
-        association = as_level3(self._located(init))
+            return [datamodels.open(self.located(init))]
+        association = as_level3(self.located(init))
         product = association.products[0]
         if product.name and self.parent is None:
             self._input_filename = f"{product.name}{self.output_ext}"

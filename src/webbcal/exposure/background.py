@@ -66,7 +66,7 @@ class BackgroundStep(ModelStep):
             A path, model or level-2 association, and optionally backgrounds: paths or models, one or a list,
             or names separated by commas. The association's members count first, then these, then `bkg_list`.
         """
-        science, members = _members(args[0])
+        science, members = _members(self.located(args[0]))
         given = args[1] if len(args) > 1 and args[1] is not None else self.bkg_list
         self._backgrounds = members or _listed(given)
         try:
@@ -106,6 +106,7 @@ class BackgroundStep(ModelStep):
         return model
 
     def _open(self, init: Any, science: Any) -> Any:
+        init = self.located(init)
         if isinstance(init, (str, os.PathLike)) and not Path(init).is_file():
             raise InputError(
                 f"background exposure {init} does not exist; correct bkg_list or the association"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from webbcal.associations.association import Association
@@ -27,9 +26,3 @@ class AssociationPipeline(Pipeline):
             member = association.products[0].science[0]
             init = member.model or association.resolve(member)
         return super().open_model(init, **kwargs)
-
-    def _found(self, init: Any) -> Any:
-        """Return the input, with `input_dir` before a bare file name."""
-        if isinstance(init, (str, os.PathLike)) and not Path(init).parent.name and self.input_dir:
-            return str(Path(self.input_dir) / init)
-        return init

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from webbcal import datamodels
 from webbcal.associations import as_level2
 from webbcal.associations.association import Association, Product
+from webbcal.combine.resample import ResampleStep
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.exposure.assign_wcs import AssignWcsStep
 from webbcal.exposure.background import BackgroundStep
@@ -18,9 +19,7 @@ from webbcal.exposure.flat_field import FlatFieldStep
 from webbcal.exposure.images import why_no_image
 from webbcal.exposure.photom import PhotomStep
 from webbcal.pipeline.association_input import AssociationPipeline
-from webbcal.run import registry
 from webbcal.run.exposure import Exposure
-from webbcal.run.model_step import UnavailableModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Output, RunPlan, crds_context
 
@@ -28,12 +27,6 @@ log = logging.getLogger(__name__)
 
 #: Exposure types that get a quick-look mosaic.
 _RESAMPLED = ("MIR_IMAGE", "NRC_IMAGE", "NIS_IMAGE", "FGS_IMAGE")
-
-
-class _NoResampleStep(UnavailableModelStep):
-    """Resample onto a grid without distortion."""
-
-    class_alias = "resample"
 
 
 class Image2Pipeline(AssociationPipeline):
@@ -50,7 +43,7 @@ class Image2Pipeline(AssociationPipeline):
         "assign_wcs": AssignWcsStep,
         "flat_field": FlatFieldStep,
         "photom": PhotomStep,
-        "resample": registry.step_class("resample") if "resample" in registry.STEPS else _NoResampleStep,
+        "resample": ResampleStep,
     }
 
     @dataclass(frozen=True)
@@ -88,7 +81,7 @@ class Image2Pipeline(AssociationPipeline):
         return results
 
     def _association(self, init: Any) -> Association:
-        return as_level2(self._found(init))
+        return as_level2(self.located(init))
 
     def _make(self, product: Product, association: Association) -> Any:
         """Run the steps on the science member of a product."""

@@ -103,13 +103,7 @@ class Image3Pipeline(AssociationPipeline):
             self._input_filename = named
 
     def _association(self, init: Any) -> Association:
-        return as_level3(self._found(init))
-
-    def _found(self, init: Any) -> Any:
-        """Return the input, with `input_dir` before bare file names."""
-        if isinstance(init, (list, tuple)):
-            return [self._found(item) for item in init]
-        return super()._found(init)
+        return as_level3(self.located(init))
 
     def _make(self, models: list[Any]) -> Any:
         """Run the steps on the exposures."""

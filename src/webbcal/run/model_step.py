@@ -106,11 +106,3 @@ class ModelStep(Step):
                 if reference is not None:
                     self.check_reference(reference, model)
         return plan
-
-
-class UnavailableModelStep(ModelStep):
-    """A step that webbcal does not have yet: its place in a pipeline is kept, and recorded as skipped."""
-
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
-        """Say so."""
-        return "not available in this version of webbcal"

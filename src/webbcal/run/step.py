@@ -289,13 +289,16 @@ class Step:
         """Open a path as a data model; pass models through."""
         from webbcal import datamodels
 
-        if (
-            isinstance(init, (str, os.PathLike))
-            and not Path(init).parent.name
-            and self.search_attr("input_dir")
-        ):
-            init = Path(self.search_attr("input_dir")) / init
-        return datamodels.open(init, **kwargs)
+        return datamodels.open(self.located(init), **kwargs)
+
+    def located(self, init: Any) -> Any:
+        """Return the input with `input_dir` before file names without a folder, in a list too."""
+        if isinstance(init, (list, tuple)):
+            return [self.located(item) for item in init]
+        folder = self.search_attr("input_dir")
+        if folder and isinstance(init, (str, os.PathLike)) and not Path(init).parent.name:
+            return str(Path(folder) / init)
+        return init
 
     def check_output_folder(self) -> None:
         """Make sure, before any work, that products can be written.

@@ -9,6 +9,7 @@ from stage2_cases import CONFIG, rate
 
 from webbcal import datamodels, simulate
 from webbcal.core.errors import InputError, ParameterError
+from webbcal.exposure.background import BackgroundStep
 from webbcal.pipeline.image2 import Image2Pipeline
 from webbcal.run.record import runs_of
 from webbcal.run.registry import step_class
@@ -238,3 +239,12 @@ def test_a_failure_leaves_what_was_made_before(world, tmp_path):
             **QUICK,
         )
     assert products(out) == [f"{ROOT}_cal.fits"]
+
+
+def test_names_are_looked_for_in_the_input_folder(world, tmp_path):
+    names = [path.name for path in world.rate]
+    lone = Image2Pipeline.call(names[0], input_dir=str(world.folder), **QUICK)
+    listed = Image2Pipeline.call(names[:2], input_dir=str(world.folder), **QUICK)
+    assert [m.meta.filename for m in lone] == [f"{ROOT}_cal.fits"] and len(listed) == 2
+    step = BackgroundStep(input_dir=str(world.folder), bkg_list=[names[2]])
+    assert step.run(names[0]).meta.cal_step.bkg_subtract == "COMPLETE"
