@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from webbcal.combine.common_sources import once_each
+
 if TYPE_CHECKING:
     from astropy.table import Table
 
@@ -135,6 +137,7 @@ def align_to_catalog(images: Sequence[Image], catalog: Table, s: FitSettings) ->
     failed = [image.failure for image in images]
     apart = {id(i) for i in images if i.failure is not None} if None in failed else set()
     correctors = [_corrector(i, f"{i.group} alone" if id(i) in apart else _TOGETHER) for i in images]
+    _list_once([c for i, c in zip(images, correctors, strict=True) if id(i) not in apart])
     reason = _align(correctors, catalog, s, True)
     for image, corrector in zip(images, correctors, strict=True):
         status = corrector.meta.get("fit_info", {}).get("status", "")
@@ -146,6 +149,13 @@ def align_to_catalog(images: Sequence[Image], catalog: Table, s: FitSettings) ->
             image.remark = f"not aligned to the sky: {reason or _failure(status)}"
         elif image.failure is None:
             image.failure = reason or _failure(status)
+
+
+def _list_once(correctors: Sequence[Any]) -> None:
+    """List sources that several images show once."""
+    catalogs = once_each([c.meta["catalog"] for c in correctors], [c.wcs for c in correctors])
+    for corrector, catalog in zip(correctors, catalogs, strict=True):
+        corrector.meta["catalog"] = catalog
 
 
 def why_unsupported(image: Image) -> str | None:
