@@ -44,7 +44,8 @@ class PointSpread:
         Sigma of the optical core, pixels.
     boxes : int
         How often the light is averaged over a pixel on its way to an aperture sum: by the detector, by the
-        exact overlap of the aperture with pixels, and by resampling.
+        exact overlap of the aperture with pixels, and twice by resampling, where a pixel that is dropped
+        somewhere between pixels of the same size is shared out like a linear interpolation.
     """
 
     core_sigma: float
@@ -102,7 +103,7 @@ def write_catalog_references(
     """
     paths = []
     for instrument in sorted(set(instruments)):
-        boxes = 3 if resampled else 2
+        boxes = 4 if resampled else 2
         detectors = sorted(n for n, i in _IMAGERS.items() if i.instrument == instrument)
         for match, names in _scopes(instrument, detectors):
             rows = list(_aperture_rows(instrument, names, boxes))
