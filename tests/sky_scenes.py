@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.modeling import bind_bounding_box
-from astropy.modeling.models import Scale, Shift
-from gwcs.wcs import WCS
 
 from webbcal import datamodels
-from webbcal.wcs import frames, transforms
+from webbcal.wcs import transforms, trees
 
 SIZE, PIXEL = 200, 0.063  # pixels, arcsec
 V2, V3 = 86.0, -493.0
@@ -30,12 +27,20 @@ class Pointing:
 
 def wcs_at(east, north, roll):
     """Return the WCS of an image offset by arcsec to the east and north."""
-    pixels = Shift(-SIZE / 2) & Shift(-SIZE / 2) | Scale(PIXEL) & Scale(PIXEL) | Shift(V2) & Shift(V3)
-    bind_bounding_box(pixels, ((-0.5, SIZE - 0.5), (-0.5, SIZE - 0.5)), order="F")
+    pixels = trees.chain(
+        trees.both(trees.shift(-SIZE / 2), trees.shift(-SIZE / 2)),
+        trees.both(trees.scale(PIXEL), trees.scale(PIXEL)),
+        trees.both(trees.shift(V2), trees.shift(V3)),
+    )
+    bounds = ((-0.5, SIZE - 0.5), (-0.5, SIZE - 0.5))
     ra, dec = RA + east * ARCSEC / np.cos(np.radians(DEC)), DEC + north * ARCSEC
     to_sky = transforms.telescope_to_sky(v2_ref=V2, v3_ref=V3, ra_ref=ra, dec_ref=dec, roll_ref=roll)
-    steps = [(frames.detector(), pixels), (frames.telescope(frames.V2V3), to_sky), (frames.world(), None)]
-    return WCS(steps)
+    steps = [
+        (trees.frame("detector", ("x", "y"), "pixel"), trees.bounded(pixels, bounds)),
+        (trees.frame("v2v3", ("v2", "v3"), "arcsec"), to_sky),
+        (trees.sky(), None),
+    ]
+    return trees.wcs(steps).resolve()
 
 
 def stars(seed=1, spacing=1.5, across=18.0):

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from webbcal.combine.footprints import polygons_of
 from webbcal.combine.sky_area import mean_pixel_area
 from webbcal.core.errors import InputError, ParameterError
+from webbcal.io.opening import tree_of_asdf
+from webbcal.wcs import trees
+from webbcal.wcs.evaluation import TangentPlane
+from webbcal.wcs.image_wcs import ImageWCS, bounds_of, image_wcs, usable
 from webbcal.wcs.keywords import REFERENCE, ApertureKeywords, required
 
 log = logging.getLogger(__name__)
@@ -55,7 +59,7 @@ class OutputGrid:
 
     Attributes
     ----------
-    wcs : gwcs.WCS
+    wcs : ImageWCS or gwcs.WCS
     shape : tuple of int
         Rows and columns.
     pixel_scale : float
@@ -92,7 +96,7 @@ def grid_around(models: Sequence[Any], settings: GridSettings) -> OutputGrid:
         If the grid would have less than two rows or columns.
     """
     first = models[0]
-    wcs = first.meta.wcs
+    wcs = image_wcs(first)
     if wcs is None:
         raise InputError(f"{first.meta.filename} has no WCS (meta.wcs); run assign_wcs on it first")
     reference = required(first, REFERENCE)
@@ -114,7 +118,7 @@ def grid_around(models: Sequence[Any], settings: GridSettings) -> OutputGrid:
             f"resample: the output image would have {shape[1]} × {shape[0]} pixels of {3600 * scale:.4g} "
             "arcsec; check pixel_scale, crpix, crval and output_shape"
         )
-    result = tangent_wcs(wcs, crpix, crval, scale, aperture.pc_matrix(roll), bounds, shape)
+    result = tangent_wcs(crpix, crval, scale, aperture.pc_matrix(roll), bounds, shape)
     return OutputGrid(result, shape, 3600.0 * scale, ratio)
 
 
@@ -145,15 +149,8 @@ def _place(
     polygons: Sequence[F64], crval: tuple[float, float], scale: float, pc: F64, settings: GridSettings
 ) -> tuple[tuple[float, float], Any, tuple[int, int]]:
     """Return the reference pixel, the bounding box and the shape that hold the polygons (or as asked for)."""
-    from astropy.modeling import models as m
-
-    plane = (
-        m.AffineTransformation2D(matrix=pc)
-        | (m.Scale(scale) & m.Scale(scale))
-        | m.Pix2Sky_TAN()
-        | m.RotateNative2Celestial(*crval, 180)
-    )
-    corners = np.array(plane.inverse(*np.vstack(polygons).T))  # pixels from the reference position
+    plane = TangentPlane((0, 0), crval, (scale, scale), pc)
+    corners = np.array(plane.backward(*np.vstack(polygons).T))  # pixels from the reference position
     low, high = corners.min(axis=1), corners.max(axis=1)
     crpix = -low if settings.crpix is None else np.array(settings.crpix, float)
     low, high = low + crpix, high + crpix
@@ -171,19 +168,13 @@ def _trimmed(low: float, high: float, size: int) -> tuple[float, float]:
 
 
 def tangent_wcs(
-    like: Any, crpix: tuple[float, float], crval: tuple[float, float], scale: float, pc: F64, bounds: Any,
+    crpix: tuple[float, float], crval: tuple[float, float], scale: float, pc: F64, bounds: Any,
     shape: tuple[int, int],
-) -> Any:  # fmt: skip
-    """Return a `gwcs.WCS` with a FITS tangent-plane transform between the outer frames of another."""
-    import gwcs
-    from astropy.modeling.models import Pix2Sky_TAN
-    from gwcs.fitswcs import FITSImagingWCSTransform
-
-    transform = FITSImagingWCSTransform(Pix2Sky_TAN(), crpix=crpix, crval=crval, cdelt=[scale, scale], pc=pc)
-    wcs = gwcs.WCS([gwcs.Step(like.input_frame, transform), gwcs.Step(like.output_frame, None)])
-    wcs.bounding_box = bounds
-    wcs.pixel_shape = shape[::-1]
-    return wcs
+) -> ImageWCS:  # fmt: skip
+    """Return a WCS with a FITS tangent-plane transform from pixels to the sky."""
+    plane = trees.bounded(trees.tangent_plane(crpix, crval, (scale, scale), pc), bounds, ("x", "y"))
+    frames = trees.frame("detector", ("x", "y"), "pixel"), trees.sky()
+    return ImageWCS(trees.wcs([(frames[0], plane), (frames[1], None)], pixel_shape=shape[::-1]))
 
 
 def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) -> OutputGrid:
@@ -207,17 +198,11 @@ def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) 
     ParameterError
         If nothing tells the shape.
     """
-    import asdf
-
     if not Path(path).is_file():
         raise InputError(f"output_wcs: {path} does not exist; check the path")
-    try:
-        with asdf.open(path, lazy_load=False, memmap=False) as file:
-            tree = dict(file.tree)
-    except (OSError, ValueError) as error:
-        raise InputError(f"output_wcs: {path} cannot be read as ASDF ({error})") from error
-    wcs = tree.get("wcs")
-    if wcs is None or not hasattr(wcs, "output_frame") or wcs.output_frame.naxes != 2:
+    tree = tree_of_asdf(path, f"output_wcs: {path}")
+    wcs = usable(tree.get("wcs"))
+    if not isinstance(wcs, ImageWCS) and (not hasattr(wcs, "output_frame") or wcs.output_frame.naxes != 2):
         raise InputError(
             f"output_wcs: {path} has no imaging WCS (a gwcs.WCS with two axes) under the key 'wcs'"
         )
@@ -226,7 +211,7 @@ def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) 
     scale = tree.get("pixel_scale") or (np.sqrt(tree["pixel_area"]) if tree.get("pixel_area") else None)
     if scale is None:
         scale = 3600.0 * np.degrees(np.sqrt(mean_pixel_area(wcs, shape)))
-    area = first.meta.photometry.pixelarea_steradians or mean_pixel_area(first.meta.wcs, first.shape)
+    area = first.meta.photometry.pixelarea_steradians or mean_pixel_area(image_wcs(first), first.shape)
     return OutputGrid(wcs, shape, float(scale), float(scale) / (3600.0 * np.degrees(np.sqrt(area))))
 
 
@@ -236,7 +221,8 @@ def _shape_of(wcs: Any, tree: dict[str, Any], output_shape: tuple[int, int] | No
     for shape in (wcs.array_shape, tree.get("array_shape"), (tree.get("pixel_shape") or ())[::-1]):
         if shape:
             return int(shape[0]), int(shape[1])
-    if wcs.bounding_box is not None:
-        (_, x1), (_, y1) = wcs.bounding_box.bounding_box(order="F")
+    bounds = bounds_of(wcs)
+    if bounds is not None:
+        (_, x1), (_, y1) = bounds
         return int(y1 + 0.5), int(x1 + 0.5)
     raise ParameterError("resample: the WCS of output_wcs does not know its shape; set output_shape")

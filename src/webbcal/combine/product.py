@@ -14,6 +14,9 @@ from webbcal.combine.inputs import measurement_time
 from webbcal.combine.list_step import group_of
 from webbcal.combine.mosaic import Mosaic
 from webbcal.combine.output_wcs import OutputGrid
+from webbcal.io.asdf_text import tagged
+from webbcal.wcs.image_wcs import ImageWCS, bounds_of
+from webbcal.wcs.sip import SipSettings, update_sip
 
 _ARCSEC2 = (180.0 / 3.141592653589793 * 3600.0) ** 2  # in a steradian
 #: Keywords of the detector's distortion and of the aperture: they do not describe a mosaic.
@@ -79,29 +82,22 @@ def set_wcs(product: Any, grid: OutputGrid) -> None:
     info = product.meta.wcsinfo
     for name in [name for name in info.instance if _STALE.fullmatch(name)]:
         del info.instance[name]
-    product.meta.wcs = grid.wcs
-    transform = grid.wcs.forward_transform
-    if not hasattr(transform, "crpix"):
-        _fit_linear(product)
+    tree = grid.wcs.tree if isinstance(grid.wcs, ImageWCS) else tagged(grid.wcs)
+    product.meta.wcs = tree
+    first, last = tree.value["steps"][0].value, tree.value["steps"][-1].value
+    plane = first["transform"].value
+    if first["transform"].kind != "fitswcs_imaging" or plane["projection"].kind != "gnomonic":
+        ny, nx = grid.shape
+        bounds = bounds_of(grid.wcs) or ((-0.5, nx - 0.5), (-0.5, ny - 0.5))
+        update_sip(product, grid.wcs, bounds, SipSettings(degree=1))
         return
-    info.crpix1, info.crpix2 = (float(v) + 1.0 for v in transform.crpix)
-    info.crval1, info.crval2 = (float(v) for v in transform.crval)
-    info.cdelt1, info.cdelt2 = (float(v) for v in transform.cdelt)
-    (info.pc1_1, info.pc1_2), (info.pc2_1, info.pc2_2) = ((float(a), float(b)) for a, b in transform.pc)
-    code = transform.projection.prjprm.code
-    info.ctype1, info.ctype2 = f"RA---{code}", f"DEC--{code}"
+    info.crpix1, info.crpix2 = (float(v) + 1.0 for v in plane["crpix"])
+    info.crval1, info.crval2 = (float(v) for v in plane["crval"])
+    info.cdelt1, info.cdelt2 = (float(v) for v in plane["cdelt"])
+    (info.pc1_1, info.pc1_2), (info.pc2_1, info.pc2_2) = ((float(a), float(b)) for a, b in plane["pc"])
+    info.ctype1, info.ctype2 = "RA---TAN", "DEC--TAN"
     info.cunit1 = info.cunit2 = "deg"
-    info.radesys = grid.wcs.output_frame.reference_frame.name.upper()
-
-
-def _fit_linear(product: Any) -> None:
-    """Set the FITS keywords of a custom WCS by a linear fit."""
-    from webbcal.wcs.sip import SipSettings, update_sip
-
-    if product.meta.wcs.bounding_box is None:
-        ny, nx = product.data.shape
-        product.meta.wcs.bounding_box = (-0.5, nx - 0.5), (-0.5, ny - 0.5)
-    update_sip(product, SipSettings(degree=1, inv_degree=1))
+    info.radesys = last["frame"].value["reference_frame"].kind.upper()
 
 
 def _set_times(product: Any, models: Sequence[Any]) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal.wcs.image_wcs import bounds_of
+
 F64 = NDArray[np.float64]
 
 #: Pixels between the points of an outline: distortion bends it.
@@ -55,9 +57,10 @@ def mean_pixel_area(wcs: Any, shape: tuple[int, int]) -> float:
 def pixel_bounds(wcs: Any, shape: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the first and last column and row whose pixels lie in the bounding box of a WCS."""
     ny, nx = shape
-    if wcs.bounding_box is None:
+    bounds = bounds_of(wcs)
+    if bounds is None:
         return (0, nx - 1), (0, ny - 1)
-    (x0, x1), (y0, y1) = wcs.bounding_box.bounding_box(order="F")
+    (x0, x1), (y0, y1) = bounds
     columns = max(0, int(x0 + 0.5)), min(nx - 1, int(x1 + 0.5))
     rows = max(0, int(y0 + 0.5)), min(ny - 1, int(y1 + 0.5))
     return columns, rows

@@ -72,6 +72,7 @@ class AssignWcsStep(ModelStep):
     def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
         """Attach the WCS."""
         from webbcal.wcs.footprint import update_s_region
+        from webbcal.wcs.image_wcs import bounds_of, image_wcs
         from webbcal.wcs.imaging import imaging_wcs
         from webbcal.wcs.sip import SipSettings, update_sip
 
@@ -85,5 +86,9 @@ class AssignWcsStep(ModelStep):
         update_s_region(model)
         if p.sip_approx:
             names = SipSettings.__dataclass_fields__
-            update_sip(model, SipSettings(**{name: getattr(p, f"sip_{name}") for name in names}))
+            settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
+            wcs = image_wcs(model)
+            bounds = bounds_of(wcs)
+            assert bounds is not None
+            update_sip(model, wcs, bounds, settings)
         return model

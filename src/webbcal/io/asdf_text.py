@@ -72,6 +72,15 @@ def resolved(tree: Any) -> Any:
     return tree.resolve() if isinstance(tree, Tagged) else tree
 
 
+def tagged(value: Any) -> Any:
+    """Return an object of another library as it would stand in a file; the opposite of `Tagged.resolve`."""
+    import asdf
+
+    buffer = io.BytesIO()
+    asdf.AsdfFile({"value": value}).write_to(buffer)
+    return read(buffer.getvalue())["value"]
+
+
 def read_by_library(content: bytes) -> Tree:
     """Return the tree of an ASDF file, with all objects made and arrays in memory."""
     import warnings

@@ -101,11 +101,18 @@ def open_file(init: Any) -> OpenedFile:
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{name}: cannot be read as FITS ({error}); fetch it again") from error
     if kind == "asdf":
-        return OpenedFile(name, path, tree=_tree_of_asdf(init, name))
+        return OpenedFile(name, path, tree=tree_of_asdf(init, name))
     raise InputError(f"{name}: {_advice(kind)}")
 
 
-def _tree_of_asdf(init: Any, name: str) -> Tree:
+def tree_of_asdf(init: Any, name: str) -> Tree:
+    """Return the tree of an ASDF file (path or file object); objects of other libraries are `Tagged`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; `name` is what the message calls it.
+    """
     content = Path(init).read_bytes() if isinstance(init, (str, os.PathLike)) else init.read()
     try:
         tree = asdf_text.read(content)

@@ -51,9 +51,8 @@ def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:
 
     _check(path, overwrite)
     model.on_save(path)
-    tree = plain_values(
-        without_none(resolved(model.instance)), lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v
-    )
+    tree = without_none(resolved(model.instance))
+    tree = plain_values(tree, lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v)
     file = asdf.AsdfFile()
     file._tree = asdf.tags.core.AsdfObject(tree)
     for entry in model._history_entries():

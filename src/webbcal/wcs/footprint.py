@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.wcs.image_wcs import bounds_of, image_wcs
+
 log = logging.getLogger(__name__)
 
 
@@ -20,7 +22,9 @@ def footprint(wcs: Any) -> np.ndarray:
 
     The order is that of the field: from the origin of the pixel grid along y first.
     """
-    (x0, x1), (y0, y1) = wcs.bounding_box.bounding_box(order="F")
+    bounds = bounds_of(wcs)
+    assert bounds is not None
+    (x0, x1), (y0, y1) = bounds
     x, y = np.array([x0, x0, x1, x1]), np.array([y0, y1, y1, y0])
     ra, dec = wcs(x, y, with_bounding_box=False)[:2]
     return np.array([np.mod(ra, 360.0), dec]).T
@@ -28,7 +32,7 @@ def footprint(wcs: Any) -> np.ndarray:
 
 def update_s_region(model: Any) -> bool:
     """Set S_REGION from the model's WCS; False (and a warning) if the corners have no sky position."""
-    corners = footprint(model.meta.wcs)
+    corners = footprint(image_wcs(model))
     if not np.isfinite(corners).all():
         log.warning("%s: S_REGION not updated: corners without sky position", model.meta.filename)
         return False

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from astropy.modeling import Model, bind_bounding_box
-from astropy.modeling.models import Shift
-from gwcs.wcs import WCS
-
 from webbcal.core.errors import InputError, ReferenceFileError
-from webbcal.wcs import frames, transforms
+from webbcal.io.asdf_text import Tagged, tagged
+from webbcal.wcs import transforms, trees
+from webbcal.wcs.evaluation import Unknown, forward
+from webbcal.wcs.image_wcs import bounds_of_transform
 from webbcal.wcs.keywords import REFERENCE, required
+from webbcal.wcs.trees import Bounds
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,9 @@ _FILTER_KEYS = {
     "MIRI": ("filter",),
     "FGS": (),
 }
-Bounds = tuple[tuple[float, float], tuple[float, float]]
 
 
-def imaging_wcs(model: Any, distortion: Any, filteroffset: Any | None = None) -> WCS:
+def imaging_wcs(model: Any, distortion: Any, filteroffset: Any | None = None) -> Tagged:
     """Build the WCS of an image from its keywords and references.
 
     Parameters
@@ -42,8 +41,9 @@ def imaging_wcs(model: Any, distortion: Any, filteroffset: Any | None = None) ->
 
     Returns
     -------
-    gwcs.WCS
-        From 0-based pixels (x, y) to RA, Dec in degrees; its bounding box holds all pixels.
+    Tagged
+        The tree of a `gwcs.WCS` from 0-based pixels (x, y) to RA, Dec in degrees; its bounding box holds all
+        pixels. Frames: detector, v2v3, v2v3vacorr (with the velocity aberration corrected), world.
 
     Raises
     ------
@@ -54,53 +54,54 @@ def imaging_wcs(model: Any, distortion: Any, filteroffset: Any | None = None) ->
     """
     pointing = required(model, REFERENCE)
     v2, v3 = pointing["v2_ref"], pointing["v3_ref"]
-    scale = getattr(model.meta.velocity_aberration, "scale_factor", None)
-    return WCS(
+    factor = getattr(model.meta.velocity_aberration, "scale_factor", None)
+    telescope = ("v2", "v3")
+    return trees.wcs(
         [
-            (frames.detector(), detector_to_telescope(model, distortion, filteroffset)),
-            (frames.telescope(frames.V2V3), transforms.aberration_correction(scale, v2, v3)),
-            (frames.telescope(frames.V2V3_CORRECTED), transforms.telescope_to_sky(**pointing)),
-            (frames.world(), None),
+            (
+                trees.frame("detector", ("x", "y"), "pixel"),
+                detector_to_telescope(model, distortion, filteroffset),
+            ),
+            (trees.frame("v2v3", telescope, "arcsec"), transforms.aberration_correction(factor, v2, v3)),
+            (trees.frame("v2v3vacorr", telescope, "arcsec"), transforms.telescope_to_sky(**pointing)),
+            (trees.sky(), None),
         ]
     )
 
 
-def detector_to_telescope(model: Any, distortion: Any, filteroffset: Any | None) -> Model:
+def detector_to_telescope(model: Any, distortion: Any, filteroffset: Any | None) -> Tagged:
     """Return the transform from pixels of the science array to V2, V3, with its bounding box."""
-    transform = _distortion_model(distortion)
-    bounds = _bounds_of(transform)
+    transform = _distortion_transform(distortion)
+    bounds = bounds_of_transform(transform)
     offset = _filter_offset(model, filteroffset)
     if offset is not None:
-        transform = Shift(offset[0]) & Shift(offset[1]) | transform
+        transform = trees.chain(trees.both(trees.shift(offset[0]), trees.shift(offset[1])), transform)
     ny, nx = model.source(model.get_primary_array_name()).shape[-2:]
     x0, y0 = _corner(model)
     full = transforms.to_full_frame(x0, y0)
     if full is not None:
-        transform, bounds = full | transform, None
-    bind_bounding_box(transform, _clipped(bounds, ny, nx), order="F")
-    return transform
+        transform, bounds = trees.chain(full, transform), None
+    return trees.bounded(transform, _clipped(bounds, ny, nx))
 
 
-def _distortion_model(reference: Any) -> Model:
-    """Return the reference's transform, as a copy that may be changed."""
-    transform = getattr(reference.model, "model", None)
-    if not isinstance(transform, Model):
-        found = getattr(transform, "_tag", type(transform).__name__)
-        raise ReferenceFileError(
-            f"{reference.name} holds no transform that can be read ({found}). If it is one of the jwst "
-            "package's own transforms, install stdatamodels beside webbcal; or give another with "
-            "override_distortion"
-        )
-    return transform.copy()
-
-
-def _bounds_of(transform: Model) -> Bounds | None:
-    """Return the bounding box that the reference gives, as ((x0, x1), (y0, y1))."""
+def _distortion_transform(reference: Any) -> Tagged:
+    """Return the reference's transform; one of another library must at least be known to the asdf library."""
+    transform = getattr(reference.model, "instance", {}).get("model")
+    if transform is not None and not isinstance(transform, Tagged):
+        transform = tagged(transform)
     try:
-        bounds: Bounds = transform.bounding_box.bounding_box(order="F")
-    except NotImplementedError:
-        return None
-    return bounds
+        forward(transform)
+    except Unknown:
+        made = transform.resolve() if transform is not None else None
+        if not hasattr(made, "n_inputs"):
+            found = getattr(made, "_tag", type(made).__name__)
+            raise ReferenceFileError(
+                f"{reference.name} holds no transform that can be read ({found}). If it is one of the jwst "
+                "package's own transforms, install stdatamodels beside webbcal; or give another with "
+                "override_distortion"
+            ) from None
+    assert isinstance(transform, Tagged)
+    return transform
 
 
 def _clipped(bounds: Bounds | None, ny: int, nx: int) -> Bounds:

@@ -9,6 +9,7 @@ from wcs_cases import Case, image
 from webbcal.core.box import Box
 from webbcal.simulate.references_image import distortion_model
 from webbcal.wcs.grid import PixelMap, through_the_sky
+from webbcal.wcs.image_wcs import ImageWCS
 from webbcal.wcs.imaging import imaging_wcs
 
 
@@ -18,13 +19,13 @@ class Held:
     name = "the test's reference"
 
     def __init__(self, **content):
-        self.model = type("Model", (), content)()
+        self.model = type("Model", (), {"instance": content})()
 
 
 def wcs_of(detector="NRCALONG", turn=0.0, **pointing):
     model = image(Case(detector, filter="N/A" if "GUIDER" in detector else "F444W", **pointing))
     model.meta.wcsinfo.roll_ref += turn
-    return imaging_wcs(model, Held(model=distortion_model(detector)))
+    return ImageWCS(imaging_wcs(model, Held(model=distortion_model(detector))))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,154 @@
+"""The WCS of an image, for the steps: called like a `gwcs.WCS`, but evaluated without loading gwcs if it can.
+
+``model.meta.wcs`` is a `gwcs.WCS` for whoever asks for it. Files hold its tree; until somebody asks, the
+model holds that too, and the steps evaluate it (`evaluation`). Once it has been asked for (it may have been
+changed then), or if it has a transform of another kind, the steps use the `gwcs.WCS` itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webbcal.io.asdf_text import Tagged
+from webbcal.wcs.evaluation import Unknown, backward, forward
+from webbcal.wcs.trees import Bounds
+
+F64 = NDArray[np.float64]
+
+
+class ImageWCS:
+    """World coordinates of an image, from the tree of a WCS.
+
+    Parameters
+    ----------
+    tree : Tagged
+        A WCS as it stands in a file.
+
+    Attributes
+    ----------
+    bounds : ((x0, x1), (y0, y1)) or None
+        Outer edges of the pixels that have a position.
+
+    Raises
+    ------
+    Unknown
+        If a transform is not known to `evaluation`.
+    """
+
+    def __init__(self, tree: Tagged) -> None:
+        if tree.kind != "wcs" or not isinstance(tree.value, dict):
+            raise Unknown(tree.tag)
+        self.tree = tree
+        steps = [step.value for step in tree.value["steps"]]
+        if [len(steps[k]["frame"].value["axes_order"]) for k in (0, -1)] != [2, 2]:
+            raise Unknown("frames that are not of two axes")
+        transforms = [step["transform"] for step in steps[:-1]]
+        self._forward = [forward(transform) for transform in transforms]
+        self._transforms = transforms
+        self._backward: list[Any] | None = None
+        self.bounds = bounds_of_transform(transforms[0])
+
+    @property
+    def array_shape(self) -> tuple[int, int] | None:
+        """Rows and columns of the image, if the WCS knows them."""
+        assert isinstance(self.tree.value, dict)
+        shape = self.tree.value.get("pixel_shape")
+        return None if shape is None else (int(shape[1]), int(shape[0]))
+
+    @array_shape.setter
+    def array_shape(self, shape: tuple[int, int]) -> None:
+        assert isinstance(self.tree.value, dict)
+        self.tree = Tagged(self.tree.tag, self.tree.value | {"pixel_shape": [shape[1], shape[0]]})
+
+    def __call__(self, x: Any, y: Any, with_bounding_box: bool = True) -> tuple[F64, F64]:
+        """Return RA and Dec (degrees) of 0-based pixels; NaN outside the bounding box."""
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        values: tuple[F64, ...] = x, y
+        for function in self._forward:
+            values = function(*values)
+        ra, dec = values
+        if with_bounding_box and self.bounds is not None:
+            inside = _inside(self.bounds, x, y)
+            ra, dec = np.where(inside, ra, np.nan), np.where(inside, dec, np.nan)
+        return ra, dec
+
+    def invert(self, ra: Any, dec: Any, with_bounding_box: bool = True) -> tuple[F64, F64]:
+        """Return the 0-based pixels of sky positions (degrees); NaN outside the bounding box.
+
+        Raises
+        ------
+        Unknown
+            If there is no inverse.
+        """
+        if self._backward is None:
+            self._backward = [backward(transform) for transform in reversed(self._transforms)]
+        values: tuple[F64, ...] = np.asarray(ra, float), np.asarray(dec, float)
+        for function in self._backward:
+            values = function(*values)
+        x, y = values
+        if with_bounding_box and self.bounds is not None:
+            inside = _inside(self.bounds, x, y)
+            x, y = np.where(inside, x, np.nan), np.where(inside, y, np.nan)
+        return x, y
+
+
+def image_wcs(model: Any) -> Any:
+    """Return the WCS of a model: an `ImageWCS`, a `gwcs.WCS`, or None if it has none."""
+    meta = model.meta
+    if not meta.hasattr("wcs"):
+        model._load_asdf()
+    wcs = usable(meta.instance.get("wcs"))
+    return wcs if wcs is None or isinstance(wcs, ImageWCS) else meta.wcs
+
+
+def usable(wcs: Any) -> Any:
+    """Return something to be called for a WCS as a model holds it: itself, if it is no tree."""
+    if not isinstance(wcs, Tagged):
+        return wcs
+    try:
+        made = ImageWCS(wcs)
+        made.invert(0.0, 0.0, with_bounding_box=False)
+    except Unknown:
+        return wcs.resolve()
+    return made
+
+
+def bounds_of(wcs: Any) -> Bounds | None:
+    """Return the bounding box of either kind of WCS, ((x0, x1), (y0, y1)), or None."""
+    if isinstance(wcs, ImageWCS):
+        return wcs.bounds
+    if wcs.bounding_box is None:
+        return None
+    bounds: Bounds = wcs.bounding_box.bounding_box(order="F")
+    return bounds
+
+
+def _inside(bounds: Bounds, x: F64, y: F64) -> NDArray[np.bool_]:
+    (x0, x1), (y0, y1) = bounds
+    with np.errstate(invalid="ignore"):
+        return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+
+
+def bounds_of_transform(transform: Tagged) -> Bounds | None:
+    """Return the bounding box that is kept with a transform, or None.
+
+    Raises
+    ------
+    Unknown
+        If it is of another layout than images have.
+    """
+    assert isinstance(transform.value, dict)
+    box = transform.value.get("bounding_box")
+    if box is None:
+        return None
+    if not isinstance(box, Tagged) or not isinstance(box.value, dict) or box.kind != "bounding_box":
+        raise Unknown("a bounding box of another layout")
+    intervals = box.value["intervals"]
+    names = transform.value.get("inputs") or sorted(intervals)
+    if box.value.get("ignore") or set(names) != set(intervals) or len(names) != 2:
+        raise Unknown("a bounding box of other axes")
+    (x0, x1), (y0, y1) = (intervals[name] for name in names)
+    return (float(x0), float(x1)), (float(y0), float(y1))
