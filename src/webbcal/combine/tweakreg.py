@@ -251,4 +251,5 @@ def _update(model: Any, image: Image, p: Any) -> None:
     update_s_region(model)
     if p.sip_approx:
         names = SipSettings.__dataclass_fields__
-        update_sip(model, SipSettings(**{name: getattr(p, f"sip_{name}") for name in names}))
+        settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
+        update_sip(model, image.wcs, image.wcs.bounding_box.bounding_box(order="F"), settings)

@@ -1,16 +1,19 @@
 """The FITS approximation of an imaging WCS: a tangent plane with SIP polynomials.
 
-Fitted by `gwcs` (Shupe et al. 2005, ADASS XIV, "The SIP Convention for Representing Distortion in FITS Image
-Headers"). What the fit is off by, on a grid that is finer than the fitted one, is kept beside the keywords.
+Shupe et al. 2005, ADASS XIV, "The SIP Convention for Representing Distortion in FITS Image Headers"; the fit
+itself is in `sip_fit`. What it is off by, on a grid that is finer than the fitted one, is kept beside the
+keywords.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from webbcal.wcs.sip_fit import Bounds, Goal, PixelToSky, Polynomials, TangentSip, fit_tangent_sip
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +44,12 @@ class SipSettings:
     Attributes
     ----------
     max_pix_error, max_inv_pix_error : float
-        Largest error allowed, in pixels, from pixels to the sky and back.
+        Largest error allowed, in pixels, from pixels to the sky and back. Without the latter (0) there are no
+        inverse polynomials.
     degree, inv_degree : int, optional
         Degrees of the polynomials; by default the lowest that is good enough.
     npoints : int
-        Points of the fitted grid along each axis.
+        Points of the fitted grid along each axis, 8 or more.
     """
 
     max_pix_error: float = 0.01
@@ -55,50 +59,109 @@ class SipSettings:
     npoints: int = 12
 
 
-def fit_sip(wcs: Any, settings: SipSettings, crpix: tuple[float, float] | None) -> dict[str, Any]:
-    """Return the keywords (lower case) of the approximation of a `gwcs.WCS`.
+def fit_sip(
+    wcs: PixelToSky, bounds: Bounds, settings: SipSettings, crpix: tuple[float, float] | None = None
+) -> dict[str, Any]:
+    """Return the FITS keywords (lower case) of the approximation of a WCS.
 
     Parameters
     ----------
-    wcs : gwcs.WCS
-        With a bounding box.
+    wcs : callable
+        From 0-based pixels to RA and Dec in degrees: a `gwcs.WCS`, or anything that can be called like it.
+    bounds : tuple
+        Outer edges of its pixels, ((x0, x1), (y0, y1)), 0-based.
     settings : SipSettings
     crpix : tuple of float, optional
         Reference pixel, 1-based; by default near the centre.
 
+    Returns
+    -------
+    dict
+        Without inverse terms if `max_inv_pix_error` is 0, and without any if the approximation is linear.
+
     Raises
     ------
-    ValueError, RuntimeError
-        If the fit cannot be made as well as asked for.
+    ValueError
+        If the fit cannot be made with these settings, or if pixels have no position on the sky.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The fit may be poorly conditioned")
-        warnings.filterwarnings("ignore", message="Failed to achieve requested SIP")  # said by update_sip
-        header = wcs.to_fits_sip(
-            max_pix_error=settings.max_pix_error,
-            degree=_DEGREES if settings.degree is None else settings.degree,
-            max_inv_pix_error=settings.max_inv_pix_error,
-            inv_degree=_DEGREES if settings.inv_degree is None else settings.inv_degree,
-            npoints=settings.npoints,
-            crpix=crpix,
-            projection="TAN",
-        )
-    return {key.lower(): header[key] for key in header if key and not key.startswith("NAXIS")}
+    if crpix is None:
+        x, y = (round((low + high) / 2, 1) for low, high in bounds)
+    else:
+        x, y = crpix[0] - 1, crpix[1] - 1
+    forward = Goal(_degrees(settings.degree), settings.max_pix_error)
+    inverse = Goal(_degrees(settings.inv_degree), settings.max_inv_pix_error)
+    fit = fit_tangent_sip(
+        wcs, bounds, (x, y), settings.npoints, forward, inverse if settings.max_inv_pix_error else None
+    )
+    keywords: dict[str, Any] = {
+        "wcsaxes": 2,
+        "crpix1": x + 1,
+        "crpix2": y + 1,
+        **{f"cd{i}_{j}": float(fit.cd[i - 1, j - 1]) for i in (1, 2) for j in (1, 2)},
+        "cunit1": "deg",
+        "cunit2": "deg",
+        "ctype1": "RA---TAN",
+        "ctype2": "DEC--TAN",
+        "crval1": fit.crval[0],
+        "crval2": fit.crval[1],
+        "lonpole": 180.0,
+    }
+    if fit.forward.degree > 1:
+        keywords |= {"ctype1": "RA---TAN-SIP", "ctype2": "DEC--TAN-SIP"}
+        keywords |= _terms(fit.forward, "a", "b", above=1)
+    keywords[ERRORS[0]] = fit.forward.error
+    if fit.inverse is not None:
+        keywords |= _terms(fit.inverse, "ap", "bp", above=0)
+        keywords[ERRORS[1]] = fit.inverse.error
+    _warn_if_coarse(fit)
+    return keywords
 
 
-def update_sip(model: Any, settings: SipSettings) -> bool:
+def _degrees(asked: int | None) -> Sequence[int]:
+    return _DEGREES if asked is None else (asked,)
+
+
+def _terms(fit: Polynomials, first: str, second: str, *, above: int) -> dict[str, Any]:
+    """Return the keywords of a pair of polynomials: their degree, and terms above a degree."""
+    found: dict[str, Any] = {f"{first}_order": fit.degree, f"{second}_order": fit.degree}
+    for (i, j), (a, b) in fit.terms:
+        if i + j > above:
+            found |= {f"{first}_{i}_{j}": float(a), f"{second}_{i}_{j}": float(b)}
+    return found
+
+
+def _warn_if_coarse(fit: TangentSip) -> None:
+    """Warn if the fit cannot be trusted between the points that it was made from."""
+    for polynomials in (fit.forward, fit.inverse):
+        if polynomials is not None and polynomials.coarsely_sampled:
+            log.warning(
+                "the SIP approximation is within %.2g pixel of the fitted points, but off by %.2g pixel "
+                "between them; fit more points (sip_npoints)",
+                polynomials.fitted_error,
+                polynomials.error,
+            )
+
+
+def update_sip(model: Any, wcs: PixelToSky, bounds: Bounds, settings: SipSettings) -> bool:
     """Replace the FITS WCS keywords of a model by the approximation of its WCS.
+
+    Parameters
+    ----------
+    model : DataModel
+        The reference pixel of its keywords is kept, if they have one.
+    wcs, bounds, settings
+        As for `fit_sip`.
 
     Returns
     -------
     bool
-        False, after a warning, if no approximation is good enough; the keywords are then left as they were.
+        False, after a warning, if no approximation can be made; the keywords are then left as they were.
     """
     info = model.meta.wcsinfo
     crpix = info.crpix1, info.crpix2
     try:
-        keywords = fit_sip(model.meta.wcs, settings, None if None in crpix else crpix)
-    except (ValueError, RuntimeError) as error:
+        keywords = fit_sip(wcs, bounds, settings, None if None in crpix else crpix)
+    except ValueError as error:
         log.warning("%s: no SIP approximation in the header: %s", model.meta.filename, error)
         return False
     known = info._schema.get("properties", {})
