@@ -5,6 +5,7 @@ import pytest
 
 from webbcal.kernels.distribution import cpu as distribution
 from webbcal.kernels.distribution import reference as distribution_reference
+from webbcal.kernels.distribution.cpu import Part
 from webbcal.kernels.peaks import cpu as peaks
 from webbcal.kernels.peaks import reference as peaks_reference
 
@@ -30,22 +31,54 @@ def test_a_maximum_by_hand():
     assert np.argwhere(found).tolist() == [[4, 6]]
 
 
+def parts(values):
+    """Return a part of an image, and its values in the order of the pixels; the values are all in it."""
+    rng = np.random.default_rng(4)
+    image = rng.normal(50, 10, (150, 200)).astype(np.float32)
+    inside, good = np.zeros(image.shape, bool), rng.random(image.shape) < 0.9
+    inside[10:140, 30:195] = True
+    chosen = np.flatnonzero(inside & good)[: len(values)]
+    image.reshape(-1)[chosen] = values
+    good[np.isnan(image)] = False
+    inside.reshape(-1)[chosen[-1] + 1 :] = False
+    part = distribution.ImageValues(image, good).within(inside)
+    assert part.size == np.count_nonzero(inside & good) == np.isfinite(values).sum()
+    return part, image[inside & good]
+
+
 @pytest.mark.parametrize("limits", [(-1e9, 1e9), (0.95, 1.2), (1.3, 1.3), (5.0, 6.0)])
 @pytest.mark.parametrize("first", [1.0, -3.0, 9.0])
-def test_moments(limits, first):
-    values = np.random.default_rng(1).normal(1, 0.1, 5000).astype(np.float32)
-    values[0], values[7] = first, np.nan
-    ours, expected = distribution.moments(values, *limits), distribution_reference.moments(values, *limits)
-    assert ours.number == expected.number
-    np.testing.assert_allclose(ours[1:], expected[1:], rtol=2e-7)
-    assert (ours.smallest, ours.largest) == (expected.smallest, expected.largest)
+@pytest.mark.parametrize("extreme", [1.0, 1e30, -1e30])
+def test_moments(limits, first, extreme):
+    values = np.random.default_rng(1).normal(1, 0.1, 18000).astype(np.float32)
+    values[0], values[7], values[12000] = first, np.nan, extreme
+    part, flat = parts(values)
+    expected = distribution_reference.moments(flat, *limits)
+    for ours in (distribution.moments(part, *limits), distribution.moments(Part.of(flat), *limits)):
+        assert ours.number == expected.number
+        if expected.number:
+            np.testing.assert_allclose(ours[1:3], expected[1:3], rtol=2e-7)
+        assert (ours.smallest, ours.largest) == (expected.smallest, expected.largest)
 
 
 @pytest.mark.parametrize("nbins, width, start", [(1, 2.0, 0.0), (40, 0.013, 0.7), (3, 1 / 3, 0.5)])
 def test_histogram(nbins, width, start):
-    values = np.random.default_rng(2).normal(1, 0.2, 20_000).astype(np.float32)
+    values = np.random.default_rng(2).normal(1, 0.2, 18_000).astype(np.float32)
     values[:3] = np.nan, np.float32(start), np.float32(start) + np.float32(width) * np.float32(nbins)
-    counts = distribution.histogram(values, nbins, width, start)
-    np.testing.assert_array_equal(counts, distribution_reference.histogram(values, nbins, width, start))
+    part, flat = parts(values)
+    expected = distribution_reference.histogram(flat, nbins, width, start)
+    np.testing.assert_array_equal(distribution.histogram(part, nbins, width, start), expected)
     edges = start + width * np.arange(nbins + 1)
-    assert abs(counts - np.histogram(values[1:], edges)[0]).max() <= 2
+    assert abs(expected - np.histogram(values[1:], edges)[0]).max() <= 2
+
+
+def test_values_between_limits_and_of_a_whole_image():
+    rng = np.random.default_rng(3)
+    image, good = rng.normal(0, 1, (70, 130)).astype(np.float32), rng.random((70, 130)) < 0.5
+    values = distribution.ImageValues(image, good)
+    np.testing.assert_array_equal(np.sort(distribution.between(values.whole(), -1, 2)),
+                                  np.sort(image[good & (image >= -1) & (image <= 2)]))  # fmt: skip
+    everything = distribution.moments(values.whole(), -np.inf, np.inf)
+    np.testing.assert_allclose(everything, distribution_reference.moments(image[good], -9, 9), rtol=2e-7)
+    assert values.within(np.zeros(image.shape, bool)).size == 0
+    assert distribution.ImageValues(image, np.zeros(image.shape, bool)).whole().size == 0

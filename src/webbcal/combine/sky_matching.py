@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from webbcal.combine.sky_overlaps import fill
 from webbcal.combine.sky_statistics import SkyStatistic
+from webbcal.kernels.distribution.cpu import ImageValues
 from webbcal.run.chain import available_threads
 
 log = logging.getLogger(__name__)
@@ -63,14 +64,14 @@ def measure(images: Sequence[SkyImage], statistic: SkyStatistic, whole: bool) ->
 
     def one(image: SkyImage) -> None:
         data, good = image.read()
+        values = ImageValues(data, good)
         if whole:
-            image.whole = statistic(data[good])
+            image.whole = statistic(values.whole())
         for group, loops in image.overlaps.items():
             inside = np.zeros(data.shape, bool)
             for x, y in loops:
                 fill(inside, x, y)
-            inside &= good
-            level = statistic(data[inside])
+            level = statistic(values.within(inside))
             if level is not None:
                 image.within[group] = level
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.kernels.distribution import cpu
+from webbcal.kernels.distribution.cpu import Part
 from webbcal.kernels.distribution.reference import Moments
 
 F32 = NDArray[np.float32]
@@ -47,30 +48,32 @@ class SkyStatistic:
     usigma: float = 4.0
     binwidth: float = 0.1
 
-    def __call__(self, values: F32) -> tuple[float, int] | None:
+    def __call__(self, values: Part | F32) -> tuple[float, int] | None:
         """Return the level and how many values it is of; None if no value is within the limits.
 
         Parameters
         ----------
-        values : (n,) float32
-            Finite values.
+        values : Part, or (n,) float32
+            A part of an image, or finite values.
         """
-        if not values.size:
+        part = values if isinstance(values, Part) else Part.of(values)
+        if not part.size:
             return None
-        clipped = self._clip(values)
+        clipped = self._clip(part)
         if clipped is None:
             return None
         moments, low, high = clipped
-        level = self._level(values, moments, low, high)
+        level = self._level(part, moments, low, high)
         return (level, moments.number) if np.isfinite(level) else None
 
-    def _clip(self, values: F32) -> tuple[Moments, float, float] | None:
+    def _clip(self, part: Part) -> tuple[Moments, float, float] | None:
         """Return the moments of what is left, and the limits."""
-        lowest = float(values.min()) if self.lower is None else self.lower
-        highest = float(values.max()) if self.upper is None else self.upper
+        everything = cpu.moments(part, -np.inf, np.inf)
+        lowest = float(everything.smallest) if self.lower is None else self.lower
+        highest = float(everything.largest) if self.upper is None else self.upper
         low, high = lowest, highest
         for remaining in range(self.nclip, -1, -1):
-            moments = cpu.moments(values, low, high)
+            moments = cpu.moments(part, low, high)
             if not moments.number:
                 return None
             if remaining:
@@ -78,12 +81,12 @@ class SkyStatistic:
                 high = min(highest, float(moments.mean) + self.usigma * float(moments.stddev))
         return moments, low, high
 
-    def _level(self, values: F32, m: Moments, low: float, high: float) -> float:
+    def _level(self, part: Part, m: Moments, low: float, high: float) -> float:
         if self.skystat == "mean":
             return float(m.mean)
         if self.skystat == "median":
             # The limits of the first round do not count, as in the field.
-            kept = values[(values <= high) & (values >= low)] if self.nclip else values
+            kept = cpu.between(part, *((low, high) if self.nclip else (-np.inf, np.inf)))
             return float(np.median(kept)) if kept.size else np.nan
         width, span = self.binwidth * float(m.stddev), float(m.largest) - float(m.smallest)
         smallest = float(m.smallest)
@@ -91,7 +94,7 @@ class SkyStatistic:
             # All values are equal, or nearly: there is nothing to interpolate.
             return smallest + 0.5 * width
         nbins = int(span / width) + 1
-        counts = cpu.histogram(values, nbins, span / (nbins - 1), smallest)
+        counts = cpu.histogram(part, nbins, span / (nbins - 1), smallest)
         position = _peak(counts) if self.skystat == "mode" else _half_way(counts)
         return smallest + position * width
 
