@@ -58,7 +58,10 @@ def arrays_of(model: Any, create: tuple[str, ...] = ()) -> ImageArrays:
     for array, dtype in (("err", np.float32), ("dq", np.uint32)):
         if not model.has(array):
             setattr(model, array, np.zeros(shape, dtype))
-    found = {array: getattr(model, array) for array in _ARRAYS if model.has(array)}
+    names = [array for array in _ARRAYS if model.has(array)]
+    # Arrays that are still in the file are read together: fresh memory is slow to fill on one thread.
+    run_on_threads(lambda array: getattr(model, array), names, available_threads())
+    found = {array: getattr(model, array) for array in names}
     for array, values in found.items():
         if values.shape != shape:
             raise InputError(
