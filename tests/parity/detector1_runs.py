@@ -71,7 +71,7 @@ def start_peer(jobs, environment):
 
 def finish_peer(process):
     """Wait for the peer's answers."""
-    out, err = process.communicate(timeout=500)
+    out, err = process.communicate(timeout=1500)
     assert process.returncode == 0, err[-4000:]
     return json.loads(out.splitlines()[-1])
 

@@ -27,7 +27,7 @@ def run(job):
     results = result if isinstance(result, (tuple, list)) else [result]
     classes = [type(r).__name__ for r in results]
     for r in results:
-        if r is not None:
+        if hasattr(r, "close"):
             r.close()
     return {"seconds": time.perf_counter() - start, "classes": classes}
 
