@@ -86,7 +86,8 @@ class RampBand:
         return {name: a[..., ys, xs] for name, a in held.items() if a is not None}
 
 
-RATE_ARRAYS = ("data", "dq", "err", "var_poisson", "var_rnoise")
+#: Arrays of rates, in the order of their HDUs: scripts of the field count them.
+RATE_ARRAYS = ("data", "err", "dq", "var_poisson", "var_rnoise")
 
 
 @dataclass(slots=True)
