@@ -24,7 +24,7 @@ from typing import Any
 #: Libraries that modules of crds name at module level and need only to read data files.
 _LIBRARIES = frozenset({"astropy", "asdf", "requests", "stdatamodels"})
 #: Parts of crds that only its command-line tools need.
-_TOOLS = frozenset({"crds.bestrefs"})
+_TOOLS = frozenset({"crds.bestrefs", "crds.certify"})
 
 _lock = threading.Lock()
 
@@ -73,13 +73,19 @@ class _ModuleLevelImport:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> Any:
-        heavy = name.partition(".")[0] in _LIBRARIES or name in _TOOLS
-        if self.loading and heavy and level == 0 and name not in sys.modules:
-            if fromlist and "*" not in fromlist:
-                return SimpleNamespace(**{item: Deferred(name, item) for item in fromlist})
-            if not fromlist and "." not in name:
-                return Deferred(name)
-        return builtins.__import__(name, globals, locals, fromlist or (), level)
+        items = list(fromlist or ())
+        if self.loading and level == 0 and "*" not in items:
+            heavy = name.partition(".")[0] in _LIBRARIES or name in _TOOLS
+            if heavy and name not in sys.modules and (items or "." not in name):
+                return SimpleNamespace(**{i: Deferred(name, i) for i in items}) if items else Deferred(name)
+            later = [i for i in items if f"{name}.{i}" in _TOOLS]
+            if later:
+                now = [i for i in items if i not in later]
+                module = builtins.__import__(name, globals, locals, now, level)
+                return SimpleNamespace(
+                    **{i: getattr(module, i) for i in now}, **{i: Deferred(f"{name}.{i}") for i in later}
+                )
+        return builtins.__import__(name, globals, locals, items, level)
 
 
 class _LeanLoader(SourceFileLoader):
