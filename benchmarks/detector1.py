@@ -60,28 +60,9 @@ def compare(case: str, root: Path, runs: int, fill: bool, peer: Path) -> list[st
     }
     plan = [commands["webbcal"][0], "plan", *words, f"--output_dir={root / 'out'}"]
     projected = subprocess.run(plan, capture_output=True, text=True, check=True, env=environment).stdout
-    results: dict[str, list[measure.Measurement]] = {name: [] for name in commands}
-    for number in range(runs + 1):
-        for name, command in commands.items():
-            files = [uncal, *(Path(crds["CRDS_PATH"]) / "references").rglob("*.*")]
-            measure.warm([f for f in files if f.is_file()])
-            if fill:
-                measure.fill_free_memory(root)
-                measure.warm([f for f in files if f.is_file()])
-            result = measure.run(command, environment, root / f"{name.split()[0]}.log")
-            if number:  # the first run warms caches and compiles
-                results[name].append(result)
-    return _rows(case, results, int(re.search(r"memory: about (\d+) MB", projected)[1]))  # type: ignore[index]
-
-
-def _rows(case: str, results: dict[str, list[measure.Measurement]], projected: int) -> list[str]:
-    (theirs, ours) = (measure.median(r) for r in results.values())
-    rows = [
-        f"| {case} | {name} | {m.wall:.2f} | {m.cpu:.2f} | {m.memory:.0f} | {extra} |"
-        for name, m, extra in (("jwst 3.0.0", theirs, ""), ("webbcal", ours, f"{projected}"))
-    ]
-    ratios = (theirs.wall / ours.wall, theirs.cpu / ours.cpu, theirs.memory / ours.memory)
-    return [*rows, f"| {case} | **ratio** | {ratios[0]:.1f} | {ratios[1]:.1f} | {ratios[2]:.1f} | |"]
+    files = [uncal, *(f for f in (Path(crds["CRDS_PATH"]) / "references").rglob("*.*") if f.is_file())]
+    results = measure.compare(commands, environment, files, root, runs, fill)
+    return measure.rows(case, results, re.search(r"memory: about (\d+) MB", projected)[1])  # type: ignore[index]
 
 
 def main() -> None:

@@ -113,3 +113,49 @@ def warm(paths: Sequence[Path]) -> None:
 def median(values: Sequence[Measurement]) -> Measurement:
     """Return the medians of several measurements."""
     return Measurement(*(statistics.median(getattr(v, n) for v in values) for n in ("wall", "cpu", "memory")))
+
+
+def compare(
+    commands: Mapping[str, Sequence[str]],
+    environment: Mapping[str, str],
+    files: Sequence[Path],
+    folder: Path,
+    runs: int,
+    fill: bool,
+) -> dict[str, Measurement]:
+    """Run commands in turn, `runs` times after one to warm up; return the medians.
+
+    Parameters
+    ----------
+    commands : mapping
+        Name to command; logs are called after the name's first word.
+    files : sequence of Path
+        What the commands read: brought into the page cache before each run.
+    folder : Path
+        For logs, and for the file that fills free memory.
+    runs : int
+    fill : bool
+        Keep free memory small.
+    """
+    results: dict[str, list[Measurement]] = {name: [] for name in commands}
+    for number in range(runs + 1):
+        for name, command in commands.items():
+            warm(files)
+            if fill:
+                fill_free_memory(folder)
+                warm(files)
+            result = run(command, environment, folder / f"{name.split()[0]}.log")
+            if number:  # the first run warms caches and compiles
+                results[name].append(result)
+    return {name: median(values) for name, values in results.items()}
+
+
+def rows(case: str, results: Mapping[str, Measurement], extra: str = "") -> list[str]:
+    """Return rows of a Markdown table: theirs, ours, and the ratios; `extra` is a last column of ours."""
+    theirs, ours = results.values()
+    table = [
+        f"| {case} | {name} | {m.wall:.2f} | {m.cpu:.2f} | {m.memory:.0f} | {last} |"
+        for (name, m), last in zip(results.items(), ("", extra), strict=True)
+    ]
+    ratios = (theirs.wall / ours.wall, theirs.cpu / ours.cpu, theirs.memory / ours.memory)
+    return [*table, f"| {case} | **ratio** | {ratios[0]:.1f} | {ratios[1]:.1f} | {ratios[2]:.1f} | |"]
