@@ -2,10 +2,10 @@
 
     WEBBCAL_PEER_PYTHON=.venv-peer/bin/python python benchmarks/imaging.py [--runs 3] [--fill] [--scaling]
 
-Simulates dithered full-frame NIRCam rates and their references below .bench (once). Whole processes, start
-up and writing included: image2 on one exposure, with and without its quick-look mosaic; image3 on four exposures,
-that is, on the `_cal` files that our image2 makes of them. With ``--scaling``, webbcal alone on 4, 16 and 64
-exposures (the 64 are the 16 under other names, four times each), and a picture of the curve.
+Simulates dithered full-frame NIRCam rates and their references below .bench (once). Whole processes, start-up
+and writing included: image2 on one exposure, with and without its quick-look mosaic; image3 on four, that is,
+on the `_cal` files that our image2 makes of them. With ``--scaling``, webbcal alone on 4, 16 and 64 exposures
+(the 64 are the 16 under other names, four times each), and a picture of the curve.
 """
 
 from __future__ import annotations
