@@ -1,4 +1,5 @@
 # make demo   set up, simulate a full-frame exposure, calibrate it, make a picture
+# make mosaic simulate four dithered exposures, make their mosaic and catalogue, and a picture (INSTRUMENT=nircam)
 # make test   set up, check style and types, run all tests (with the jwst package in an environment of its own)
 # make bench  compare speed and memory with jwst, in one run
 PYTHON ?= python3
@@ -6,11 +7,15 @@ VENV := .venv
 PEER := .venv-peer
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
+INSTRUMENT ?= nircam
 
-.PHONY: demo test lint bench clean
+.PHONY: demo mosaic test lint bench clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/webbcal demo --output_dir=demo
+
+mosaic: $(VENV)/.demo
+	$(VENV)/bin/webbcal demo mosaic --output_dir=demo_mosaic --instrument=$(INSTRUMENT)
 
 test: $(VENV)/.test $(PEER)/.ready lint
 	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python -m pytest -n $(WORKERS) $(TESTS)
@@ -42,4 +47,4 @@ $(PEER)/.ready: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEER) demo .bench .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PEER) demo demo_mosaic .bench .mypy_cache .ruff_cache .pytest_cache

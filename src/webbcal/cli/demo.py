@@ -1,4 +1,4 @@
-"""``webbcal demo``: from nothing to a calibrated exposure and a picture of it, without data or network."""
+"""``webbcal demo``: from nothing to calibrated exposures and a picture of them, without data or network."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from webbcal.cli.simulate import simulate
+from webbcal.core.errors import ParameterError
 from webbcal.run.configuration import parse_arguments
 
 USAGE = """\
 usage: webbcal demo [--output_dir=demo] [--subarray=FULL] [--ngroups=10] [--seed=1] ...
+       webbcal demo mosaic [--instrument=nircam] [--output_dir=demo_mosaic] [--subarray=FULL] [--seed=1]
 
-Simulates a NIRCam exposure and its reference files, calibrates it with calwebb_detector1, and makes a
-picture. Takes the options of webbcal simulate."""
+The first simulates a NIRCam exposure and its reference files, calibrates it with calwebb_detector1, and makes
+a picture. It takes the options of webbcal simulate.
+
+The second simulates four dithered exposures (of nircam, niriss or fgs; of miri rates) and a catalogue of the
+bright stars, makes their mosaic and its source catalogue with webbcal mosaic, and a picture that compares
+them with the truth. It takes 2 to 3 GB of disk."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -24,6 +30,12 @@ def main(words: Sequence[str]) -> int:
     if "help" in arguments.flags:
         print(USAGE)
         return 0
+    if arguments.positional == ["mosaic"]:
+        from webbcal.cli.demo_mosaic import demo_mosaic
+
+        return demo_mosaic(arguments.parameters)
+    if arguments.positional:
+        raise ParameterError(f"there is no demo {arguments.positional[0]!r}; there is webbcal demo mosaic")
     folder = Path(arguments.parameters.pop("output_dir", "demo")).absolute()
     print(f"simulating an exposure and its reference files in {folder} (half a minute)", file=sys.stderr)
     # A dark in the exposure's own read pattern: the frame-by-frame one would be 0.8 GB.

@@ -18,6 +18,7 @@ from webbcal.core.errors import ParameterError, WebbcalError
 
 COMMANDS = {
     "run": "run a pipeline or step on an exposure",
+    "mosaic": "from exposures, raw or calibrated, to their mosaic and its catalogue",
     "plan": "show what a run would do, with which parameters, references and memory; run nothing",
     "info": "describe a file: its arrays, main keywords, and what was done to it",
     "asn": "make associations: which exposures belong together",

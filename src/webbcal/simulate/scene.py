@@ -1,11 +1,12 @@
 """What is on the sky, and what a detector would collect of it each second.
 
 Modelled: stars with power-law counts and galaxies with exponential discs or steeper profiles, uniformly
-spread, and a uniform sky. The sky is cut into tiles around a tangent point, and each tile draws its own
-sources from its own seed. So every detector, subarray, dither and visit that looks at the same place sees the
-same sources.
+spread; a cluster of galaxies, if wanted; and a uniform sky. The sky is cut into tiles around a tangent point,
+and each tile draws its own sources from its own seed. So every detector, subarray, dither and visit that
+looks at the same place sees the same sources.
 
-Not modelled: clustering, variability, moving targets, colours (a source has one AB magnitude in all filters).
+Not modelled: other clustering, variability, moving targets, colours (a source has one AB magnitude in all
+filters).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from webbcal.simulate.optics import Filter, Galaxy, add_galaxy, add_stars
 
 _TILE = 20.0  # arcsec
 _MARGIN = 10.0  # arcsec beyond the detector from which light may still fall on it
+_CLUSTER_CORE = 20.0  # arcsec
+_CLUSTER_RADIUS = 2.0  # arcsec, of the brightest galaxy
 
 SOURCE_DTYPE = np.dtype(
     [
@@ -52,6 +55,8 @@ class Sky:
         Counts grow as 10**(slope * magnitude).
     background : float
         Surface brightness of the sky, MJy/sr.
+    cluster : int
+        Galaxies of a cluster around the tangent point.
     """
 
     ra: float = 53.16
@@ -64,6 +69,7 @@ class Sky:
     star_slope: float = 0.22
     galaxy_slope: float = 0.35
     background: float = 0.25
+    cluster: int = 0
 
     def sources_near(self, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
         """Return the sources of all tiles that a region with these corners (degrees) touches.
@@ -80,7 +86,22 @@ class Sky:
         tiles = [
             self._tile(i, j) for j in range(int(lo_y), int(hi_y) + 1) for i in range(int(lo_x), int(hi_x) + 1)
         ]
-        return np.concatenate(tiles)
+        return np.concatenate([*tiles, self._cluster_members()])
+
+    def _cluster_members(self) -> np.ndarray:
+        """Draw the galaxies of the cluster: early types around the brightest, denser to the middle."""
+        n = self.cluster
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(0,))))
+        t = np.zeros(n, SOURCE_DTYPE)
+        t["id"], t["galaxy"], t["sersic"] = -1 - np.arange(n), True, 3.0
+        share, angle = 0.9 * rng.random(n), rng.uniform(0.0, 2.0 * np.pi, n)
+        distance = _CLUSTER_CORE * np.sqrt(share / (1.0 - share))  # half of all within the core, to 3 cores
+        t["ra"], t["dec"] = _from_plane(self, distance * np.cos(angle), distance * np.sin(angle))
+        t["abmag"] = self._magnitudes(rng, n, self.bright + 2.0, 0.18)
+        t["abmag"][:1], t["ra"][:1], t["dec"][:1] = self.bright + 0.5, self.ra, self.dec
+        t["radius"] = _CLUSTER_RADIUS * 10.0 ** (-0.12 * (t["abmag"] - self.bright - 0.5))
+        t["axis_ratio"], t["position_angle"] = rng.uniform(0.5, 1.0, n), rng.uniform(0.0, 180.0, n)
+        return t
 
     def _tile(self, i: int, j: int) -> np.ndarray:
         """Draw the sources of one tile from the tile's own random stream."""

@@ -1,0 +1,75 @@
+"""``webbcal mosaic``: from exposures to their mosaic and its catalogue, in one go."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from webbcal.cli.run import display, logging_of, start_numba
+from webbcal.core.errors import ParameterError
+from webbcal.run import progress
+from webbcal.run.configuration import parse_arguments
+from webbcal.run.planning import peak_memory
+
+if TYPE_CHECKING:
+    from webbcal.pipeline.mosaic import Mosaic
+
+USAGE = """\
+usage: webbcal mosaic FILE [FILE ...] --product-name=NAME [--output_dir=FOLDER] [--STAGE.STEP.parameter=value]
+
+FILE          raw exposures (_uncal), _rate or _cal images, in any mixture, of one instrument and filter
+
+Brings each exposure to _cal (calwebb_detector1, calwebb_image2), writes the association NAME_asn.json, and
+combines its members (calwebb_image3): NAME_i2d.fits, NAME_cat.ecsv, NAME_segm.fits. All input is looked at
+before anything is done; the products of each stage are kept.
+
+  --detector1.jump.rejection_threshold=5
+  --image2.resample.skip=false              make the quick-look mosaic of each exposure, too
+  --image3.tweakreg.abs_refcat=GAIADR3
+  --image3.config_file=FILE                 parameter file of a stage
+
+webbcal run calwebb_image3 --help lists the parameters of a stage. Of webbcal run's options there are
+--verbose, --log-level, --log-file, --log-stream, --logcfg and --disable-crds-steppars."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Make a mosaic."""
+    started = time.perf_counter()
+    arguments = parse_arguments(words)
+    if not arguments.target or "help" in arguments.flags:
+        print(USAGE)
+        return 0 if "help" in arguments.flags else 2
+    given = dict(arguments.parameters)
+    name = given.pop("product-name", given.pop("product_name", None))
+    if name is None:
+        raise ParameterError("the mosaic has no name: --product-name=NAME")
+    with logging_of(arguments), progress.showing(display()):
+        start_numba()
+        from webbcal.pipeline.mosaic import make_mosaic
+
+        made = make_mosaic(
+            [arguments.target, *arguments.positional],
+            name,
+            given.pop("output_dir", ""),
+            given,
+            disable_crds="disable-crds-steppars" in arguments.flags,
+            tell=lambda text: print(text, file=sys.stderr, flush=True),
+        )
+    print(summary(made, time.perf_counter() - started))
+    return 0
+
+
+def summary(made: Mosaic, seconds: float) -> str:
+    """Return the one line that closes a run."""
+    name = made.association.name.removesuffix("asn.json")
+    products = [p.name for p in made.files if p.name.startswith(name)] or ["no mosaic"]
+    counts = dict.fromkeys(("COMPLETE", "SKIPPED", "FAILED"), 0)
+    for step in made.steps:
+        counts[step.status] += 1
+    failed = f", {counts['FAILED']} failed" if counts["FAILED"] else ""
+    return (
+        f"{', '.join(products)} of {len(made.calibrated)} exposures: {counts['COMPLETE']} steps applied, "
+        f"{counts['SKIPPED']} skipped{failed}, {seconds:.1f} s, peak memory {peak_memory() / 1e6:.0f} MB"
+    )
