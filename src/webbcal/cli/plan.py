@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from webbcal.core.errors import ParameterError
-from webbcal.run import stream
-from webbcal.run.band_step import BandStep
 from webbcal.run.configuration import build_from_arguments, parse_arguments
 from webbcal.run.parameters import StepParameters, parameter_table
-from webbcal.run.pipeline import Pipeline
 from webbcal.run.planning import RunPlan, StepPlan, available_memory
-from webbcal.run.step import Step
 
 USAGE = """\
 usage: webbcal plan STEP INPUT [--parameter=value] ...
@@ -31,50 +28,47 @@ def main(words: Sequence[str]) -> int:
         raise ParameterError(f"no input given: webbcal plan {arguments.target} INPUT")
     step = build_from_arguments(arguments)
     step._streams = step.save_results
-    print(describe(plan_of(step, arguments.positional[0])))
+    plans = step.plan(arguments.positional[0])
+    print("\n\n".join(describe(plan) for plan in (plans if isinstance(plans, list) else [plans])))
     return 0
-
-
-def plan_of(step: Step, init: str) -> RunPlan:
-    """Return the plan of running a step or pipeline on a file."""
-    if isinstance(step, Pipeline):
-        return step.plan(init)
-    if isinstance(step, BandStep):
-        return stream.plan_alone(step, init)
-    raise ParameterError(f"{type(step).__name__} cannot be planned")
 
 
 def describe(plan: RunPlan) -> str:
     """Return a plan as text."""
-    e = plan.exposure
-    lines = [
-        f"{e.filename}: {e.instrument} {e.detector} {e.exp_type}, subarray {e.subarray}, "
-        f"{' × '.join(map(str, e.shape))}",
-        f"CRDS context: {plan.context or 'none used'}",
-        "",
-        "steps:",
-    ]
-    for number, step in enumerate(plan.steps, start=1):
-        lines += _step_lines(number, step)
-    lines += ["", "passes:", *(f"  {text}" for text in plan.passes)]
-    lines += ["", "writes:", *(f"  {o.path}" for o in plan.outputs if o.path)]
+    lines = [plan.subject, f"CRDS context: {plan.context or 'none used'}", "", "steps:"]
+    for number, (_, same) in enumerate(groupby(plan.steps, lambda s: s.name), start=1):
+        lines += _step_lines(number, list(same))
+    if plan.passes:
+        lines += ["", "passes:", *(f"  {text}" for text in plan.passes)]
+    written = [f"  {o.path}" for o in plan.outputs if o.path]
+    lines += ["", "writes:", *(written or ["  nothing"])]
     available = available_memory()
     have = f" of {available / 1e6:.0f} MB available" if available else ""
     lines += ["", f"memory: about {plan.memory / 1e6:.0f} MB{have}, {plan.threads} threads"]
     return "\n".join(lines)
 
 
-def _step_lines(number: int, plan: StepPlan) -> list[str]:
-    status = "apply" if plan.applied else "skip "
-    lines = [f"  {number:2d} {status} {plan.name}" + ("" if plan.applied else f": {plan.reason}")]
-    if not plan.applied:
+def _step_lines(number: int, plans: Sequence[StepPlan]) -> list[str]:
+    """Describe a step; of one that decides for each exposure, what differs between them."""
+    first = next((plan for plan in plans if plan.applied), plans[0])
+    status = "apply" if first.applied else "skip "
+    lines = [f"  {number:2d} {status} {first.name}" + ("" if first.applied else f": {first.reason}")]
+    if not first.applied:
         return lines
+    others = [plan for plan in plans if not plan.applied]
+    lines += [f"        not to {plan.exposure}: {plan.reason}" for plan in others]
+    return lines + _details(first)
+
+
+def _details(plan: StepPlan) -> list[str]:
+    """List the parameters that are the step's own or were set, and the references."""
+    lines = []
     common = parameter_table(StepParameters)
     for name, value in plan.step.get_pars().items():
         default = plan.step.origin(name) == "default"
         if not default or not (name in common or name.startswith("override_")):
             lines.append(f"        {name} = {value!r}  [{plan.step.origin(name)}]")
-    for kind, reference in plan.references.items():
-        where = "N/A" if reference is None else f"{reference.name}  [{reference.origin}]"
-        lines.append(f"        {kind.upper()} reference: {where}")
-    return lines
+    found = {kind: r for kind, r in plan.references.items() if r is not None}
+    lines += [f"        {kind.upper()} reference: {r.name}  [{r.origin}]" for kind, r in found.items()]
+    none = [kind.upper() for kind in plan.references if kind not in found]
+    return lines + [f"        no reference (N/A): {', '.join(none)}"] * bool(none)

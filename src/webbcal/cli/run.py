@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,14 +116,34 @@ def help_of(target: str) -> str:
 
 
 def summary(step: Step, seconds: float) -> str:
-    """Return the one line that closes a run."""
+    """Return the line that closes a run, after what is to be said of single exposures."""
     records = step.record if isinstance(step.record, list) else [step.record]
     plans = [r for r in records if isinstance(r, RunPlan)]
     steps = [s for p in plans for s in p.steps] + [r for r in records if isinstance(r, StepPlan)]
-    applied = sum(s.applied for s in steps)
-    skipped = len(steps) - applied
     files = [Path(path).name for path in step.saved_files]
-    return (
-        f"{', '.join(files) or type(step).__name__}: {applied} steps applied, {skipped} skipped, "
-        f"{seconds:.1f} s, peak memory {peak_memory() / 1e6:.0f} MB"
+    return "\n".join(
+        [
+            *(f"{s.name}: {s.exposure}: {_came_of(s)}" for s in steps if _is_told(s)),
+            f"{', '.join(files) or type(step).__name__}: {counted(steps)}, {seconds:.1f} s, "
+            f"peak memory {peak_memory() / 1e6:.0f} MB",
+        ]
     )
+
+
+def _is_told(plan: StepPlan) -> bool:
+    return plan.step.tells_each and plan.status != "SKIPPED"
+
+
+def _came_of(plan: StepPlan) -> str:
+    return plan.reason if plan.applied else f"{plan.status}: {plan.reason}"
+
+
+def counted(steps: Sequence[StepPlan]) -> str:
+    """Return how many steps did what; one that decides for each exposure counts once."""
+    best = {"COMPLETE": 2, "FAILED": 1, "SKIPPED": 0}
+    status: dict[str, str] = {}
+    for s in steps:
+        status[s.name] = max(s.status, status.get(s.name, s.status), key=lambda name: best[name])
+    counts = Counter(status.values())
+    failed = f", {counts['FAILED']} failed" if counts["FAILED"] else ""
+    return f"{counts['COMPLETE']} steps applied, {counts['SKIPPED']} skipped{failed}"

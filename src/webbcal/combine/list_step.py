@@ -1,7 +1,8 @@
 """Steps that work on several exposures together: a list of models in, the same list out.
 
-A list step declares its parameters and `apply`, which changes the models and says for each what came of it.
-Opening the members of an association, recording and saving are done for it.
+A list step declares its parameters, when it applies (to all exposures, and to each), and `apply`, which
+changes the models and says for each what came of it. Opening the members of an association, recording and
+saving are done for it.
 """
 
 from __future__ import annotations
@@ -13,17 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from webbcal import datamodels
 from webbcal.associations import as_level3
 from webbcal.associations.sources import is_association_name, is_model
+from webbcal.combine.members import open_members, warn_of_mixtures
+from webbcal.combine.sizes import describe, sizes_of
 from webbcal.run import record
-from webbcal.run.planning import StepPlan
+from webbcal.run.planning import ModelPlan, Output, Sizes, StepPlan, scratch_bytes, step_name, told_to_skip
 from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
-
-#: What else the entry of a member may say; it goes into ``meta``.
-_MEMBER_KEYS = ("group_id", "tweakreg_catalog")
 
 
 @dataclass
@@ -34,12 +33,29 @@ class Outcome:
     reason: str = "applied"
     results: dict[str, Any] = field(default_factory=dict)
 
+    def tell(self, plan: StepPlan) -> None:
+        """Tell the plan of the exposure what came of it."""
+        plan.applied, plan.failed = self.status == "applied", self.status == "failed"
+        plan.reason, plan.results = self.reason, self.results
+
 
 class ListStep(Step):
     """A step from a list of models to the list; see the module's text."""
 
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+        """Return why the step does not apply to these exposures, or None; nothing but metadata is read."""
+        return None
+
+    def why_unusable(self, model: Any, p: Any) -> str | None:
+        """Return why an exposure cannot take part, or None; the others go on without it."""
+        return None
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """Return the memory that the step needs beside the process, for the projection of a plan."""
+        return 0
+
     def apply(self, models: list[Any], p: Any) -> list[Outcome]:
-        """Process the models, which are this step's own to change; return what came of each.
+        """Process those exposures that can take part, to be changed; return what came of each.
 
         Parameters
         ----------
@@ -50,6 +66,20 @@ class ListStep(Step):
         """
         raise NotImplementedError
 
+    def decide(self, models: Sequence[Any]) -> list[StepPlan]:
+        """Decide for each exposure whether the step applies; nothing but metadata is read."""
+        p = self.parameters
+        reason = self.reason_to_skip(models, p)
+        plans = []
+        for model in models:
+            unusable = None if reason else self.why_unusable(model, p)
+            plan = StepPlan(step_name(self), self, True, exposure=str(model.meta.filename))
+            if reason or unusable:
+                plan.skip(reason or unusable or "")
+                plan.failed = unusable is not None
+            plans.append(plan)
+        return plans
+
     def process(self, *args: Any) -> list[Any]:
         """Run the step on an association, a list of paths or models, or one; return the list of models.
 
@@ -57,17 +87,32 @@ class ListStep(Step):
         """
         models = self._own(args[0])
         start = time.perf_counter()
-        outcomes = self.apply(models, self.parameters)
+        self.record = plans = self.decide(models)
+        usable = [k for k, plan in enumerate(plans) if plan.applied]
+        outcomes = self.apply([models[k] for k in usable], self.parameters) if usable else []
         seconds = time.perf_counter() - start
+        for k, outcome in zip(usable, outcomes, strict=True):
+            outcome.tell(plans[k])
         together: list[StepPlan] = getattr(self.parent, "_done", [])
         first = not together
-        self.record = [self._plan(outcome, seconds) for outcome in outcomes]
-        for model, outcome, plan in zip(models, outcomes, self.record, strict=True):
-            if outcome.status != "applied":
-                log.warning("%s: %s %s: %s", model.meta.filename, plan.name, outcome.status, outcome.reason)
-            record.append(model, [plan], None, join=not first)
-        together.extend(self.record)
+        for model, plan in zip(models, plans, strict=True):
+            plan.seconds = seconds
+            self._note(model, plan, first)
+        together.extend(plans)
         return models
+
+    def _note(self, model: Any, plan: StepPlan, first: bool) -> None:
+        """Record what was done in a product, and warn if nothing was."""
+        if not plan.applied:
+            log.warning("%s: %s %s: %s", model.meta.filename, plan.name, plan.status.lower(), plan.reason)
+        record.append(model, [plan], None, join=not first)
+
+    def plan(self, init: Any) -> ModelPlan:
+        """Return the plan of running this step alone."""
+        models = self._inputs(init)
+        plans = self.decide(models)
+        outputs = [Output(0, "image", path) for path in self.output_paths(models)]
+        return ModelPlan(plans, outputs, None, describe(models), scratch_bytes(plans, sizes_of(models)))
 
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open what is given; of several exposures the first, which selects parameters."""
@@ -77,32 +122,23 @@ class ListStep(Step):
             init = member.model or association.resolve(member)
         return super().open_model(init, **kwargs)
 
+    def _inputs(self, init: Any) -> list[Any]:
+        """Return the models to work on."""
+        return self._own(init)
+
     def _own(self, init: Any) -> list[Any]:
         """Return models that the step may change."""
         if self.parent is not None and isinstance(init, (list, tuple)) and all(map(is_model, init)):
             return list(init)
         association = as_level3(self.located(init))
-        opened = []
-        for member in association.products[0].science:
-            given = member.model
-            model = datamodels.open(association.resolve(member)) if given is None else given.copy()
-            for key in _MEMBER_KEYS:
-                if member.extra.get(key):
-                    value = member.extra[key]
-                    setattr(model.meta, key, str(association.resolve(value)) if "catalog" in key else value)
-            opened.append(model)
-        return opened
-
-    def _plan(self, outcome: Outcome, seconds: float) -> StepPlan:
-        applied = outcome.status == "applied"
-        plan = StepPlan(self.class_alias or self.name, self, applied, outcome.reason)
-        plan.failed, plan.results, plan.seconds = outcome.status == "failed", outcome.results, seconds
-        return plan
+        models = open_members(association.products[0], association)
+        warn_of_mixtures(models)
+        return models
 
     def _skipped(self, model: Any) -> Any:
         """Record that a pipeline was told to leave this step out."""
-        reason = f"skip = True ({self.origin('skip')})"
-        plan = StepPlan(self.class_alias or self.name, self, False, reason)
+        plan = told_to_skip(self)
+        assert plan is not None
         together: list[StepPlan] = getattr(self.parent, "_done", [])
         for each in model if isinstance(model, (list, tuple)) else [model]:
             record.append(each, [plan], None, join=bool(together))
@@ -133,15 +169,6 @@ def groups_of(models: Sequence[Any]) -> dict[str, list[int]]:
     for index, model in enumerate(models):
         groups.setdefault(group_of(model), []).append(index)
     return groups
-
-
-def warn_of_mixtures(models: Sequence[Any], what: str) -> None:
-    """Warn if the exposures are of several instruments, filters or pupils."""
-    for name in ("name", "filter", "pupil"):
-        values = sorted({str(getattr(m.meta.instrument, name)) for m in models})
-        if len(values) > 1:
-            label = "instrument" if name == "name" else name
-            log.warning("%s of exposures of different %ss: %s", what, label, ", ".join(values))
 
 
 def _names_association(init: Any) -> bool:

@@ -19,7 +19,7 @@ from webbcal.associations.sources import is_association_name
 from webbcal.combine.drizzling import Drop, fill_value
 from webbcal.combine.flagging import background_of, blot, flag
 from webbcal.combine.inputs import InputImage, WeightedImage, Weighting
-from webbcal.combine.list_step import ListStep, Outcome, groups_of, warn_of_mixtures
+from webbcal.combine.list_step import ListStep, Outcome, groups_of
 from webbcal.combine.median import ImageStack, weight_threshold
 from webbcal.combine.mosaic import Mosaic, Wanted, make_mosaic
 from webbcal.combine.output_wcs import GridSettings, OutputGrid, grid_around
@@ -27,7 +27,6 @@ from webbcal.combine.product import describe, product_of, set_wcs
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError, PlanError
 from webbcal.kernels.outliers.settings import Thresholds
-from webbcal.run import record
 from webbcal.run.chain import available_threads, run_on_threads
 from webbcal.run.parameters import StepParameters, param
 
@@ -77,6 +76,19 @@ class OutlierDetectionStep(ListStep):
     Parameters = OutlierDetectionParameters
     _asn_id: str | None = None
 
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+        """Skip a single exposure, and refuse what is not available yet.
+
+        Raises
+        ------
+        PlanError
+            For exposure types other than imaging.
+        """
+        if len(models) < 2:
+            return "outliers are found by comparing exposures, and there is only one"
+        _check_types(models)
+        return None
+
     def process(self, *args: Any) -> list[Any]:
         """Flag outliers; return the images.
 
@@ -90,20 +102,20 @@ class OutlierDetectionStep(ListStep):
         models, p = self._own(args[0]), self.parameters
         self._note_association(args[0], models)
         start = time.perf_counter()
-        compare = self._comparison(models, p) if len(models) > 1 else _nothing_to_compare
+        plans = self.decide(models)
+        self.check_output_folder()  # the stack of images lies there while the median is taken
+        compare = self._comparison(models, p) if plans[0].applied else None
         together = getattr(self.parent, "_done", [])
         first = not together
         folder = (
             None if p.in_memory else tempfile.TemporaryDirectory(prefix=".webbcal_", dir=self.output_folder)
         )
-        plans: list[Any] = [None] * len(models)
 
         def finish(k: int) -> None:
-            outcome = compare(k)
-            plans[k] = self._plan(outcome, time.perf_counter() - start)
-            record.append(models[k], [plans[k]], None, join=not first)
-            if outcome.status != "applied":
-                log.warning("%s: %s skipped: %s", models[k].meta.filename, self.class_alias, outcome.reason)
+            if compare is not None:
+                compare(k).tell(plans[k])
+            plans[k].seconds = time.perf_counter() - start
+            self._note(models[k], plans[k], first)
             models[k] = self._put_down(models[k], k if len(models) > 1 else None, folder)
 
         run_on_threads(finish, range(len(models)), available_threads())
@@ -128,6 +140,14 @@ class OutlierDetectionStep(ListStep):
             reopened._temporary = folder  # it goes when the last of the images does
         return reopened
 
+    def output_paths(self, models: Sequence[Any]) -> list[str]:
+        """Return the paths of the flagged exposures."""
+        if not (self.save_results or self.output_file):
+            return []
+        self._asn_id = self._asn_id or self.search_attr("asn_id")
+        suffix, several = self.suffix or self.default_suffix(), len(models) > 1
+        return [self._path_of(m, suffix, k if several else None) for k, m in enumerate(models)]
+
     def _path_of(self, model: Any, suffix: str, index: int | None = None) -> str:
         base = self.output_file or str(model.meta.filename).replace("_outlier_", "_")
         number = index if self.output_file else None
@@ -148,8 +168,6 @@ class OutlierDetectionStep(ListStep):
     # ---------------------------------------------------------------- the comparison
     def _comparison(self, models: Sequence[Any], p: Any) -> Callable[[int], Outcome]:
         """Return the function that flags the image of a number."""
-        _check_types(models)
-        warn_of_mixtures(models, "comparison")
         snr, scale = _two(p.snr, "snr"), _two(p.scale, "scale")
         weighting = Weighting.of(p.weight_type, p.good_bits)
         images: list[Any] = []
@@ -229,10 +247,6 @@ class OutlierDetectionStep(ListStep):
         else:
             set_wcs(product, grid)
         product.save(self._path_of(model, suffix))
-
-
-def _nothing_to_compare(_: int) -> Outcome:
-    return Outcome("skipped", "outliers are found by comparing exposures, and there is only one")
 
 
 def _around(images: Sequence[InputImage], grid: OutputGrid) -> Box:

@@ -15,7 +15,8 @@ from webbcal.associations import as_level3
 from webbcal.associations.sources import is_association_name, is_model
 from webbcal.combine.drizzling import Drop, fill_value
 from webbcal.combine.inputs import InputImage, Weighting
-from webbcal.combine.list_step import ListStep, groups_of, warn_of_mixtures
+from webbcal.combine.list_step import ListStep, groups_of
+from webbcal.combine.members import warn_of_mixtures
 from webbcal.combine.mosaic import Wanted, make_mosaic
 from webbcal.combine.output_wcs import GridSettings, OutputGrid, grid_around, grid_from_file
 from webbcal.combine.product import describe, product_of
@@ -23,7 +24,7 @@ from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError
 from webbcal.run import record
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import StepPlan
+from webbcal.run.planning import StepPlan, step_name
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +81,11 @@ class ResampleStep(ListStep):
         """
         alone = is_model(args[0]) or (_is_path(args[0]) and not is_association_name(args[0]))
         models = self._inputs(args[0])
-        warn_of_mixtures(models, "mosaic")
+        if self.parent is None:  # a pipeline has looked at what it combines
+            warn_of_mixtures(models)
         start = time.perf_counter()
         products = self.make(models, blend=self.blendheaders and not alone)
-        plan = StepPlan(self.class_alias, self, True, "applied")
+        (plan,) = self.decide(models)
         plan.seconds = time.perf_counter() - start
         together: list[StepPlan] = getattr(self.parent, "_done", [])
         for product in products:
@@ -91,6 +93,15 @@ class ResampleStep(ListStep):
         together.append(plan)
         self.record = plan
         return products if self.single else products[0]
+
+    def decide(self, models: Sequence[Any]) -> list[StepPlan]:
+        """It applies to all exposures together."""
+        return [StepPlan(step_name(self), self, True)]
+
+    def output_paths(self, models: Sequence[Any]) -> list[str]:
+        """Return the paths of what is made: one mosaic, or with `single` an image of each exposure."""
+        groups = groups_of(models).values() if self.single else [[0]]
+        return super().output_paths([models[members[0]] for members in groups])
 
     def make(self, models: Sequence[Any], blend: bool) -> list[Any]:
         """Return the mosaic of the images, or (with `single`) one of each exposure."""
@@ -123,14 +134,26 @@ class ResampleStep(ListStep):
         return products
 
     def _grid(self, models: Sequence[Any], p: Any) -> OutputGrid:
+        settings = self.grid_settings()
+        if p.output_wcs:
+            return grid_from_file(p.output_wcs, settings.output_shape, models[0])
+        return grid_around(models, settings)
+
+    def grid_settings(self) -> GridSettings:
+        """Return what the parameters say about the output grid.
+
+        Raises
+        ------
+        ParameterError
+            If they make no sense.
+        """
+        p = self.parameters
         shape = _pair(p.output_shape, "output_shape", int)
         if shape is not None and min(shape) < 1:
             raise ParameterError(f"resample.output_shape = {p.output_shape}: both must be at least 1")
-        if p.output_wcs:
-            return grid_from_file(p.output_wcs, shape, models[0])
         if p.pixel_scale_ratio <= 0 or (p.pixel_scale is not None and p.pixel_scale <= 0):
             raise ParameterError("resample.pixel_scale and pixel_scale_ratio must be positive")
-        settings = GridSettings(
+        return GridSettings(
             crpix=_pair(p.crpix, "crpix", float),
             crval=_pair(p.crval, "crval", float),
             rotation=p.rotation,
@@ -138,7 +161,6 @@ class ResampleStep(ListStep):
             pixel_scale=p.pixel_scale,
             output_shape=shape,
         )
-        return grid_around(models, settings)
 
     def _inputs(self, init: Any) -> list[Any]:
         """Return the images; they are only read. A product of an association names the output."""

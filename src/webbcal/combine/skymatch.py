@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from webbcal.combine import sky_overlaps
-from webbcal.combine.list_step import ListStep, Outcome, groups_of, warn_of_mixtures
+from webbcal.combine.list_step import ListStep, Outcome, groups_of
+from webbcal.combine.members import has_wcs
 from webbcal.combine.sky_matching import SkyImage, measure, sky_levels
 from webbcal.combine.sky_statistics import SkyStatistic
 from webbcal.core import dqflags
@@ -56,6 +58,21 @@ class SkyMatchStep(ListStep):
     class_alias = "skymatch"
     Parameters = SkyMatchParameters
 
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+        """Skip a single exposure, if there is nothing to do but match."""
+        alone = p.skymethod == "match" and len(groups_of(models)) < 2
+        return "at least two exposures are needed to match" if alone else None
+
+    def why_unusable(self, model: Any, p: Any) -> str | None:
+        """Leave out what is no image, and what cannot be placed on the sky if that is needed."""
+        if p.skymethod == "user":
+            return None
+        if len(model.shape or ()) != 2:
+            return f"is a {type(model).__name__}: the sky is measured on images"
+        if "match" in p.skymethod and not has_wcs(model):
+            return "has no WCS: run assign_wcs on it first"
+        return None
+
     def apply(self, models: list[Any], p: Any) -> list[Outcome]:
         """Set ``meta.background``, and subtract."""
         for name in ("lsigma", "usigma", "binwidth"):
@@ -73,37 +90,22 @@ class SkyMatchStep(ListStep):
         return outcomes
 
     def _measured(self, models: list[Any], p: Any) -> list[Outcome]:
-        warn_of_mixtures(models, "matching the sky")
         before = [_level_before(model, p.subtract) for model in models]
         groups = list(groups_of(models).values())
-        if p.skymethod == "match" and len(groups) < 2:
-            return [Outcome("skipped", "at least two exposures are needed to match") for _ in models]
-        unusable = {n: why for n, m in enumerate(models) if (why := _why_unusable(m, p)) is not None}
         images = {
-            n: SkyImage(g, _reader(models[n], p.dqbits))
-            for g, members in enumerate(groups)
-            for n in members
-            if n not in unusable
+            n: SkyImage(g, _reader(models[n], p.dqbits)) for g, members in enumerate(groups) for n in members
         }
         if "match" in p.skymethod:
             _find_overlaps(images, models, p.stepsize)
-        levels: list[float | None] = [None] * len(groups)
-        if images:
-            names = SkyStatistic.__dataclass_fields__
-            measure(
-                list(images.values()),
-                SkyStatistic(**{n: getattr(p, n) for n in names}),
-                p.skymethod != "match",
-            )
-            levels, remark = sky_levels(list(images.values()), p.skymethod, p.match_down)
-            if remark:
-                log.warning("%s", remark)
+        statistic = SkyStatistic(**{n: getattr(p, n) for n in SkyStatistic.__dataclass_fields__})
+        measure(list(images.values()), statistic, p.skymethod != "match")
+        levels, remark = sky_levels(list(images.values()), p.skymethod, p.match_down)
+        if remark:
+            log.warning("%s", remark)
         outcomes = []
         for n, model in enumerate(models):
-            level = levels[images[n].group] if n in images else None
-            if n in unusable:
-                outcomes.append(Outcome("failed", unusable[n]))
-            elif level is None:
+            level = levels[images[n].group]
+            if level is None:
                 outcomes.append(Outcome("skipped", _why_no_level(images[n], p.skymethod)))
             else:
                 outcomes.append(_finish(model, level, p, before[n]))
@@ -132,14 +134,6 @@ def _level_before(model: Any, subtract: bool) -> float:
             f"subtract = {background.subtracted}, or start from the exposure as it was before skymatch"
         )
     return float(background.level) if subtract else 0.0
-
-
-def _why_unusable(model: Any, p: Any) -> str | None:
-    if len(model.shape or ()) != 2:
-        return f"is a {type(model).__name__}: the sky is measured on images"
-    if "match" in p.skymethod and getattr(model.meta, "wcs", None) is None:
-        return "has no WCS: run assign_wcs on it first"
-    return None
 
 
 def _why_no_level(image: SkyImage, method: str) -> str:

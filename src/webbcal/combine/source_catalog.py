@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
@@ -175,6 +175,13 @@ class SourceCatalogStep(ModelStep):
         path = self._catalog_path()
         write_catalog(result, path)
         self.note_saved(path)
+
+    def output_paths(self, models: Sequence[Any]) -> list[str]:
+        """Return the paths of the catalogue and of the labels of pixels."""
+        if not (self.save_results or self.output_file):
+            return []
+        labels = [self.make_output_path(suffix="segm")] if self.starfinder == "segmentation" else []
+        return [self._catalog_path(), *labels]
 
     def _catalog_path(self) -> str:
         return self.make_output_path(basepath=self.output_file, ext=".ecsv")

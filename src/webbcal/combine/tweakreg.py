@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from webbcal.combine import alignment, catalogs
 from webbcal.combine.alignment import FitSettings, Geometry, Image
-from webbcal.combine.list_step import ListStep, Outcome, group_of, warn_of_mixtures
+from webbcal.combine.list_step import ListStep, Outcome, group_of
+from webbcal.combine.members import has_wcs
 from webbcal.combine.star_finding import FinderSettings
 from webbcal.run.chain import available_threads
 from webbcal.run.parameters import StepParameters, param
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What the correction of a WCS is made with.
+_ANGLES = ("v2_ref", "v3_ref", "roll_ref")
 _TOO_FEW = "at least two exposures are needed to align"
 
 
@@ -99,17 +102,28 @@ class TweakRegStep(ListStep):
     """
 
     class_alias = "tweakreg"
+    tells_each = True
     Parameters = TweakRegParameters
+
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+        """Skip a single exposure, unless it is to be aligned to the sky, or its catalogue to be saved."""
+        alone = not p.abs_refcat and not p.save_catalogs and len({group_of(m) for m in models}) < 2
+        return _TOO_FEW if alone else None
+
+    def why_unusable(self, model: Any, p: Any) -> str | None:
+        """Leave out what has no WCS that could be corrected."""
+        if not has_wcs(model):
+            return "has no WCS: run assign_wcs on it first"
+        missing = [name for name in _ANGLES if getattr(model.meta.wcsinfo, name) is None]
+        if missing:
+            return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
+        return None if len(model.shape) == 2 else f"is a {type(model).__name__}: alignment works on images"
 
     def apply(self, models: list[Any], p: Any) -> list[Outcome]:
         """Align the images; change their WCS and what depends on it."""
-        groups = {group_of(m) for m in models}
-        if not p.abs_refcat and not p.save_catalogs and len(groups) < 2:
-            return [Outcome("skipped", _TOO_FEW) for _ in models]
         images: list[Image | str] = [_image(model) for model in models]
         usable = [(m, i) for m, i in zip(models, images, strict=True) if isinstance(i, Image)]
         self._find_sources(usable, p)
-        warn_of_mixtures([m for m, _ in usable], "alignment")
         # Sources of all images, once each, are what is to match the sky.
         relative = replace(_fit_settings(p), expand_refcat=p.expand_refcat or bool(p.abs_refcat))
         not_tried = _align([i for _, i in usable], relative)
@@ -180,15 +194,7 @@ class TweakRegStep(ListStep):
 
 def _image(model: Any) -> Image | str:
     """Return what is to be aligned, or why this model cannot be."""
-    info = model.meta.wcsinfo
-    if getattr(model.meta, "wcs", None) is None:
-        return "has no WCS: run assign_wcs on it first"
-    angles = {name: getattr(info, name) for name in ("v2_ref", "v3_ref", "roll_ref")}
-    missing = [name for name, value in angles.items() if value is None]
-    if missing:
-        return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
-    if len(model.shape) != 2:
-        return f"is a {type(model).__name__}: alignment works on images"
+    angles = {name: getattr(model.meta.wcsinfo, name) for name in _ANGLES}
     from astropy.table import Table
 
     image = Image(

@@ -172,6 +172,9 @@ class ObjectNode(Node):
 
     def hasattr(self, name: str) -> bool:
         """Tell whether a member is in the tree (a value that is known but absent is not)."""
+        schema = property_of(self._schema, name) or {}
+        if name not in self._tree and "fits_keyword" not in schema and "fits_hdu" not in schema:
+            self._model._load_asdf()
         return name in self._tree
 
     def _declared(self, name: str) -> Schema:

@@ -19,6 +19,7 @@ from webbcal.exposure.images import arrays_of, unavailable, why_no_image
 from webbcal.run.chain import SkipStep
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import ModelPlan, StepPlan
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,25 @@ class BackgroundStep(ModelStep):
             A path, model or level-2 association, and optionally backgrounds: paths or models, one or a list,
             or names separated by commas. The association's members count first, then these, then `bkg_list`.
         """
-        science, members = _members(self.located(args[0]))
-        given = args[1] if len(args) > 1 and args[1] is not None else self.bkg_list
-        self._backgrounds = members or _listed(given)
+        science, *backgrounds = self._sorted(*args)
         try:
-            return super().process(science)
+            return super().process(science, *backgrounds)
         finally:
             self._backgrounds = ()
+
+    def decide(self, model: Any, *more: Any) -> StepPlan:
+        """Decide whether the step applies, with these backgrounds."""
+        self._backgrounds = _listed(more[0] if more and more[0] is not None else self.bkg_list)
+        return super().decide(model)
+
+    def plan(self, init: Any, *more: Any) -> ModelPlan:
+        """Return the plan of running this step alone."""
+        return super().plan(*self._sorted(init, *more))
+
+    def _sorted(self, init: Any, *more: Any) -> tuple[Any, ...]:
+        """Return the exposure, and its backgrounds if the association has them, or else what was given."""
+        science, members = _members(self.located(init))
+        return (science, members) if members else (science, *more)
 
     def reference_types_of(self, model: Any) -> Sequence[str]:
         """No references: see `reason_to_skip`."""

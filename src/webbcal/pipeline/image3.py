@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from webbcal import datamodels
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association, Product
-from webbcal.combine.list_step import ListStep, Outcome
+from webbcal.combine.list_step import ListStep
+from webbcal.combine.members import check_calibrated, open_members, warn_of_mixtures
 from webbcal.combine.outlier_detection import OutlierDetectionStep
 from webbcal.combine.resample import ResampleStep
+from webbcal.combine.sizes import describe, mosaic_shape, sizes_of
 from webbcal.combine.skymatch import SkyMatchStep
 from webbcal.combine.source_catalog import SourceCatalogStep
 from webbcal.combine.tweakreg import TweakRegStep
-from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.core.errors import PlanError
 from webbcal.core.suffixes import remove_suffix
-from webbcal.pipeline.association_input import AssociationPipeline
-from webbcal.run.exposure import Exposure
+from webbcal.pipeline.association_input import AssociationPipeline, outputs_of, science_names
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import Output, RunPlan, crds_context
+from webbcal.run.planning import ModelPlan, Output, StepPlan, crds_context, step_name, told_to_skip
 
 log = logging.getLogger(__name__)
-
-#: What else the entry of a member may say; it goes into ``meta``.
-_MEMBER_KEYS = ("group_id", "tweakreg_catalog")
 
 
 class AssignMTWcsStep(ListStep):
@@ -42,7 +39,7 @@ class AssignMTWcsStep(ListStep):
         suffix: str | None = param("assign_mtwcs", "Suffix of file names")
         output_use_model: bool = param(True, "Name files after the models")
 
-    def apply(self, models: list[Any], p: Any) -> list[Outcome]:
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
         """Refuse.
 
         Raises
@@ -64,6 +61,7 @@ class Image3Pipeline(AssociationPipeline):
     """
 
     class_alias = "calwebb_image3"
+    level = 3
     product_suffixes: ClassVar[Mapping[str, str]] = {"image": "i2d"}
     step_defs = {
         "assign_mtwcs": AssignMTWcsStep,
@@ -89,42 +87,97 @@ class Image3Pipeline(AssociationPipeline):
         ------
         InputError
             If a member is no calibrated image, or exposures do not go together.
+        PlanError
+            If it would not fit into memory.
         """
-        association = self._association(args[0])
+        association, models = self._opened(args[0])
+        for model in models:
+            model.meta.asn.pool_name = association.asn_pool
+            model.meta.asn.table_name = association.filename
+        self._done = []
+        self._project(models).check_memory()
+        with self._naming(_name_of(association.products[0])):
+            return self._make(models)
+
+    def plan(self, init: Any) -> ModelPlan:
+        """Return the plan of a run on this input, without running anything."""
+        association, models = self._opened(init)
+        steps: list[StepPlan] = []
+        for step in self._sequence(models):
+            told = told_to_skip(step)
+            steps += [told] if told else step.decide(models)
+        steps.append(self._decide_catalog(models[0]))
+        with self._naming(_name_of(association.products[0])):
+            final = [self._product_path("image")] if self._streams and self._makes_mosaic else []
+            outputs = outputs_of(steps, models, final)
+        plan = self._project(models)
+        plan.steps, plan.outputs, plan.context = steps, outputs, crds_context(steps)
+        return plan
+
+    def _as_association(self, init: Any) -> Association:
+        return as_level3(init)
+
+    def _opened(self, init: Any) -> tuple[Association, list[Any]]:
+        """Open the exposures, and look at what they are."""
+        association = self._association(init)
         product = association.products[0]
         if len(association.products) > 1:
             log.warning("%s has several products; only the first is made", association.filename)
-        named, self._done = self._input_filename, []
-        self._input_filename = f"{_name_of(product)}{self.output_ext}"
+        models = open_members(product, association)
+        check_calibrated(models, science_names(product, association))
+        warn_of_mixtures(models)
         self.asn_id = association.get("asn_id")
-        try:
-            return self._make(_opened(product, association))
-        finally:
-            self._input_filename = named
+        return association, models
 
-    def _association(self, init: Any) -> Association:
-        return as_level3(self.located(init))
+    def _sequence(self, models: Sequence[Any]) -> list[ListStep]:
+        """Return the steps on lists of exposures in their order; prepare what they save."""
+        flagging, catalog = self.outlier_detection, self.source_catalog
+        self._arrange(
+            flagging,
+            suffix="crf",
+            save_results=flagging.save_results or self.save_results,
+            in_memory=flagging.in_memory and self.in_memory,
+        )
+        self._arrange(self.resample, suffix="i2d")
+        self._arrange(catalog, save_results=catalog.save_results or self.save_results)
+        moving = any(str(m.meta.target.type).upper() == "MOVING" for m in models)
+        align = self.assign_mtwcs if moving else self.tweakreg
+        return [align, self.skymatch, self.outlier_detection, self.resample]
+
+    @property
+    def _makes_mosaic(self) -> bool:
+        return not (self.resample.skip or self.resample.single)
+
+    def _decide_catalog(self, model: Any) -> StepPlan:
+        """Decide on the catalogue: the mosaic has the metadata of the first exposure."""
+        step = self.source_catalog
+        if not self._makes_mosaic:
+            return StepPlan(step_name(step), step, False, "there is no mosaic")
+        return told_to_skip(step) or step.decide(model)
+
+    def _project(self, models: Sequence[Any]) -> ModelPlan:
+        """Return a plan with nothing but the memory that the steps will take."""
+        settings = self.resample.grid_settings()
+        ny, nx = mosaic_shape(models, settings)
+        native, final = sizes_of(models), sizes_of(models, settings)
+        *before, resample = self._sequence(models)
+        sizes = dict.fromkeys(before, native) | dict.fromkeys((resample, self.source_catalog), final)
+        needed = max(step.scratch_bytes(n, step.parameters) for step, n in sizes.items() if not step.skip)
+        return ModelPlan([], [], None, describe(models), needed, [f"mosaic: about {nx} × {ny} pixels"])
 
     def _make(self, models: list[Any]) -> Any:
         """Run the steps on the exposures."""
-        exposure = Exposure.of_model(models[0])
-        self.outlier_detection.suffix = "crf"
-        self.outlier_detection.save_results |= self.save_results
-        self.outlier_detection.in_memory &= self.in_memory
-        self.resample.suffix = "i2d"
-        self.source_catalog.save_results |= self.save_results
-        moving = any(str(m.meta.target.type).upper() == "MOVING" for m in models)
-        for step in (
-            self.assign_mtwcs if moving else self.tweakreg,
-            self.skymatch,
-            self.outlier_detection,
-        ):
+        title = describe(models)
+        *steps, resample = self._sequence(models)
+        for step in steps:
             models = step.run(models)
-        mosaic = self.resample.run(models)
+        mosaic = resample.run(models)
         made = hasattr(mosaic, "meta") and mosaic.meta.cal_step.resample == "COMPLETE"
-        path = self.make_output_path(suffix=self.product_suffixes["image"]) if made else None
+        path = self._product_path("image") if made else None
         if path is not None:
             mosaic.meta.filename = Path(path).name
+            if not mosaic.wht.any():
+                log.warning("%s: has no data: all pixels of all exposures are flagged or NaN", path)
             try:
                 self.source_catalog.run(mosaic)
             finally:  # the mosaic is there whatever becomes of the catalogue, and says what did
@@ -132,7 +185,7 @@ class Image3Pipeline(AssociationPipeline):
                     mosaic.save(path)
                     self.note_saved(path)
         outputs = [Output(len(self._done) - 1, "image", path if self._streams else None)]
-        self.record = [RunPlan(exposure, list(self._done), outputs, crds_context(self._done))]
+        self.record = [ModelPlan(list(self._done), outputs, crds_context(self._done), title)]
         return mosaic
 
     def _save(self, result: Any) -> None:
@@ -142,42 +195,8 @@ class Image3Pipeline(AssociationPipeline):
             result.save(path)
             self.note_saved(path)
 
-    def plan(self, init: Any) -> RunPlan:
-        """Refuse: plans are of band steps.
-
-        Raises
-        ------
-        ParameterError
-            Always.
-        """
-        raise ParameterError(
-            "calwebb_image3 cannot be planned: its steps work on all exposures, and decide when they see them"
-        )
-
 
 def _name_of(product: Product) -> str:
     """Return the root of the names of products: as the association says, else after the first exposure."""
     first = Path(product.science[0].expname).stem
     return product.name or remove_suffix(first)[0]
-
-
-def _opened(product: Product, association: Association) -> list[Any]:
-    """Open the science members, after a look at what they are; models that were given are copied."""
-    models = []
-    for member in product.science:
-        path = association.resolve(member)
-        model = datamodels.open(path) if member.model is None else member.model.copy()
-        kind = type(model).__name__
-        if kind != "ImageModel" or len(model.shape or ()) != 2:
-            raise InputError(
-                f"{path}: is a {kind}; calwebb_image3 combines calibrated images (_cal), which "
-                "calwebb_image2 makes"
-            )
-        if model.meta.cal_step.resample == "COMPLETE":
-            raise InputError(f"{path}: is resampled already; give the _cal exposures that it was made of")
-        for key in _MEMBER_KEYS:
-            if value := member.extra.get(key):
-                setattr(model.meta, key, str(association.resolve(value)) if "catalog" in key else value)
-        model.meta.asn.pool_name, model.meta.asn.table_name = association.asn_pool, association.filename
-        models.append(model)
-    return models

@@ -74,6 +74,12 @@ class BandStep(Step):
 
         return run_alone(self, args[0])
 
+    def plan(self, init: Any) -> Any:
+        """Return the plan of running this step alone."""
+        from webbcal.run.stream import plan_alone
+
+        return plan_alone(self, init)
+
 
 class UnavailableStep(BandStep):
     """A step that webbcal does not have yet: accepted and recorded while skipped, refused when asked for."""

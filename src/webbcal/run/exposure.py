@@ -83,6 +83,14 @@ class Exposure:
         """Groups of an integration."""
         return self.shape[1]
 
+    @property
+    def description(self) -> str:
+        """The exposure in one line."""
+        return (
+            f"{self.filename}: {self.instrument} {self.detector} {self.exp_type}, subarray {self.subarray}, "
+            f"{' × '.join(map(str, self.shape))}"
+        )
+
     @classmethod
     def of_model(cls, model: Any) -> Exposure:
         """Read and check the metadata of a data model.

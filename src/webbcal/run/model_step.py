@@ -7,13 +7,26 @@ to model. Finding references, recording and saving are done for it.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webbcal.run import planning, record
+from webbcal.run import record
 from webbcal.run.exposure import Exposure
-from webbcal.run.planning import StepPlan
+from webbcal.run.planning import (
+    ModelPlan,
+    Output,
+    Sizes,
+    StepPlan,
+    crds_context,
+    find_references,
+    model_bytes,
+    scratch_bytes,
+    skip_without_references,
+    step_name,
+    told_to_skip,
+)
 from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
@@ -48,6 +61,10 @@ class ModelStep(Step):
         """
         raise NotImplementedError
 
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """Return the memory that `apply` needs beside the model, for the projection of a plan."""
+        return 0
+
     def check_reference(self, reference: Any, model: Any) -> None:
         """Make sure that a reference fits the model: by default, that it is of its detector and covers it."""
         reference.check(Exposure.of_model(model), model)
@@ -59,7 +76,7 @@ class ModelStep(Step):
         model = self.open_model(args[0])
         if hasattr(args[0], "meta") and self.parent is None:  # opening a model shares its contents
             model = model.copy()
-        plan = self._plan(model)
+        plan = self.decide(model, *args[1:])
         result = model
         start = time.perf_counter()
         if plan.applied:
@@ -74,8 +91,9 @@ class ModelStep(Step):
 
     def _skipped(self, model: Any) -> Any:
         """Record that a pipeline was told to leave this step out."""
-        name = self.class_alias or self.name
-        return self._recorded(StepPlan(name, self, False, f"skip = True ({self.origin('skip')})"), model)
+        plan = told_to_skip(self)
+        assert plan is not None
+        return self._recorded(plan, model)
 
     def _recorded(self, plan: StepPlan, result: Any) -> Any:
         """Write what was done into the products; the steps of a pipeline make one entry together."""
@@ -84,7 +102,7 @@ class ModelStep(Step):
         together.append(plan)
         for product in result if isinstance(result, (list, tuple)) else [result]:
             if hasattr(product, "meta"):
-                record.append(product, [plan], planning.crds_context([plan]), join=len(together) > 1)
+                record.append(product, [plan], crds_context([plan]), join=len(together) > 1)
         return result
 
     def _save(self, result: Any) -> None:
@@ -92,17 +110,33 @@ class ModelStep(Step):
         if self.parent is None or self.record.applied:
             super()._save(result)
 
-    def _plan(self, model: Any) -> StepPlan:
-        """Decide whether the step applies and find its references."""
+    def decide(self, model: Any, *more: Any) -> StepPlan:
+        """Decide whether the step applies, and find its references; nothing but metadata is read.
+
+        Parameters
+        ----------
+        model : DataModel
+        *more
+            What else `process` was given.
+        """
         reason = self.reason_to_skip(model, self.parameters)
-        plan = StepPlan(self.class_alias or self.name, self, reason is None, reason or "applied")
+        plan = StepPlan(step_name(self), self, reason is None, reason or "applied")
         kinds = self.reference_types_of(model) if plan.applied else ()
         if kinds:
-            found = planning.find_references([self], kinds, model)
+            found = find_references([self], kinds, model)
             plan.references = {kind: found[self, kind] for kind in kinds}
-            planning.skip_without_references(plan)
+            skip_without_references(plan)
         if plan.applied:
             for reference in plan.references.values():
                 if reference is not None:
                     self.check_reference(reference, model)
         return plan
+
+    def plan(self, init: Any, *more: Any) -> ModelPlan:
+        """Return the plan of running this step alone."""
+        model = self.open_model(init)
+        step = self.decide(model, *more)
+        pixels = math.prod((model.shape or ())[-2:])
+        needed = model_bytes(model) + scratch_bytes([step], Sizes(1, pixels, pixels))
+        outputs = [Output(0, "image", path) for path in self.output_paths([model])]
+        return ModelPlan([step], outputs, crds_context([step]), Exposure.of_model(model).description, needed)

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 
 from webbcal.core.errors import ParameterError
 from webbcal.run import hooks, stream
+from webbcal.run.band_plan import BandPlan
 from webbcal.run.band_step import BandStep
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import suggestion
-from webbcal.run.planning import Output, RunPlan, StepPlan
+from webbcal.run.planning import Output, StepPlan
 from webbcal.run.step import Step
 
 
@@ -94,14 +95,14 @@ class Pipeline(Step):
         exposure = Exposure.of_model(model)
         self._done = []
         segments = _segments([getattr(self, n) for n in self.sequence(exposure)])
-        plans: list[RunPlan] = []
+        plans: list[BandPlan] = []
         for number, steps in enumerate(segments):
             last = number == len(segments) - 1
             model = self._run_segment(steps, model, last, plans)
         self.record = plans
         return model
 
-    def plan(self, init: Any) -> RunPlan:
+    def plan(self, init: Any) -> Any:
         """Return the plan of a run on this input, without running anything."""
         first = getattr(self, next(iter(self.step_defs)))
         model = stream.open_input(first, init)
@@ -110,7 +111,7 @@ class Pipeline(Step):
         plan.outputs = self._outputs(plan, last=True)
         return plan
 
-    def _run_segment(self, steps: list[Step], model: Any, last: bool, plans: list[RunPlan]) -> Any:
+    def _run_segment(self, steps: list[Step], model: Any, last: bool, plans: list[BandPlan]) -> Any:
         (head, *_), (*_, tail) = steps, steps
         (model,) = hooks.run_pre_hooks(head, (model,))
         if not isinstance(head, BandStep):
@@ -123,7 +124,7 @@ class Pipeline(Step):
         plans.append(plan)
         return hooks.run_post_hooks(tail, models[0])
 
-    def _outputs(self, plan: RunPlan, last: bool) -> list[Output]:
+    def _outputs(self, plan: BandPlan, last: bool) -> list[Output]:
         """List the products: first what the segment hands on, then what else is saved on the way."""
         end = len(plan.steps) - 1
         outputs = [
@@ -142,7 +143,7 @@ class Pipeline(Step):
     def _product_path(self, product: str) -> str:
         return self.make_output_path(suffix=self.product_suffixes.get(product))
 
-    def _saved_on_the_way(self, plan: RunPlan, position: int) -> list[Output]:
+    def _saved_on_the_way(self, plan: BandPlan, position: int) -> list[Output]:
         step = plan.steps[position].step
         # A step that finds that it has nothing to do hands its input on, and that is what is saved.
         if not (step.save_results or step.output_file) or step.skip:

@@ -1,29 +1,26 @@
-"""Planning: what will be done, why, with which references, in how much memory; before the first byte is read.
+"""Planning: what will be done, why, with which references and how much memory, before a pixel is read.
 
-`plan_steps` decides for each band step whether it applies and finds its references; `RunPlan` adds the bands
-and the memory, and refuses what will not fit.
+What all runs have in common: the plan of a step, of a run, and the search for references. How band steps are
+planned is in `webbcal.run.band_plan`; steps on models and lists of models plan themselves (`decide`).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webbcal.core.errors import PlanError
 from webbcal.run.chain import available_threads
-from webbcal.run.exposure import Exposure
 
 if TYPE_CHECKING:
-    from webbcal.run.band_step import BandStep
     from webbcal.run.step import Step
 
-#: Bytes of float32 samples that a band should hold, so that it stays in a core's cache.
-BAND_BYTES = 4 << 20
 #: What the interpreter and the libraries take before any data (measured, see docs/benchmarks.md).
 PROCESS_BYTES = 165 << 20
 
@@ -35,13 +32,15 @@ class StepPlan:
     name: str
     step: Any
     applied: bool
-    reason: str
+    reason: str = "applied"
     references: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     #: Tried on this exposure, without success: `applied` is then False too.
     failed: bool = False
     #: What the step measured, for the run record: names and plain values.
     results: dict[str, Any] = field(default_factory=dict)
+    #: Of steps that decide for each exposure: which one.
+    exposure: str = ""
 
     @property
     def status(self) -> str:
@@ -66,50 +65,36 @@ class Output:
 class RunPlan:
     """Everything that is known of a run before it starts."""
 
-    exposure: Exposure
     steps: list[StepPlan]
     outputs: list[Output]
     context: str | None
+    _: KW_ONLY
     threads: int = field(default_factory=available_threads)
+
+    @property
+    def subject(self) -> str:
+        """What it works on, in words."""
+        raise NotImplementedError
+
+    @property
+    def passes(self) -> list[str]:
+        """What is read, in order, as sentences."""
+        return []
+
+    @property
+    def memory(self) -> int:
+        """Projected peak memory of the process in bytes."""
+        raise NotImplementedError
+
+    @property
+    def advice(self) -> str:
+        """What may make it fit, if it does not."""
+        return "use fewer threads (WEBBCAL_THREADS=1)"
 
     @property
     def applied(self) -> list[StepPlan]:
         """The steps that will do something."""
         return [s for s in self.steps if s.applied]
-
-    @property
-    def halo(self) -> int:
-        """Rows that are read around a band."""
-        return sum(s.step.halo(s.step.parameters) for s in self.applied)
-
-    @property
-    def band_rows(self) -> int:
-        """Interior rows of a band: as many as fit a core's cache, and enough bands for all threads."""
-        ny, nx = self.exposure.shape[-2:]
-        row = 4 * nx * _samples(self.exposure)
-        rows = max(BAND_BYTES // row, 4 * self.halo, 1)
-        return max(1, min(rows, -(-ny // self.threads)))
-
-    @property
-    def passes(self) -> list[str]:
-        """What is read, in order, as sentences."""
-        measured = [s.name for s in self.applied if getattr(s.step, "measures_data", False)]
-        nbands = -(-self.exposure.frame.shape[0] // self.band_rows)
-        lines = [f"measure {name}: reads the border of the frame" for name in measured]
-        chain = " → ".join(s.name for s in self.applied) or "nothing"
-        lines.append(f"{nbands} bands of {self.band_rows} rows (+{self.halo} rows of halo): {chain}")
-        return lines
-
-    @property
-    def memory(self) -> int:
-        """Projected peak memory of the process in bytes."""
-        rows = min(self.band_rows + 2 * self.halo, self.exposure.shape[-2])
-        pixels = rows * self.exposure.shape[-1]
-        # samples and their flags, what is being read; rates of each integration; images of references
-        per_pixel = 7 * _samples(self.exposure) + 28 * self.exposure.nints + 40
-        per_pixel += sum(s.step.scratch_bytes(self.exposure, s.references) for s in self.applied)
-        kept = sum(_product_bytes(o.product, self.exposure) for o in self.outputs if o.path is None)
-        return PROCESS_BYTES + self.threads * pixels * per_pixel + kept
 
     def check_memory(self) -> None:
         """Refuse a run that will not fit.
@@ -123,24 +108,37 @@ class RunPlan:
         if available is not None and self.memory > available:
             raise PlanError(
                 f"this run needs about {self.memory / 1e9:.1f} GB, but {available / 1e9:.1f} GB are free: "
-                "save results to files (save_results=True streams them), or use fewer threads "
-                "(WEBBCAL_THREADS=1)"
+                f"{self.advice}"
             )
 
 
-def _samples(exposure: Exposure) -> int:
-    return exposure.shape[0] * exposure.shape[1] if len(exposure.shape) == 4 else 6 * exposure.nints
+@dataclass
+class ModelPlan(RunPlan):
+    """The plan of steps that work on whole models.
 
+    Attributes
+    ----------
+    title : str
+        What it works on, in words.
+    data_bytes : int
+        Memory beside that of the process itself.
+    notes : list of str
+        What else there is to say.
+    """
 
-def _product_bytes(product: str, exposure: Exposure) -> int:
-    ny, nx = exposure.shape[-2:]
-    per_pixel = {
-        "ramp": 5 * _samples(exposure) + 4,
-        "image": 20,
-        "ints": 20 * exposure.nints,
-        "optional": 36 * exposure.nints * (1 + exposure.shape[1] // 2 if len(exposure.shape) == 4 else 1),
-    }
-    return ny * nx * per_pixel[product]
+    title: str
+    data_bytes: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def subject(self) -> str:
+        """What it works on, in words."""
+        return "\n".join([self.title, *self.notes])
+
+    @property
+    def memory(self) -> int:
+        """Projected peak memory of the process in bytes."""
+        return PROCESS_BYTES + self.data_bytes
 
 
 def _kilobytes(file: str, field: str) -> int | None:
@@ -170,37 +168,48 @@ def available_memory() -> int | None:
     return None
 
 
-def plan_steps(steps: Sequence[BandStep], model: Any, exposure: Exposure) -> list[StepPlan]:
-    """Decide for each step whether it applies, and find the references of those that do."""
-    plans = [_decide(step, exposure) for step in steps]
-    _skip_without_input(plans, exposure)
-    wanted = [p for p in plans if p.applied]
-    found = find_references([p.step for p in wanted], None, model)
-    for plan in wanted:
-        plan.references = {kind: found[plan.step, kind] for kind in plan.step.reference_file_types}
-        skip_without_references(plan)
-        _check_references(plan, exposure, model)
-    return plans
+@dataclass(frozen=True)
+class Sizes:
+    """What the memory of steps on models depends on.
+
+    Attributes
+    ----------
+    exposures : int
+        Number of images that are combined.
+    pixels : int
+        Rows times columns of the largest.
+    output : int
+        Pixels of the mosaic.
+    threads : int
+    """
+
+    exposures: int
+    pixels: int
+    output: int
+    threads: int = field(default_factory=available_threads)
 
 
-def _check_references(plan: StepPlan, exposure: Exposure, model: Any) -> None:
-    """Check that the references of an applied step fit, and ask the step whether it applies with them."""
-    if not plan.applied:
-        return
-    for reference in plan.references.values():
-        if reference is not None:
-            reference.check(exposure, model)
-    reason = plan.step.reason_by_references(exposure, plan.references, plan.step.parameters)
-    if reason:
-        plan.skip(reason)
+def scratch_bytes(steps: Sequence[StepPlan], sizes: Sizes) -> int:
+    """Return the memory that the neediest of planned steps takes; one works at a time."""
+    return max((s.step.scratch_bytes(sizes, s.step.parameters) for s in steps if s.applied), default=0)
 
 
-def _decide(step: BandStep, exposure: Exposure) -> StepPlan:
-    name = step.class_alias or step.name
+def model_bytes(model: Any) -> int:
+    """Return the bytes that an image or integrations take once calibrated: six planes and the pixel areas."""
+    pixels = math.prod(model.shape or ())
+    return 24 * pixels + 4 * math.prod((model.shape or ())[-2:])
+
+
+def told_to_skip(step: Step) -> StepPlan | None:
+    """Return the plan of a step that its pipeline was told to leave out, or None."""
     if step.skip and step.parent is not None:
-        return StepPlan(name, step, False, f"skip = True ({step.origin('skip')})")
-    reason = step.reason_to_skip(exposure, step.parameters)
-    return StepPlan(name, step, reason is None, reason or "applied")
+        return StepPlan(step_name(step), step, False, f"skip = True ({step.origin('skip')})")
+    return None
+
+
+def step_name(step: Step) -> str:
+    """Return the name of a step in plans and records."""
+    return step.class_alias or step.name
 
 
 def skip_without_references(plan: StepPlan) -> None:
@@ -209,16 +218,6 @@ def skip_without_references(plan: StepPlan) -> None:
         if reference is None and kind not in plan.step.optional_reference_types:
             plan.skip(f"no {kind.upper()} reference (N/A)")
             return
-
-
-def _skip_without_input(plans: Sequence[StepPlan], exposure: Exposure) -> None:
-    """Skip steps on rates when no step before them makes rates, and steps on ramps after one that does."""
-    kind = "rate" if exposure.readout is None else "ramp"
-    for plan in plans:
-        if plan.applied and plan.step.consumes != kind:
-            plan.skip(f"works on {plan.step.consumes}s, but the data are {kind}s at this point")
-        elif plan.applied:
-            kind = plan.step.produces
 
 
 def find_references(

@@ -62,6 +62,8 @@ class Step:
     optional_reference_types: ClassVar[Sequence[str]] = ()
     #: Name of the step in ``meta.cal_step`` when it is not the alias.
     cal_step: ClassVar[str | None] = None
+    #: Whether what came of each exposure is told at the end of a run (steps on lists of exposures).
+    tells_each: ClassVar[bool] = False
     #: Whether `process` writes the products that are to be saved, while it makes them.
     saves_itself: ClassVar[bool] = False
     Parameters: ClassVar[type[StepParameters]] = StepParameters
@@ -271,12 +273,30 @@ class Step:
         output_file = output_file or self.output_file
         if not (force or self.save_results or output_file):
             return None
-        if self.output_use_model:
-            output_file, idx = model.meta.filename, None
-        path = self.make_output_path(basepath=output_file, suffix=suffix, idx=idx, **components)
+        path = self.path_of(model, suffix, idx, output_file, **components)
         model.save(path)
         self.note_saved(path)
         return path
+
+    def path_of(
+        self,
+        model: Any,
+        suffix: str | None = None,
+        idx: int | None = None,
+        output_file: str | None = None,
+        **components: Any,
+    ) -> str:
+        """Return the path that `save_model` gives to a model."""
+        if self.output_use_model:
+            output_file, idx = model.meta.filename, None
+        return self.make_output_path(basepath=output_file, suffix=suffix, idx=idx, **components)
+
+    def output_paths(self, models: Sequence[Any]) -> list[str]:
+        """Return the paths of the files that the step writes when it works on these models."""
+        if not (self.save_results or self.output_file):
+            return []
+        several = len(models) > 1
+        return [self.path_of(m, None, k if several else None, self.output_file) for k, m in enumerate(models)]
 
     def note_saved(self, path: str) -> None:
         """Remember a product that was written, here and in the pipeline that this step belongs to."""
@@ -342,6 +362,16 @@ class Step:
     def process(self, *args: Any) -> Any:
         """Do the step's work: from model to model. Steps override this."""
         raise NotImplementedError(f"{type(self).__name__} must override process()")
+
+    def plan(self, init: Any) -> Any:
+        """Return the plan of a run on this input, without running anything; several products have several.
+
+        Raises
+        ------
+        ParameterError
+            If steps of this kind cannot be planned.
+        """
+        raise ParameterError(f"{type(self).__name__} cannot be planned")
 
     def _skipped(self, model: Any) -> Any:
         name = self.cal_step or self.class_alias

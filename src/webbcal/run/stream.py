@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from webbcal.run import planning, progress, record
+from webbcal.run.band_plan import BandPlan, plan_steps
 from webbcal.run.band_step import BandStep
 from webbcal.run.bands import (
     RATE_ARRAYS,
@@ -29,7 +30,7 @@ from webbcal.run.bands import (
 )
 from webbcal.run.chain import Chain, Operation, SkipStep
 from webbcal.run.exposure import Exposure
-from webbcal.run.planning import Output, RunPlan, StepPlan
+from webbcal.run.planning import Output, StepPlan
 from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
@@ -44,19 +45,19 @@ def run_alone(step: BandStep, init: Any) -> Any:
     return models[0] if len(models) == 1 else tuple(models)
 
 
-def note_saved(step: Step, plan: RunPlan) -> None:
+def note_saved(step: Step, plan: BandPlan) -> None:
     """Tell a step or pipeline which files a run has written."""
     for output in plan.outputs:
         if output.path is not None:
             step.note_saved(output.path)
 
 
-def plan_alone(step: BandStep, init: Any) -> RunPlan:
+def plan_alone(step: BandStep, init: Any) -> BandPlan:
     """Return the plan of running one band step on a path or model."""
     return _plan_model(step, open_input(step, init))
 
 
-def _plan_model(step: BandStep, model: Any) -> RunPlan:
+def _plan_model(step: BandStep, model: Any) -> BandPlan:
     exposure = Exposure.of_model(model)
     check_consumes(step, exposure, model)
     plan = make_plan([step], model, exposure)
@@ -98,13 +99,13 @@ def check_consumes(step: BandStep, exposure: Exposure, model: Any) -> None:
         )
 
 
-def make_plan(steps: Sequence[BandStep], model: Any, exposure: Exposure) -> RunPlan:
+def make_plan(steps: Sequence[BandStep], model: Any, exposure: Exposure) -> BandPlan:
     """Plan band steps on an opened model; outputs are added by the caller."""
-    plans = planning.plan_steps(steps, model, exposure)
-    return RunPlan(exposure, plans, [], planning.crds_context(plans))
+    plans = plan_steps(steps, model, exposure)
+    return BandPlan(plans, [], planning.crds_context(plans), exposure)
 
 
-def final_products(plan: RunPlan) -> list[str]:
+def final_products(plan: BandPlan) -> list[str]:
     """Return the products that the last step leaves."""
     if plan.exposure.readout is None:
         return ["image" if len(plan.exposure.shape) == 2 else "ints"]
@@ -116,7 +117,7 @@ def fits_rates(steps: Sequence[StepPlan]) -> bool:
     return any(s.applied and s.step.produces == "rate" for s in steps)
 
 
-def run_plan(plan: RunPlan, model: Any) -> list[Any]:
+def run_plan(plan: BandPlan, model: Any) -> list[Any]:
     """Run a plan; return a model for each of its outputs. On any error nothing is left behind."""
     plan.check_memory()
     source: Source = RampSource(model) if plan.exposure.readout else RateSource(model)
@@ -159,7 +160,7 @@ def run_plan(plan: RunPlan, model: Any) -> list[Any]:
     return models
 
 
-def _measured_chain(plan: RunPlan, source: Source) -> tuple[Chain, list[int]]:
+def _measured_chain(plan: BandPlan, source: Source) -> tuple[Chain, list[int]]:
     """Build the chain, letting each step measure; return it and each operation's position in the plan."""
     chain, positions = Chain(source), []
     for position, step_plan in enumerate(plan.steps):
@@ -193,13 +194,13 @@ def band_arrays(band: Band, product: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _sink(output: Output, plan: RunPlan, model: Any) -> Sink:
+def _sink(output: Output, plan: BandPlan, model: Any) -> Sink:
     if output.path is None:
         return MemorySink(plan.exposure.frame)
     return FileSink(output.path, product_model(output.product, model), _layout(output, plan, model))
 
 
-def _layout(output: Output, plan: RunPlan, model: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
+def _layout(output: Output, plan: BandPlan, model: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Return attribute -> (shape, dtype) of the arrays that will be streamed to a product's file."""
     product = output.product
     shape, image = plan.exposure.shape, plan.exposure.shape[-2:]
@@ -241,7 +242,7 @@ def product_model(product: str, model: Any) -> Any:
 
 
 def _finished_model(
-    output: Output, plan: RunPlan, model: Any, chain: Chain, positions: list[int], counts: Any
+    output: Output, plan: BandPlan, model: Any, chain: Chain, positions: list[int], counts: Any
 ) -> Any:
     """Return the metadata carrier of a product: keywords and record of the steps up to its position."""
     result = product_model(output.product, model)
@@ -254,7 +255,7 @@ def _finished_model(
     return result
 
 
-def _save_optional(plan: RunPlan, model: Any, results: list[Any], chain: Chain, counts: Any) -> None:
+def _save_optional(plan: BandPlan, model: Any, results: list[Any], chain: Chain, counts: Any) -> None:
     if not results:
         return
     step = next(s.step for s in plan.applied if s.step.produces == "rate")

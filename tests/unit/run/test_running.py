@@ -17,7 +17,7 @@ from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.detector.saturation import SaturationStep
 from webbcal.detector.superbias import SuperBiasStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
-from webbcal.run import planning
+from webbcal.run import band_plan, planning
 from webbcal.run.record import runs_of
 from webbcal.run.step import Step
 
@@ -87,7 +87,7 @@ def test_bands_and_threads_do_not_change_results(
     crds: Any, monkeypatch: pytest.MonkeyPatch, rows: int, threads: int
 ) -> None:
     expected = Detector1Pipeline().run(crds.uncal[0])
-    monkeypatch.setattr(planning.RunPlan, "band_rows", property(lambda self: rows))
+    monkeypatch.setattr(band_plan.BandPlan, "band_rows", property(lambda self: rows))
     monkeypatch.setenv("WEBBCAL_THREADS", str(threads))
     result = Detector1Pipeline().run(crds.uncal[0])
     assert_same(result, expected)
@@ -235,7 +235,7 @@ def test_sigma_clipping_keeps_a_group_that_all_pixels_reject(
     jump = datamodels.dqflags.group["JUMP_DET"]
     results = []
     for rows in (64, 7):
-        monkeypatch.setattr(planning.RunPlan, "band_rows", property(lambda self, rows=rows: rows))
+        monkeypatch.setattr(band_plan.BandPlan, "band_rows", property(lambda self, rows=rows: rows))
         results.append(step.run(ramp).groupdq)
     assert results[0][7, 2, 10, 10] & jump
     assert not (results[0][4, 3] & jump).all()

@@ -1,0 +1,118 @@
+"""The exposures that are combined: members of an association, opened and looked at before any work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from webbcal import datamodels
+from webbcal.associations.association import Association, Product
+from webbcal.core.errors import InputError
+from webbcal.run.exposure import meta_value
+
+log = logging.getLogger(__name__)
+
+#: What else the entry of a member may say; it goes into ``meta``.
+_ENTRY_KEYS = ("group_id", "tweakreg_catalog")
+_COMPANIONS = ("err", "dq", "var_poisson", "var_rnoise", "var_flat")
+#: What exposures may differ in if they must: label and place in the metadata.
+_MAY_DIFFER = {"filter": "meta.instrument.filter", "pupil": "meta.instrument.pupil"}
+_SHOULD_AGREE = {"instrument": "meta.instrument.name", "unit": "meta.bunit_data"}
+_NAMED = 3  # files that a message names
+
+
+def open_members(product: Product, association: Association) -> list[Any]:
+    """Open the science members of a product; models that were given are copied.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be opened, or its arrays do not agree with each other.
+    """
+    models = []
+    for member in product.science:
+        path = association.resolve(member)
+        model = datamodels.open(path) if member.model is None else member.model.copy()
+        check_arrays(model, str(path))
+        for key in _ENTRY_KEYS:
+            if value := member.extra.get(key):
+                setattr(model.meta, key, str(association.resolve(value)) if "catalog" in key else value)
+        models.append(model)
+    return models
+
+
+def check_arrays(model: Any, name: str) -> None:
+    """Make sure that a model has a science array, and that those beside it have its shape; nothing is read.
+
+    Raises
+    ------
+    InputError
+        Naming the array.
+    """
+    if model.shape is None:
+        raise InputError(f"{name}: has no science array (SCI extension); is it a JWST exposure?")
+    for array in _COMPANIONS:
+        source = model.source(array)
+        if source is not None and tuple(source.shape) != model.shape:
+            raise InputError(
+                f"{name}: its {array} array has shape {tuple(source.shape)}, but data has {model.shape}; "
+                "make the file again"
+            )
+
+
+def check_calibrated(models: Sequence[Any], names: Sequence[str]) -> None:
+    """Make sure that exposures are calibrated images that can be combined.
+
+    Raises
+    ------
+    InputError
+        If one is no image, is resampled already or has no WCS, or they are of several instruments or units.
+    """
+    for model, name in zip(models, names, strict=True):
+        kind = type(model).__name__
+        if kind != "ImageModel" or len(model.shape or ()) != 2:
+            raise InputError(
+                f"{name}: is a {kind}; calwebb_image3 combines calibrated images (_cal), which "
+                "calwebb_image2 makes"
+            )
+        if model.meta.cal_step.resample == "COMPLETE":
+            raise InputError(f"{name}: is resampled already; give the _cal exposures that it was made of")
+        if not has_wcs(model):
+            raise InputError(
+                f"{name}: has no WCS; calwebb_image3 combines calibrated images (_cal), which calwebb_image2 "
+                "makes (assign_wcs attaches the WCS)"
+            )
+    for what, path in _SHOULD_AGREE.items():
+        if mixture := _mixture(models, path):
+            raise InputError(
+                f"exposures of several {what}s cannot be combined: {mixture}; give those of one {what} (the "
+                "steps run alone take them, with a warning)"
+            )
+
+
+def warn_of_mixtures(models: Sequence[Any]) -> None:
+    """Warn if exposures differ in what they should agree in."""
+    for what, path in (_SHOULD_AGREE | _MAY_DIFFER).items():
+        if mixture := _mixture(models, path):
+            log.warning("exposures of several %ss are combined: %s", what, mixture)
+
+
+def has_wcs(model: Any) -> bool:
+    """Tell whether a model has a WCS, without making it."""
+    return model.meta.hasattr("wcs") and model.meta.instance["wcs"] is not None
+
+
+def _mixture(models: Sequence[Any], path: str) -> str | None:
+    """Return the values of a keyword with the names of the exposures, or None if there is only one."""
+    found: dict[str, list[str]] = {}
+    for model in models:
+        value = meta_value(model, path)
+        if value is not None:
+            found.setdefault(str(value), []).append(str(model.meta.filename))
+    return None if len(found) < 2 else "; ".join(f"{value}: {_names(n)}" for value, n in found.items())
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
