@@ -82,3 +82,29 @@ def test_values_between_limits_and_of_a_whole_image():
     np.testing.assert_allclose(everything, distribution_reference.moments(image[good], -9, 9), rtol=2e-7)
     assert values.within(np.zeros(image.shape, bool)).size == 0
     assert distribution.ImageValues(image, np.zeros(image.shape, bool)).whole().size == 0
+
+
+@pytest.mark.parametrize("sigma, rounds", [(3.0, 5), (2.0, 5), (1.0, 1), (0.4, 5), (3.0, 0)])
+@pytest.mark.parametrize("extreme", [0.0, 1e30, -1e30])
+def test_clipped(sigma, rounds, extreme):
+    rng = np.random.default_rng(6)
+    lots = [rng.normal(1, 0.1, n).astype(np.float32) for n in (0, 1, 2, 7, 500, 1001)]
+    for lot in lots[4:]:
+        lot[3], lot[20:40] = extreme, 5
+    lots.append(np.full(9, 2, np.float32))
+    starts = np.cumsum([0, *map(len, lots)])
+    found = distribution.clipped(distribution.Pieces(np.concatenate(lots), starts), sigma, rounds)
+    for ours, lot in zip(found, lots, strict=True):
+        expected = distribution_reference.clipped(lot, sigma, rounds)
+        assert ours.number == expected.number
+        np.testing.assert_equal(ours.median, expected.median)
+        np.testing.assert_allclose(ours[1:3], expected[1:3], rtol=1e-9, atol=1e-9)
+
+
+def test_clipping_is_that_of_astropy():
+    from astropy.stats import sigma_clipped_stats
+
+    values = np.random.default_rng(7).standard_t(2, 3000).astype(np.float32)
+    ours = distribution_reference.clipped(values, 3.0, 5)
+    expected = sigma_clipped_stats(values, sigma=3.0, maxiters=5)
+    np.testing.assert_allclose((ours.mean, ours.median, ours.stddev), expected, rtol=1e-6)

@@ -96,7 +96,8 @@ def find_sources(
         return _nothing()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoDetectionsWarning)
-        signal, threshold = data - sky, finder.snr_threshold * noise
+        signal = np.subtract(data, sky, out=sky)
+        threshold = np.multiply(noise, finder.snr_threshold, out=noise)
         if finder.starfinder == "segmentation":
             return _segmented(signal, threshold, mask, finder, err, wcs)
         return _stars(signal, float(np.median(threshold)), mask, finder)
@@ -128,19 +129,10 @@ def _segmented(
     signal: np.ndarray, threshold: np.ndarray, mask: np.ndarray, finder: FinderSettings, err: Any, wcs: Any
 ) -> Sources:
     """Find sources by segmentation of the smoothed image, and measure their segments."""
-    from photutils.segmentation import SourceCatalog, SourceFinder
+    from photutils.segmentation import SourceCatalog
 
     smooth = _smoothed(signal, mask, finder.kernel_fwhm)
-    segments = SourceFinder(
-        n_pixels=finder.npixels,
-        connectivity=finder.connectivity,
-        deblend=finder.deblend,
-        n_levels=finder.nlevels,
-        contrast=finder.contrast,
-        mode=finder.multithresh_mode,
-        relabel=True,
-        progress_bar=False,
-    )(smooth, threshold, mask=mask)
+    segments = _segments(smooth, threshold, mask, finder)
     if segments is None:
         return _nothing()
     catalog = SourceCatalog(
@@ -162,6 +154,32 @@ def _segmented(
     return Sources(label, x, y, flux, measured, segments.data.astype(np.uint32))
 
 
+def _segments(smooth: np.ndarray, threshold: np.ndarray, mask: np.ndarray, finder: FinderSettings) -> Any:
+    """Return connected pixels above the threshold, split by their peaks; None if there are none.
+
+    Most have one peak and cannot be split, so that they need not be looked at above many thresholds.
+    """
+    from photutils.segmentation import deblend_sources, detect_sources
+
+    from webbcal.kernels.segments.cpu import count_peaks
+
+    segments = detect_sources(smooth, threshold, finder.npixels, connectivity=finder.connectivity, mask=mask)
+    if segments is None or not finder.deblend:
+        return segments
+    several = count_peaks(smooth, segments.data, finder.connectivity) > 1
+    return deblend_sources(
+        smooth,
+        segments,
+        finder.npixels,
+        labels=segments.labels[several[segments.labels - 1]],
+        n_levels=finder.nlevels,
+        contrast=finder.contrast,
+        mode=finder.multithresh_mode,
+        connectivity=finder.connectivity,
+        progress_bar=False,
+    )
+
+
 def _column(value: Any) -> Any:
     """Return values as a column without units; sky coordinates (None without a WCS) as they are."""
     if value is None or hasattr(value, "frame"):
@@ -170,30 +188,13 @@ def _column(value: Any) -> Any:
 
 
 def _smoothed(signal: np.ndarray, mask: np.ndarray, fwhm: float) -> np.ndarray:
-    """Smooth with a Gaussian; pixels without data count for nothing, and the image is 0 beyond its edges.
-
-    The Gaussian is cut at four sigma. It is separable, and so is its sum over the pixels with data.
-    """
-    from scipy.ndimage import correlate1d
+    """Smooth with a Gaussian; pixels without data count for nothing, and the image is 0 beyond its edges."""
+    from webbcal.kernels.smoothing import cpu
+    from webbcal.kernels.smoothing.reference import gaussian
 
     if fwhm <= 0:
         return signal
-    sigma = fwhm * FWHM_TO_SIGMA
-    half = int(np.ceil(8.0 * sigma)) // 2
-    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    weights /= weights.sum()
-
-    def smooth(values: np.ndarray, beyond: float) -> np.ndarray:
-        for axis in (0, 1):
-            values = correlate1d(values, weights, axis, np.float64, mode="constant", cval=beyond)
-        return values
-
-    bad = mask | np.isnan(signal)
-    total = smooth(np.where(bad, 0.0, signal), 0.0)
-    if bad.any():
-        share = smooth(np.where(bad, 0.0, 1.0), 1.0)
-        total = np.divide(total, share, out=np.full(signal.shape, np.nan), where=share > 0)
-    return total.astype(signal.dtype)
+    return cpu.smooth(signal, mask | np.isnan(signal), gaussian(fwhm * FWHM_TO_SIGMA))
 
 
 def _stars(signal: np.ndarray, threshold: float, mask: np.ndarray, finder: FinderSettings) -> Sources:

@@ -6,7 +6,6 @@ back at a time. The file has no name, so nothing is left behind whatever happens
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from webbcal.core.box import Box
 from webbcal.core.errors import OutputError
+from webbcal.kernels.distribution.cpu import Pieces, clipped
 from webbcal.kernels.stack import cpu
 from webbcal.run.chain import available_threads, run_on_threads
 
@@ -112,18 +112,8 @@ def _read(descriptor: int, out: F32, offset: int) -> None:
 def weight_threshold(weights: F32, share: float) -> float:
     """Return a share of the typical weight, NaN if there is none.
 
-    The typical one is the mean of those that are not zero, after clipping at 3 sigma. Clipping is about the
-    median, five times at most. On sorted values all that it takes is a slice.
+    The typical one is the mean of those that are not zero, after clipping about their median.
     """
-    left = np.sort(weights[np.isfinite(weights) & (weights != 0)])
-    for _ in range(_CLIP_ROUNDS):
-        if not len(left):
-            return math.nan
-        middle = 0.5 * (float(left[(len(left) - 1) // 2]) + float(left[len(left) // 2]))
-        reach = _CLIP_SIGMA * float(np.std(left, dtype=float))
-        first = np.searchsorted(left, middle - reach, "left")
-        last = np.searchsorted(left, middle + reach, "right")
-        if last - first == len(left):
-            break
-        left = left[first:last]
-    return float(np.mean(left, dtype=float)) * share if len(left) else math.nan
+    used = weights[np.isfinite(weights) & (weights != 0)]
+    (left,) = clipped(Pieces(used, np.array([0, len(used)])), _CLIP_SIGMA, _CLIP_ROUNDS)
+    return left.mean * share

@@ -135,10 +135,10 @@ class OutlierDetectionStep(ListStep):
             model.save(path)
         else:
             return model
-        reopened = datamodels.open(path)
+        model.reopen(path)  # the pipeline has the model too, and must not keep the arrays in memory
         if not self._streams:
-            reopened._temporary = folder  # it goes when the last of the images does
-        return reopened
+            model._temporary = folder  # it goes when the last of the images does
+        return model
 
     def output_paths(self, models: Sequence[Any]) -> list[str]:
         """Return the paths of the flagged exposures."""

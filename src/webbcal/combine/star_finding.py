@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal.combine.background_mesh import measure_mesh
+
 if TYPE_CHECKING:
     from astropy.table import Table
 
@@ -74,7 +76,8 @@ def find_sources(data: F32, masked: Bool, error: F32 | None, s: FinderSettings) 
     except ValueError as reason:
         log.warning("no background can be determined: %s", reason)
         return _empty()
-    image, threshold = data - background, np.float32(s.snr_threshold) * rms
+    image = np.subtract(data, background, out=background)
+    threshold = np.multiply(rms, np.float32(s.snr_threshold), out=rms)
     if s.starfinder == "segmentation":
         found, names = _segments(image, masked, error, threshold, s), _SEGMENT
     else:
@@ -96,30 +99,13 @@ def smooth_background(data: F32, masked: Bool, boxsize: int) -> tuple[F32, F32]:
     ValueError
         If no pixel is left.
     """
-    mesh = _mesh(data, masked, boxsize)
+    mesh = measure_mesh(data, masked, boxsize)
     images = []
-    for values in (mesh.background_mesh, mesh.background_rms_mesh):
-        image = enlarged(values, mesh.box_size, data.shape)
+    for values in (mesh.level, mesh.noise):
+        image = enlarged(values, mesh.box, data.shape)
         image[masked] = 0
         images.append(image)
     return images[0], images[1]
-
-
-def _mesh(data: F32, masked: Bool, boxsize: int) -> Any:
-    from astropy.stats import SigmaClip
-    from photutils.background import Background2D, MedianBackground
-
-    common = {
-        "filter_size": (3, 3),
-        "coverage_mask": masked,
-        "sigma_clip": SigmaClip(sigma=3.0),
-        "bkg_estimator": MedianBackground(),
-    }
-    try:
-        return Background2D(data, boxsize, **common)
-    except ValueError:
-        # Too little is left in every box: the whole image is one.
-        return Background2D(data, data.shape, exclude_percentile=100.0, **common)
 
 
 def enlarged(mesh: NDArray[np.floating[Any]], box: Any, shape: tuple[int, int]) -> F32:

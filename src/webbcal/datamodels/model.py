@@ -199,6 +199,14 @@ class DataModel(FlatAccess):
         if "_contents" in self.__dict__:
             self._contents.close()
 
+    def reopen(self, path: str | os.PathLike[str]) -> None:
+        """Hold what a file of the same class holds, in place of what is in memory.
+
+        After saving, this frees the arrays, also for others who have this model: they are read when touched.
+        """
+        self._contents.close()
+        self._contents = contents.of(path, self)
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,6 +1,8 @@
 """calwebb_image3: products and their names from every kind of input, and input that cannot be combined."""
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from combine_cases import dithered
 
 from webbcal import datamodels
 from webbcal.associations import asn_from_list
+from webbcal.combine import outlier_detection, resample
 from webbcal.core.errors import InputError, ParameterError, PlanError
 from webbcal.pipeline.image3 import Image3Pipeline
 from webbcal.run.record import runs_of
@@ -71,6 +74,27 @@ def test_an_association(field, tmp_path):
         np.testing.assert_array_equal(saved.data, mosaic.data)
         entries = [s["step"] for s in runs_of(saved)[-1]["steps"]]
         assert list(dict.fromkeys(entries)) == STEPS
+
+
+def test_no_exposure_stays_in_memory(field, tmp_path, monkeypatch):
+    arrays, left = [], []
+    real_flag, real_make = outlier_detection.flag, resample.ResampleStep.make
+
+    def flag(model, *args, **kwargs):
+        number = real_flag(model, *args, **kwargs)
+        arrays.extend(weakref.ref(getattr(model, name)) for name in ("data", "err", "dq"))
+        return number
+
+    def make(step, models, blend):
+        gc.collect()
+        left.extend(array for array in arrays if array() is not None)
+        return real_make(step, models, blend)
+
+    monkeypatch.setattr(outlier_detection, "flag", flag)
+    monkeypatch.setattr(resample.ResampleStep, "make", make)
+    pipeline(tmp_path).run(field[1])
+    assert len(arrays) == 12
+    assert not left
 
 
 def test_a_list_and_models(field, tmp_path):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from webbcal.kernels.arrays import readable
 from webbcal.kernels.compiling import helper, kernel
-from webbcal.kernels.distribution.reference import Moments, bounds
+from webbcal.kernels.distribution.reference import Clipped, Moments, bounds
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -55,6 +55,24 @@ class Pieces:
         self.centre = centre
         self.sums = np.empty((len(values) // _STEP + len(starts), 2))
         _accumulate(values, starts, centre, self.sums)
+
+    @classmethod
+    def of_boxes(cls, data: F32, good: Bool, box: tuple[int, int]) -> Pieces:
+        """Return the good pixels of an image by boxes, row by row of boxes; those at far edges are cut off.
+
+        Parameters
+        ----------
+        data : (ny, nx) float32
+        good : (ny, nx) bool
+            Pixels to use; their values are finite.
+        box : tuple of int
+            Rows and columns of a box.
+        """
+        (ny, nx), (rows, columns) = data.shape, box
+        values = np.empty(int(np.count_nonzero(good)), np.float32)
+        starts = np.zeros(-(-ny // rows) * -(-nx // columns) + 1, np.int64)
+        _gather(readable(data, np.float32, 2), readable(good, np.bool_, 2), rows, columns, values, starts)
+        return cls(values, starts)
 
 
 @dataclass(frozen=True)
@@ -96,11 +114,7 @@ class ImageValues:
 
     def __init__(self, data: F32, good: Bool) -> None:
         self._data, self._good = readable(data, np.float32, 2), readable(good, np.bool_, 2)
-        ny, nx = data.shape
-        blocks = -(-ny // _BLOCK) * -(-nx // _BLOCK)
-        values, starts = np.empty(int(np.count_nonzero(good)), np.float32), np.zeros(blocks + 1, np.int64)
-        _gather(self._data, self._good, values, starts)
-        self._blocks = Pieces(values, starts)
+        self._blocks = Pieces.of_boxes(self._data, self._good, (_BLOCK, _BLOCK))
 
     def whole(self) -> Part:
         """Return all good pixels."""
@@ -146,6 +160,13 @@ def histogram(part: Part, nbins: int, width: float, start: float) -> I64:
     return counts
 
 
+def clipped(pieces: Pieces, sigma: float, rounds: int) -> list[Clipped]:
+    """Return what is left of each piece after clipping about its median; as `reference.clipped`."""
+    numbers = np.empty((len(pieces.starts) - 1, 4))
+    _clipped(pieces.values, pieces.starts, pieces.sums, pieces.centre, float(sigma), int(rounds), numbers)
+    return [Clipped(int(n), mean, stddev, np.float32(middle)) for n, mean, stddev, middle in numbers]
+
+
 def between(part: Part, lower: float, upper: float) -> F32:
     """Return the values from `lower` to `upper`, in no particular order."""
     kept = []
@@ -157,18 +178,18 @@ def between(part: Part, lower: float, upper: float) -> F32:
 
 
 @kernel
-def _gather(data, good, values, starts):  # type: ignore[no-untyped-def]
+def _gather(data, good, rows, columns, values, starts):  # type: ignore[no-untyped-def]
     ny, nx = data.shape
-    count, block = 0, 0
-    for y0 in range(0, ny, _BLOCK):
-        for x0 in range(0, nx, _BLOCK):
-            for y in range(y0, min(y0 + _BLOCK, ny)):
-                for x in range(x0, min(x0 + _BLOCK, nx)):
+    count, box = 0, 0
+    for y0 in range(0, ny, rows):
+        for x0 in range(0, nx, columns):
+            for y in range(y0, min(y0 + rows, ny)):
+                for x in range(x0, min(x0 + columns, nx)):
                     if good[y, x]:
                         values[count] = data[y, x]
                         count += 1
-            block += 1
-            starts[block] = count
+            box += 1
+            starts[box] = count
 
 
 @kernel
@@ -255,6 +276,47 @@ def _moments(values, starts, sums, centre, chosen, lower, upper):  # type: ignor
             first, second = first + after[0] - before[0], second + after[1] - before[1]
             smallest, largest = min(smallest, values[i]), max(largest, values[j - 1])
     return count, first, second, smallest, largest
+
+
+@kernel
+def _clipped(values, starts, sums, centre, sigma, rounds, out):  # type: ignore[no-untyped-def]
+    for p in range(starts.size - 1):
+        start, stop = starts[p], starts[p + 1]
+        origin = _from(values, start, stop, np.float32(centre))
+        node = start // _STEP + p + (origin - start) // _STEP
+        i, j, lower, upper = start, stop, -np.inf, np.inf
+        for _ in range(rounds):
+            if i == j:
+                break
+            reach = sigma * _mean_and_spread(values, sums, centre, origin, node, i, j)[1]
+            lower, upper = _middle(values, i, j) - reach, _middle(values, i, j) + reach
+            before = j - i
+            i, j = _from(values, i, j, lower), _beyond(values, i, j, upper)
+            if j - i == before:
+                break
+        i, j = _from(values, start, stop, lower), _beyond(values, start, stop, upper)
+        out[p, 0] = j - i
+        out[p, 1], out[p, 2] = _mean_and_spread(values, sums, centre, origin, node, i, j)
+        out[p, 3] = np.float64(np.float32(_middle(values, i, j))) if j > i else np.nan
+
+
+@helper
+def _mean_and_spread(values, sums, centre, origin, node, i, j):  # type: ignore[no-untyped-def]
+    """Return mean and standard deviation of a stretch of a piece; NaN if it is empty."""
+    if i == j:
+        return np.nan, np.nan
+    before = _sums_before(values, sums, centre, origin, node, i)
+    after = _sums_before(values, sums, centre, origin, node, j)
+    shift = (after[0] - before[0]) / (j - i)
+    return centre + shift, np.sqrt(max((after[1] - before[1]) / (j - i) - shift * shift, 0.0))
+
+
+@helper
+def _middle(values, i, j):  # type: ignore[no-untyped-def]
+    half = (i + j) // 2
+    if (j - i) % 2:
+        return np.float64(values[half])
+    return 0.5 * (np.float64(values[half - 1]) + np.float64(values[half]))
 
 
 @kernel

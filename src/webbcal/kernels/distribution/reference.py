@@ -46,6 +46,44 @@ def moments(values: F32, lower: float, upper: float) -> Moments:
     return Moments(len(kept), mean, stddev, np.float32(smallest), np.float32(largest))
 
 
+class Clipped(NamedTuple):
+    """What is left of values after clipping: how many, their mean, standard deviation (N), and median."""
+
+    number: int
+    mean: float
+    stddev: float
+    median: np.float32
+
+
+def clipped(values: F32, sigma: float, rounds: int) -> Clipped:
+    """Return what is left after clipping about the median, as `astropy.stats.SigmaClip` does it.
+
+    Parameters
+    ----------
+    values : (n,) float32
+        Finite values.
+    sigma : float
+        Distance of the limits from the median, in standard deviations.
+    rounds : int
+        Rounds of clipping at most. The last limits count for all values.
+    """
+    lower, upper, left = -np.inf, np.inf, values.astype(np.float64)
+    for _ in range(rounds):
+        if not len(left):
+            break
+        middle, reach = np.median(left), sigma * np.std(left)
+        lower, upper = middle - reach, middle + reach
+        remaining = left[(left >= lower) & (left <= upper)]
+        if len(remaining) == len(left):
+            break
+        left = remaining
+    kept = values[(values >= lower) & (values <= upper)]
+    if not len(kept):
+        return Clipped(0, np.nan, np.nan, np.float32(np.nan))
+    mean, stddev = np.mean(kept, dtype=np.float64), np.std(kept, dtype=np.float64)
+    return Clipped(len(kept), float(mean), float(stddev), np.median(kept))
+
+
 def bounds(nbins: int, width: float, start: float) -> tuple[np.float32, np.float32, np.float32, bool]:
     """Return start, bins a unit, and end of a histogram, and whether a value at the end counts."""
     first, step = np.float32(start), np.float32(width)

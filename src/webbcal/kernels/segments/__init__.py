@@ -1,0 +1,1 @@
+"""Segments: connected pixels that are labelled as one source."""

@@ -1,0 +1,1 @@
+"""Smoothing of images in which pixels are missing."""
