@@ -252,7 +252,9 @@ class Step:
         if suffix is None:
             suffix = self.suffix or self.default_suffix()
         index = idx if indexed and self.output_use_index else None
-        name = naming.output_name(start, suffix, ext or self.output_ext, idx=index, **components)
+        # As in the field, the association comes before the number of an exposure.
+        asn = {"asn_id": components.pop("asn_id", None)}
+        name = naming.output_name(start, suffix, ext or self.output_ext, **asn, idx=index, **components)
         return str(self.output_folder / name)
 
     @property
