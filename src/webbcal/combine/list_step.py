@@ -19,7 +19,7 @@ from webbcal.associations.sources import is_association_name, is_model
 from webbcal.combine.members import open_members, warn_of_mixtures
 from webbcal.combine.sizes import describe, sizes_of
 from webbcal.run import record
-from webbcal.run.planning import ModelPlan, Output, Sizes, StepPlan, scratch_bytes, step_name, told_to_skip
+from webbcal.run.planning import ModelPlan, Output, StepPlan, step_name, told_to_skip, working_bytes
 from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,6 @@ class ListStep(Step):
     def why_unusable(self, model: Any, p: Any) -> str | None:
         """Return why an exposure cannot take part, or None; the others go on without it."""
         return None
-
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
-        """Return the memory that the step needs beside the process, for the projection of a plan."""
-        return 0
 
     def apply(self, models: list[Any], p: Any) -> list[Outcome]:
         """Process those exposures that can take part, to be changed; return what came of each.
@@ -112,7 +108,8 @@ class ListStep(Step):
         models = self._inputs(init)
         plans = self.decide(models)
         outputs = [Output(0, "image", path) for path in self.output_paths(models)]
-        return ModelPlan(plans, outputs, None, describe(models), scratch_bytes(plans, sizes_of(models)))
+        works = {self: sizes_of(models)} if any(plan.applied for plan in plans) else {}
+        return ModelPlan(plans, outputs, None, describe(models), working_bytes(works))
 
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open what is given; of several exposures the first, which selects parameters."""

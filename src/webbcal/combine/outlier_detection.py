@@ -29,6 +29,7 @@ from webbcal.core.errors import InputError, ParameterError, PlanError
 from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.chain import available_threads, run_on_threads
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import Sizes
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class OutlierDetectionStep(ListStep):
     """
 
     class_alias = "outlier_detection"
+    library_bytes = 60_000_000
     saves_itself = True
     Parameters = OutlierDetectionParameters
     _asn_id: str | None = None
@@ -88,6 +90,11 @@ class OutlierDetectionStep(ListStep):
             return "outliers are found by comparing exposures, and there is only one"
         _check_types(models)
         return None
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """The median and an exposure on its grid; an image for each thread, and those that are kept."""
+        kept = 0 if self.save_results or not p.in_memory else sizes.exposures
+        return 12 * sizes.output + (58 * sizes.threads + 24 * kept) * sizes.pixels
 
     def process(self, *args: Any) -> list[Any]:
         """Flag outliers; return the images.

@@ -24,9 +24,12 @@ from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError
 from webbcal.run import record
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import StepPlan, step_name
+from webbcal.run.planning import Sizes, StepPlan, step_name
 
 log = logging.getLogger(__name__)
+
+#: Memory of a tile and of the parts of images that are dropped on it.
+TILE_BYTES = 30_000_000
 
 #: Whatever else the flags say, only these two keep a pixel out of the mosaic.
 GOOD_BITS = "~DO_NOT_USE+NON_SCIENCE"
@@ -67,6 +70,7 @@ class ResampleStep(ListStep):
     """
 
     class_alias = "resample"
+    library_bytes = 60_000_000
     Parameters = ResampleParameters
 
     def process(self, *args: Any) -> Any:
@@ -93,6 +97,11 @@ class ResampleStep(ListStep):
         together.append(plan)
         self.record = plan
         return products if self.single else products[0]
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """The mosaic, and a tile with what is dropped on it for each thread."""
+        planes = 4 + 3 * p.report_var + -(-sizes.exposures // 32) * p.enable_ctx
+        return 4 * planes * sizes.output + sizes.threads * min(TILE_BYTES, 110 * sizes.output)
 
     def decide(self, models: Sequence[Any]) -> list[StepPlan]:
         """It applies to all exposures together."""

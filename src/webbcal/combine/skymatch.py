@@ -19,6 +19,7 @@ from webbcal.core import dqflags
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import Sizes
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class SkyMatchStep(ListStep):
     """
 
     class_alias = "skymatch"
+    library_bytes = 60_000_000
     Parameters = SkyMatchParameters
 
     def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
@@ -72,6 +74,10 @@ class SkyMatchStep(ListStep):
         if "match" in p.skymethod and not has_wcs(model):
             return "has no WCS: run assign_wcs on it first"
         return None
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """An image for each thread; all of them if levels are subtracted."""
+        return (24 * sizes.threads + 4 * sizes.exposures * p.subtract) * sizes.pixels
 
     def apply(self, models: list[Any], p: Any) -> list[Outcome]:
         """Set ``meta.background``, and subtract."""

@@ -27,6 +27,7 @@ from webbcal.run import record
 from webbcal.run.chain import SkipStep
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import Sizes
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class SourceCatalogStep(ModelStep):
     """
 
     class_alias = "source_catalog"
+    library_bytes = 185_000_000
     reference_file_types = ("apcorr", "abvegaoffset")
     Parameters = SourceCatalogParameters
 
@@ -95,6 +97,10 @@ class SourceCatalogStep(ModelStep):
         if kind != "ImageModel":
             return f"works on mosaics (ImageModel), but the input is a {kind}"
         return None
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """The mosaic, and its images in double precision while sources are found."""
+        return 70 * sizes.output
 
     def check_reference(self, reference: Any, model: Any) -> None:
         """Leave it to `apply` to find the rows of a table: a mosaic is of no detector."""

@@ -16,6 +16,7 @@ from webbcal.combine.members import has_wcs
 from webbcal.combine.star_finding import FinderSettings
 from webbcal.run.chain import available_threads
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import Sizes
 from webbcal.wcs.footprint import update_s_region
 from webbcal.wcs.sip import SipSettings, update_sip
 
@@ -103,6 +104,7 @@ class TweakRegStep(ListStep):
 
     class_alias = "tweakreg"
     tells_each = True
+    library_bytes = 185_000_000
     Parameters = TweakRegParameters
 
     def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
@@ -118,6 +120,10 @@ class TweakRegStep(ListStep):
         if missing:
             return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
         return None if len(model.shape) == 2 else f"is a {type(model).__name__}: alignment works on images"
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """An image for each thread, while sources are found."""
+        return 34 * sizes.threads * sizes.pixels
 
     def apply(self, models: list[Any], p: Any) -> list[Outcome]:
         """Align the images; change their WCS and what depends on it."""

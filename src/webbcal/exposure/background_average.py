@@ -48,13 +48,19 @@ class Backdrop:
         Raises
         ------
         InputError
-            If either does not say which part of the detector it is.
+            If either does not say which part of the detector it is, or says it wrongly.
         """
         boxes = []
         for m in (model, science):
             name = str(m.meta.filename or "input model")
             if not m.has("data"):
                 raise InputError(f"{name} has no science array (SCI extension)")
+            sub, (ny, nx) = m.meta.subarray, m.shape[-2:]
+            if (sub.ysize or ny, sub.xsize or nx) != (ny, nx):
+                raise InputError(
+                    f"{name}: the header says SUBSIZE1 = {sub.xsize} and SUBSIZE2 = "
+                    f"{sub.ysize}, but the SCI array has {nx} columns and {ny} rows"
+                )
             box = placement_of(m, m.shape, name).box
             assert box is not None
             boxes.append(box)

@@ -32,9 +32,9 @@ from webbcal.run.planning import (
     StepPlan,
     crds_context,
     model_bytes,
-    scratch_bytes,
     step_name,
     told_to_skip,
+    working_bytes,
 )
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,8 @@ class Image2Pipeline(AssociationPipeline):
         with self._naming(str(product.name)):
             final = [self._product_path(_kind(model))] if self._streams else []
             outputs = outputs_of(steps, [model], final)
-        needed = model_bytes(model) + scratch_bytes(steps, sizes_of([model]))
+        sizes = sizes_of([model])
+        needed = model_bytes(model) + working_bytes({s.step: sizes for s in steps if s.applied})
         return ModelPlan(steps, outputs, crds_context(steps), Exposure.of_model(model).description, needed)
 
     def _sequence(

@@ -22,7 +22,15 @@ from webbcal.core.errors import PlanError
 from webbcal.core.suffixes import remove_suffix
 from webbcal.pipeline.association_input import AssociationPipeline, outputs_of, science_names
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import ModelPlan, Output, StepPlan, crds_context, step_name, told_to_skip
+from webbcal.run.planning import (
+    ModelPlan,
+    Output,
+    StepPlan,
+    crds_context,
+    step_name,
+    told_to_skip,
+    working_bytes,
+)
 
 log = logging.getLogger(__name__)
 
@@ -162,8 +170,13 @@ class Image3Pipeline(AssociationPipeline):
         native, final = sizes_of(models), sizes_of(models, settings)
         *before, resample = self._sequence(models)
         sizes = dict.fromkeys(before, native) | dict.fromkeys((resample, self.source_catalog), final)
-        needed = max(step.scratch_bytes(n, step.parameters) for step, n in sizes.items() if not step.skip)
-        return ModelPlan([], [], None, describe(models), needed, [f"mosaic: about {nx} × {ny} pixels"])
+        needed = working_bytes({step: n for step, n in sizes.items() if not step.skip})
+        mosaic = f"mosaic: about {nx} × {ny} pixels"
+        hint = (
+            f"the mosaic has about {nx} × {ny} pixels; leave out exposures far apart, set "
+            "resample.output_shape or pixel_scale, or "
+        )
+        return ModelPlan([], [], None, describe(models), needed, [mosaic], hint)
 
     def _make(self, models: list[Any]) -> Any:
         """Run the steps on the exposures."""

@@ -22,10 +22,10 @@ from webbcal.run.planning import (
     crds_context,
     find_references,
     model_bytes,
-    scratch_bytes,
     skip_without_references,
     step_name,
     told_to_skip,
+    working_bytes,
 )
 from webbcal.run.step import Step
 
@@ -60,10 +60,6 @@ class ModelStep(Step):
             When the data turn out not to allow the step.
         """
         raise NotImplementedError
-
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
-        """Return the memory that `apply` needs beside the model, for the projection of a plan."""
-        return 0
 
     def check_reference(self, reference: Any, model: Any) -> None:
         """Make sure that a reference fits the model: by default, that it is of its detector and covers it."""
@@ -137,6 +133,6 @@ class ModelStep(Step):
         model = self.open_model(init)
         step = self.decide(model, *more)
         pixels = math.prod((model.shape or ())[-2:])
-        needed = model_bytes(model) + scratch_bytes([step], Sizes(1, pixels, pixels))
+        needed = model_bytes(model) + (working_bytes({self: Sizes(1, pixels, pixels)}) if step.applied else 0)
         outputs = [Output(0, "image", path) for path in self.output_paths([model])]
         return ModelPlan([step], outputs, crds_context([step]), Exposure.of_model(model).description, needed)

@@ -10,7 +10,7 @@ import math
 import os
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What the interpreter and the libraries take before any data (measured, see docs/benchmarks.md).
 PROCESS_BYTES = 165 << 20
+#: The same of steps on models, which have libraries of their own (`Step.library_bytes`).
+MODEL_PROCESS_BYTES = 125_000_000
 
 
 @dataclass
@@ -121,14 +123,17 @@ class ModelPlan(RunPlan):
     title : str
         What it works on, in words.
     data_bytes : int
-        Memory beside that of the process itself.
+        Memory of data and of the steps' libraries, beside that of the process.
     notes : list of str
         What else there is to say.
+    hint : str
+        What may make it fit into memory, if it does not.
     """
 
     title: str
     data_bytes: int = 0
     notes: list[str] = field(default_factory=list)
+    hint: str = ""
 
     @property
     def subject(self) -> str:
@@ -136,9 +141,14 @@ class ModelPlan(RunPlan):
         return "\n".join([self.title, *self.notes])
 
     @property
+    def advice(self) -> str:
+        """What may make it fit, if it does not."""
+        return f"{self.hint}{super().advice}"
+
+    @property
     def memory(self) -> int:
         """Projected peak memory of the process in bytes."""
-        return PROCESS_BYTES + self.data_bytes
+        return MODEL_PROCESS_BYTES + self.data_bytes
 
 
 def _kilobytes(file: str, field: str) -> int | None:
@@ -189,9 +199,13 @@ class Sizes:
     threads: int = field(default_factory=available_threads)
 
 
-def scratch_bytes(steps: Sequence[StepPlan], sizes: Sizes) -> int:
-    """Return the memory that the neediest of planned steps takes; one works at a time."""
-    return max((s.step.scratch_bytes(sizes, s.step.parameters) for s in steps if s.applied), default=0)
+def working_bytes(sizes: Mapping[Any, Sizes]) -> int:
+    """Return the memory that these steps take, each on data of a size: one works at a time.
+
+    Of the libraries, those of the neediest step count: steps share most of them.
+    """
+    libraries = max((step.library_bytes for step in sizes), default=0)
+    return libraries + max((step.scratch_bytes(n, step.parameters) for step, n in sizes.items()), default=0)
 
 
 def model_bytes(model: Any) -> int:

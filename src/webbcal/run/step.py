@@ -62,6 +62,8 @@ class Step:
     optional_reference_types: ClassVar[Sequence[str]] = ()
     #: Name of the step in ``meta.cal_step`` when it is not the alias.
     cal_step: ClassVar[str | None] = None
+    #: Memory that its libraries take (measured; for the plan of steps on models).
+    library_bytes: ClassVar[int] = 0
     #: Whether what came of each exposure is told at the end of a run (steps on lists of exposures).
     tells_each: ClassVar[bool] = False
     #: Whether `process` writes the products that are to be saved, while it makes them.
@@ -374,6 +376,17 @@ class Step:
             If steps of this kind cannot be planned.
         """
         raise ParameterError(f"{type(self).__name__} cannot be planned")
+
+    def scratch_bytes(self, sizes: Any, p: Any) -> int:
+        """Return the memory that the step's work takes beside its input, for the projection of a plan.
+
+        Parameters
+        ----------
+        sizes : Sizes
+            How much there is to do.
+        p : Parameters
+        """
+        return 0
 
     def _skipped(self, model: Any) -> Any:
         name = self.cal_step or self.class_alias
