@@ -1,7 +1,8 @@
-"""Drizzling tile by tile: images are dropped on a tile of the output in their order, tiles run on threads.
+"""Drizzling an image on a part of the output: with the kernel of ours, or by the drizzle library.
 
-So no more than a few tiles, and what the images have for them, are in memory, however many images there are;
-and each output pixel sees the same additions, in the same order, as if there were no tiles.
+The output is made in tiles, on threads: images are dropped on a tile in their order. So no more than a few
+tiles, and what the images have for them, are in memory, however many images there are; and each output pixel
+sees the same additions, in the same order, as if there were no tiles.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.combine.inputs import InputImage, Region
+from webbcal.combine.inputs import InputImage, Region, Scratch
 from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError
-from webbcal.kernels.drizzle.reference import Target
 
 F32 = NDArray[np.float32]
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-#: Rows and columns of a tile. Square, so that a turned image does not reach many tiles with few pixels each.
+#: Pixels along the side of a tile, if it is square.
 TILE = 512
+#: Strips of whole rows are read and written faster; but a turned image has only some pixels of each row for
+#: one. So many rows of the output may a row of an image cross.
+_STRIP_TILT = 64
 #: Below this the library takes pixels to be points, and so do we.
 _POINT = 0.001
 
@@ -70,95 +73,59 @@ def fill_value(text: str | float | None) -> float:
         raise ParameterError(f"fillval = {text!r}: expected a number, NAN or INDEF") from None
 
 
-class Tile:
-    """A tile of the output while images are dropped on it.
-
-    Parameters
-    ----------
-    box : Box
-        Its place in the output.
-    planes : int
-        Planes that are averaged over all images: the data, and more if asked for.
-    images : int
-        Number of images of the mosaic, for the context.
-    context, flags : bool
-        Whether to keep which images, and which DQ bits, went into each pixel.
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An image, dropped alone on a box of the output.
 
     Attributes
     ----------
-    target : Target
-        Means over all images, the sum of weights, and DQ bits.
-    context : (ceil(images / 32), ny, nx) int32 or None
-        Bit *n* of plane *m* is set where image ``32 m + n`` contributed.
+    box : Box
+    sums : (ny, nx, k + 1) float32
+        Sums of weight times value, and last of weights.
+    flags : (ny, nx) uint32, or (0, 0)
+        DQ bits of all that was dropped.
+    hits : (ny, nx) bool, optional
+        Where anything was dropped with a positive weight; None: where the sum of weights is positive.
     """
 
-    def __init__(self, box: Box, planes: int, images: int, context: bool, flags: bool) -> None:
-        self.box = box
-        self.target = Target(planes, box.shape, flags)
-        self.context: NDArray[np.int32] | None = None
-        if context:
-            self.context = np.zeros(((images - 1) // 32 + 1, *box.shape), np.int32)
+    box: Box
+    sums: F32
+    flags: NDArray[np.uint32]
+    hits: NDArray[np.bool_] | None = None
 
-    def drop(
-        self, index: int, image: InputImage, how: Drop, variances: Sequence[str], together: int
-    ) -> Target | None:
-        """Drop an image; return its error components on this tile, or None if it does not reach it.
 
-        Parameters
-        ----------
-        index : int
-            Number of the image.
-        image : InputImage
-        how : Drop
-        variances : sequence of str
-            Error components to drop.
-        together : int
-            How many of these, from the first, go into the means of the tile; the others come back, averaged
-            over this image alone.
-        """
-        box = image.reaching(self.box, how.margin)
-        if box is None:
-            return None
-        region, places = image.region(box, variances), image.positions(box, self.box)
-        alone = Target(len(variances) - together, self.box.shape)
-        planes = np.concatenate([region.data[None], region.planes[:together]])
-        others = region.planes[together:]
-        if how.kernel == "square" and how.pixfrac >= _POINT:
-            self._square(index, region, places, planes, others, how, alone)
-        else:
-            self._by_library(index, region, places, planes, others, how, alone)
-        return alone
+def drop(
+    image: InputImage, tile: Box, how: Drop, variances: Sequence[str], flags: bool, scratch: Scratch
+) -> Dropped | None:
+    """Drop an image alone; return the part of it on a tile, or None if it does not reach it.
 
-    def _square(
-        self, index: int, region: Region, places: Places, planes: F32, others: F32, how: Drop, alone: Target
-    ) -> None:
+    Parameters
+    ----------
+    image : InputImage
+    tile : Box
+    how : Drop
+    variances : sequence of str
+        Error components to drop beside the data.
+    flags : bool
+        Whether to gather DQ bits.
+    scratch : Scratch
+        Where the arrays are put: they last until the next call.
+    """
+    target = tile.overlap(image.reach(how.margin))
+    box = None if target is None else image.reaching(target, how.margin)
+    if target is None or box is None:
+        return None
+    region, places = image.region(box, variances, scratch), image.positions(box, target, scratch)
+    sums = scratch.zeros("sums", (*target.shape, region.values.shape[-1] + 1))
+    bits = scratch.zeros("flags", target.shape if flags else (0, 0), np.uint32)
+    if how.kernel == "square" and how.pixfrac >= _POINT:
         from webbcal.kernels.drizzle.cpu import drizzle
 
-        hits = np.zeros(self.box.shape, np.bool_)
-        weight, dq = region.weight, region.dq
-        drizzle(planes, others, weight, dq, *places, how.pixfrac, self.target, alone, hits)
-        self._note(index, hits)
-
-    def _note(self, index: int, hits: NDArray[np.bool_]) -> None:
-        """Set the bit of an image in the context."""
-        if self.context is not None:
-            bits = self.context[index // 32].view(np.uint32)
-            bits[hits] |= np.uint32(1 << index % 32)
-
-    def _by_library(
-        self, index: int, region: Region, places: Places, planes: F32, others: F32, how: Drop, alone: Target
-    ) -> None:
-        library = _Library(region, places, how, self.box.shape)
-        flags = self.target.flags if self.target.flags.size else None
-        weights = self.target.weights.copy()
-        for k, plane in enumerate(planes):
-            self.target.weights[:] = weights
-            library.add(plane, self.target.means[k], self.target.weights, flags if k == 0 else None)
-        if self.context is not None:
-            self._note(index, library.hits())
-        for k, plane in enumerate(others):
-            alone.weights[:] = 0
-            library.add(plane, alone.means[k], alone.weights)
+        drizzle(region.values, region.weight, region.dq, *places, how.pixfrac, sums, bits)
+        return Dropped(target, sums, bits)
+    library = _Library(region, places, how, target.shape)
+    library.drop(sums, bits)
+    return Dropped(target, sums, bits, library.hits())
 
 
 class _Library:
@@ -172,7 +139,7 @@ class _Library:
         centres = np.dstack(places)[1:-1, 1:-1] + self._margin
         self._kernel = how.kernel
         self._shape = shape
-        self._dq = region.dq
+        self._values, self._dq = region.values, region.dq
         self._how = {
             "exptime": 1.0, "pixmap": np.ascontiguousarray(centres), "weight_map": region.weight,
             "pixfrac": how.pixfrac, "pixel_scale_ratio": how.scale_ratio, "in_units": "cps",
@@ -182,21 +149,23 @@ class _Library:
     def _inner(self) -> tuple[slice, slice]:
         return tuple(slice(self._margin, self._margin + n) for n in self._shape)  # type: ignore[return-value]
 
-    def add(self, plane: F32, means: F32, weights: F32, flags: NDArray[np.uint32] | None = None) -> None:
-        """Drop one plane on means and their weights, in place."""
+    def drop(self, sums: F32, flags: NDArray[np.uint32]) -> None:
+        """Drop all planes, in place; see `webbcal.kernels.drizzle.reference.drizzle`."""
         from drizzle.resample import Drizzle
 
-        grown = {"out_img": np.pad(means, self._margin), "out_wht": np.pad(weights, self._margin)}
-        if flags is not None:
-            grown["out_dq"] = np.pad(flags, self._margin)
-        drizzle = Drizzle(kernel=self._kernel, fillval="0", exptime=1.0, disable_ctx=True, **grown)
-        self._drop(drizzle, plane, None if flags is None else self._dq)
-        means[:], weights[:] = drizzle.out_img[self._inner], drizzle.out_wht[self._inner]
-        if flags is not None:
-            flags[:] = drizzle.out_dq[self._inner]
+        shape = tuple(n + 2 * self._margin for n in self._shape)
+        for k, plane in enumerate(np.moveaxis(self._values, -1, 0)):
+            gathered = {"out_dq": np.zeros(shape, np.uint32)} if flags.size and k == 0 else {}
+            drizzle = Drizzle(kernel=self._kernel, fillval="0", disable_ctx=True, out_shape=shape, **gathered)
+            self._drop(drizzle, np.ascontiguousarray(plane), self._dq if gathered else None)
+            weights = drizzle.out_wht[self._inner]
+            np.multiply(drizzle.out_img[self._inner], weights, out=sums[..., k])
+            if gathered:
+                flags[:] = gathered["out_dq"][self._inner]
+        sums[..., -1] = weights
 
     def hits(self) -> NDArray[np.bool_]:
-        """Return where anything is dropped with a positive weight."""
+        """Return where anything is dropped with a positive weight: some kernels have negative ones too."""
         from drizzle.resample import Drizzle
 
         shape = tuple(n + 2 * self._margin for n in self._shape)
@@ -213,10 +182,12 @@ class _Library:
             drizzle.add_image(plane, dq=dq, **self._how)
 
 
-def tiles_of(box: Box) -> list[Box]:
-    """Return boxes of about `TILE` × `TILE` pixels that tile a box."""
+def tiles_of(box: Box, images: Sequence[InputImage]) -> list[Box]:
+    """Return boxes of `TILE` × `TILE` pixels or so that tile a box: squares, or strips where faster."""
+    tilt = max((image.tilt for image in images), default=0.0)
+    long = 4 if tilt <= _STRIP_TILT else 1
+    sides = ((box.y0, box.y1, TILE // long), (box.x0, box.x1, TILE * long))
     rows, columns = (
-        np.linspace(a, b, max(1, round((b - a) / TILE)) + 1).astype(int).tolist()
-        for a, b in ((box.y0, box.y1), (box.x0, box.x1))
+        np.linspace(a, b, max(1, round((b - a) / side)) + 1).astype(int).tolist() for a, b, side in sides
     )
     return [Box(*y, *x) for y in pairwise(rows) for x in pairwise(columns)]

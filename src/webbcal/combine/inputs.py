@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,6 @@ from webbcal.core.box import Box
 from webbcal.core.dqflags import interpret_bit_flags
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.wcs.grid import PixelMap
-from webbcal.wcs.image_wcs import image_wcs
 
 log = logging.getLogger(__name__)
 
@@ -61,25 +62,49 @@ class Weighting:
         return cls(kind, 0 if good is None else ~good & 0xFFFFFFFF)
 
 
+class Scratch(threading.local):
+    """Arrays that a thread uses again and again: touching fresh memory takes longer than most arithmetic."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, NDArray[np.uint8]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+        """Return an array with any content, in the memory of the last one of this name."""
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        held = self._held.get(name)
+        if held is None or len(held) < nbytes:
+            held = self._held[name] = np.empty(nbytes, np.uint8)
+        return held[:nbytes].view(dtype).reshape(shape)
+
+    def zeros(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+        """Return an array of zeros, in the memory of the last one of this name."""
+        array = self.array(name, shape, dtype)
+        array.fill(0)
+        return array
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A region of an image, ready to be combined.
 
     Attributes
     ----------
-    data : (ny, nx) float32
-        With its background subtracted, if it has one that was measured but left in.
-    planes : (k, ny, nx) float32
-        Standard deviations of the error components asked for.
+    values : (ny, nx, 1 + k) float32
+        The data, with their background subtracted if it was measured but left in; and standard deviations of
+        the error components asked for.
     dq : (ny, nx) uint32
     weight : (ny, nx) float32
         0 for bad pixels.
     """
 
-    data: F32
-    planes: F32
+    values: F32
     dq: NDArray[np.uint32]
     weight: F32
+
+    @property
+    def data(self) -> F32:
+        """The data, (ny, nx) float32."""
+        return self.values[..., 0]
 
 
 class WeightedImage:
@@ -112,9 +137,16 @@ class WeightedImage:
             log.warning("%s has no VAR_RNOISE to weight by; all its pixels weigh the same", self.name)
         self.time = measurement_time(model)[0]
         background = model.meta.background
-        self._level = None if background.subtracted else background.level
+        self._level = 0.0 if background.subtracted else background.level or 0.0
 
-    def region(self, box: Box, variances: Sequence[str] = ()) -> Region:
+    @property
+    def constant_weight(self) -> float:
+        """The weight of all its good pixels; NaN if they weigh by their read noise."""
+        if self.weighting.kind == "ivm" and self.has["var_rnoise"]:
+            return math.nan
+        return self.time if self.weighting.kind == "exptime" else 1.0
+
+    def region(self, box: Box, variances: Sequence[str] = (), scratch: Scratch | None = None) -> Region:
         """Read a region.
 
         Parameters
@@ -122,34 +154,35 @@ class WeightedImage:
         box : Box
             The region.
         variances : sequence of str
-            Arrays whose square roots are wanted as planes (``err``: itself; NaN where there is none).
+            Arrays whose square roots are wanted (``err``: itself; NaN where there is none).
+        scratch : Scratch, optional
+            Where the arrays are put, so that they last until the next region.
         """
-        arrays = {n: s.read(*box.slices) for n, s in self._sources.items() if self.has[n] and s is not None}
-        dq = arrays.get("dq", np.zeros(box.shape, np.uint32))
-        bad = (dq & np.uint32(self.weighting.bad_bits)) != 0
-        for name in _FLOATS:
-            if name in arrays:
-                bad |= np.isnan(arrays[name])
-        planes = np.full((len(variances), *box.shape), np.nan, np.float32)
-        for plane, name in zip(planes, variances, strict=True):
-            if name == "err" and name in arrays:
-                plane[:] = arrays[name]
-            elif name in arrays:
-                with np.errstate(invalid="ignore"):
-                    np.sqrt(arrays[name], out=plane)
-        data = arrays["data"].astype(np.float32, copy=False)
-        if self._level is not None:
-            data -= np.float32(self._level)
-        return Region(data, planes, dq, self._weights(arrays, bad))
+        from webbcal.kernels.coadd.cpu import take, weigh_by_noise
 
-    def _weights(self, arrays: dict[str, Any], bad: NDArray[np.bool_]) -> F32:
-        if self.weighting.kind == "ivm" and "var_rnoise" in arrays:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                weight: F32 = np.float32(1) / arrays["var_rnoise"]
-            weight[bad | ~np.isfinite(weight)] = 0
-            return weight
-        value = self.time if self.weighting.kind == "exptime" else 1.0
-        return np.where(bad, np.float32(0), np.float32(value))
+        scratch = scratch or Scratch()
+        values = scratch.array("values", (*box.shape, 1 + len(variances)))
+        dq = scratch.zeros("dq", box.shape, np.uint32)
+        if self.has["dq"]:
+            self._sources["dq"].read_into(dq, *box.slices)
+        weight = scratch.array("weight", box.shape)
+        by_noise = math.isnan(self.constant_weight)
+        np.multiply((dq & np.uint32(self.weighting.bad_bits)) == 0, np.float32(1), out=weight)
+        planes = {"data": 0} | {name: plane for plane, name in enumerate(variances, 1)}
+        for name in _FLOATS:
+            plane = planes.get(name, -1)
+            if self.has[name]:
+                array = scratch.array("array", box.shape)
+                self._sources[name].read_into(array, *box.slices)
+                level = self._level if name == "data" else 0.0
+                take(array, level, name in VARIANCES, values, plane, weight)
+                if name == "var_rnoise" and by_noise:
+                    weigh_by_noise(array, weight)
+            elif plane >= 0:
+                values[..., plane] = np.nan
+        if not by_noise:
+            weight *= np.float32(self.constant_weight)
+        return Region(values, dq, weight)
 
 
 class InputImage(WeightedImage):
@@ -170,13 +203,19 @@ class InputImage(WeightedImage):
 
     def __init__(self, model: Any, grid: OutputGrid, weighting: Weighting) -> None:
         super().__init__(model, weighting)
-        wcs = image_wcs(model)
-        if wcs is None:
+        if model.meta.wcs is None:
             raise InputError(f"{self.name} has no WCS (meta.wcs); run assign_wcs on it first")
-        (x0, x1), (y0, y1) = pixel_bounds(wcs, self.shape)
+        (x0, x1), (y0, y1) = pixel_bounds(model.meta.wcs, self.shape)
         self.box = Box(y0, y1 + 1, x0, x1 + 1)
-        self.map = PixelMap(wcs, grid.wcs, self.shape)
+        self.map = PixelMap(model.meta.wcs, grid.wcs, self.shape)
         self._edges, self._cells = _cells(self.map, self.box)
+        self._footprint = self.footprint(grid)
+
+    @property
+    def tilt(self) -> float:
+        """Rows of the output that a row of the image crosses."""
+        lowest = self._cells[0][1]
+        return float(np.nanmax(np.abs(lowest[:, -1] - lowest[:, 0]), initial=0.0))
 
     def footprint(self, grid: OutputGrid) -> Box:
         """Return the pixels of the output that the image may reach."""
@@ -185,6 +224,11 @@ class InputImage(WeightedImage):
         ny, nx = grid.shape
         y0, x0 = min(max(0, y0), ny), min(max(0, x0), nx)
         return Box(int(y0), int(min(max(y0, y1), ny)), int(x0), int(min(max(x0, x1), nx)))
+
+    def reach(self, margin: float) -> Box:
+        """Return a box of the output beyond which the image drops nothing."""
+        box, m = self._footprint, math.ceil(margin)
+        return Box(box.y0 - m, box.y1 + m, box.x0 - m, box.x1 + m)
 
     def reaching(self, tile: Box, margin: float) -> Box | None:
         """Return the box of pixels that may reach a tile of the output, or None."""
@@ -197,9 +241,10 @@ class InputImage(WeightedImage):
         y, x = self._edges
         return Box(int(y[rows[0]]), int(y[rows[-1] + 1]), int(x[columns[0]]), int(x[columns[-1] + 1]))
 
-    def positions(self, box: Box, tile: Box) -> tuple[F64, F64]:
+    def positions(self, box: Box, tile: Box, scratch: Scratch) -> tuple[F64, F64]:
         """Return where the pixels of a box, and one more on each side, lie in a tile: x and y."""
-        x, y = self.map(Box(box.y0 - 1, box.y1 + 1, box.x0 - 1, box.x1 + 1))
+        grown = Box(box.y0 - 1, box.y1 + 1, box.x0 - 1, box.x1 + 1)
+        x, y = self.map(grown, scratch.array("positions", (2, *grown.shape), np.float64))
         x -= tile.x0
         y -= tile.y0
         return x, y

@@ -8,17 +8,18 @@ are not counted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.combine.drizzling import Drop, Tile, tiles_of
-from webbcal.combine.inputs import VARIANCES, InputImage
+from webbcal.combine.drizzling import Drop, drop, tiles_of
+from webbcal.combine.inputs import VARIANCES, InputImage, Scratch
 from webbcal.core.box import Box
-from webbcal.kernels.drizzle.reference import Target
+from webbcal.run.bands import MemorySink, Sink
 from webbcal.run.chain import available_threads, run_on_threads
 
 F32 = NDArray[np.float32]
@@ -36,12 +37,15 @@ class Wanted:
         Which images went into each pixel; the OR of their DQ flags.
     fill : float
         Value of pixels without data.
+    components : bool
+        Whether to give the co-added variances beside the errors made of them.
     """
 
     errors: Literal["components", "drizzled"] | None = "components"
     context: bool = True
     flags: bool = False
     fill: float = np.nan
+    components: bool = True
 
     @property
     def planes(self) -> tuple[str, ...]:
@@ -53,6 +57,21 @@ class Wanted:
         """How many of them are averaged over all images, as the data are."""
         return 1 if self.errors == "drizzled" else 0
 
+    def arrays(self, shape: tuple[int, int], images: int) -> dict[str, tuple[tuple[int, ...], Any]]:
+        """Return shape and type of the arrays of a mosaic of so many images, by the product's names."""
+        image = (shape, np.float32)
+        arrays: dict[str, tuple[tuple[int, ...], Any]] = {"data": image}
+        if self.errors:
+            arrays["err"] = image
+        if self.flags:
+            arrays["dq"] = (shape, np.uint32)
+        if self.context:
+            arrays["con"] = ((math.ceil(images / 32), *shape), np.int32)
+        arrays["wht"] = image
+        if self.errors == "components" and self.components:
+            arrays |= dict.fromkeys(("var_poisson", "var_rnoise", "var_flat"), image)
+        return arrays
+
 
 @dataclass
 class Mosaic:
@@ -61,39 +80,33 @@ class Mosaic:
     Attributes
     ----------
     box : Box
-    data, weights : (ny, nx) float32
-    error : (ny, nx) float32 or None
-    variances : dict
-        ``var_rnoise``, ``var_flat``, ``var_poisson``, each (ny, nx) float32; or empty.
-    context : (planes, ny, nx) int32 or None
-    flags : (ny, nx) uint32 or None
+    arrays : dict
+        By the names of the product's arrays, as `Wanted.arrays` tells them.
     """
 
     box: Box
-    data: F32
-    weights: F32
-    error: F32 | None = None
-    variances: dict[str, F32] = field(default_factory=dict)
-    context: NDArray[np.int32] | None = None
-    flags: NDArray[np.uint32] | None = None
+    arrays: dict[str, NDArray[Any]]
 
-    @classmethod
-    def empty(cls, box: Box, wanted: Wanted, images: int) -> Mosaic:
-        """Return one with arrays to be filled."""
-        mosaic = cls(box, np.empty(box.shape, np.float32), np.empty(box.shape, np.float32))
-        if wanted.errors:
-            mosaic.error = np.empty(box.shape, np.float32)
-        if wanted.errors == "components":
-            mosaic.variances = {name: np.empty(box.shape, np.float32) for name in VARIANCES}
-        if wanted.context:
-            mosaic.context = np.empty(((images - 1) // 32 + 1, *box.shape), np.int32)
-        if wanted.flags:
-            mosaic.flags = np.empty(box.shape, np.uint32)
-        return mosaic
+    @property
+    def data(self) -> F32:
+        """Weighted means."""
+        return self.arrays["data"]
+
+    @property
+    def weights(self) -> F32:
+        """Sums of weights."""
+        return self.arrays["wht"]
 
 
 def make_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wanted) -> Mosaic:
-    """Drizzle images on a box of the output grid.
+    """Drizzle images on a box of the output grid, in memory; as `stream_mosaic`."""
+    sink = MemorySink(Box.of_shape(box.shape))
+    stream_mosaic(images, box, how, wanted, sink)
+    return Mosaic(box, sink.arrays)
+
+
+def stream_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wanted, sink: Sink) -> None:
+    """Drizzle images on a box of the output grid, tile by tile.
 
     Parameters
     ----------
@@ -102,85 +115,69 @@ def make_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wante
     box : Box
     how : Drop
     wanted : Wanted
+    sink : Sink
+        Takes the arrays of the tiles; its frame begins at the corner of the box.
     """
-    mosaic = Mosaic.empty(box, wanted, len(images))
+    scratch = Scratch()
 
     def work(part: Box) -> None:
-        _make_tile(images, part, how, wanted, mosaic)
+        tile = _Tile(part, how, wanted, len(images), scratch)
+        for index, image in enumerate(images):
+            tile.add(index, image)
+        sink.put(part.relative_to(box), tile.arrays())
 
-    run_on_threads(work, tiles_of(box), available_threads())
-    return mosaic
-
-
-def _make_tile(images: Sequence[InputImage], part: Box, how: Drop, wanted: Wanted, mosaic: Mosaic) -> None:
-    tile = Tile(part, 1 + wanted.together, len(images), wanted.context, wanted.flags)
-    sums = VarianceSums(part.shape)
-    for index, image in enumerate(images):
-        alone = tile.drop(index, image, how, wanted.planes, wanted.together)
-        if alone is not None and wanted.errors == "components":
-            sums.add(alone, image)
-    place = part.relative_to(mosaic.box).slices
-    empty = tile.target.weights == 0
-    mosaic.data[place] = np.where(empty, np.float32(wanted.fill), tile.target.means[0])
-    mosaic.weights[place] = tile.target.weights
-    if mosaic.context is not None and tile.context is not None:
-        mosaic.context[(slice(None), *place)] = tile.context
-    if mosaic.flags is not None:
-        mosaic.flags[place] = tile.target.flags
-    if mosaic.error is None:
-        return
-    if wanted.errors == "drizzled":
-        mosaic.error[place] = np.where(empty, np.float32(wanted.fill), tile.target.means[1]) / how.scale_ratio
-        return
-    variances = sums.means(how.scale_ratio)
-    for name, variance in variances.items():
-        mosaic.variances[name][place] = variance
-    mosaic.error[place] = total_error(list(variances.values()))
+    run_on_threads(work, tiles_of(box, images), available_threads())
 
 
-class VarianceSums:
-    """Variances of a tile, added up over images with the squares of their weights."""
+class _Tile:
+    """A tile of the output while images are added; its arrays are those of the thread."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._sums = np.zeros((len(VARIANCES), *shape), np.float32)
-        self._weights = np.zeros((len(VARIANCES), *shape), np.float32)
+    def __init__(self, box: Box, how: Drop, wanted: Wanted, images: int, scratch: Scratch) -> None:
+        self._box, self._how, self._wanted, self._scratch = box, how, wanted, scratch
+        self._images = images
+        self._total = scratch.zeros("total", (*box.shape, 2 + wanted.together))
+        components = (*box.shape, 2 * len(VARIANCES)) if wanted.errors == "components" else (0, 0, 0)
+        self._components = scratch.zeros("components", components)
+        context = (math.ceil(images / 32), *box.shape) if wanted.context else (1, 0, 0)
+        self._context = scratch.zeros("context", context, np.int32)
+        self._flags = scratch.zeros("gathered", box.shape if wanted.flags else (0, 0), np.uint32)
 
-    def add(self, deviations: Target, image: InputImage) -> None:
-        """Add an image's drizzled standard deviations (in the order of `VARIANCES`).
+    def add(self, index: int, image: InputImage) -> None:
+        """Drop the image of a number and add it to those before."""
+        from webbcal.kernels.coadd.cpu import add
 
-        As a whole the image weighs by its read noise on the output grid, or by its exposure time, as the
-        pixels do.
-        """
-        variances = np.square(deviations.means)
-        covered = deviations.weights != 0
-        if image.weighting.kind == "ivm" and image.has["var_rnoise"]:
-            noise = variances[VARIANCES.index("var_rnoise")]
-            covered &= (noise > 0) & np.isfinite(noise)
-            weight = np.divide(np.float32(1), noise, out=np.zeros_like(noise), where=covered).astype(float)
-        else:
-            weight = np.full(covered.shape, image.time if image.weighting.kind == "exptime" else 1.0)
-            covered &= weight > 0
-        for k, name in enumerate(VARIANCES):
-            if image.has[name]:
-                used = covered & np.isfinite(variances[k])
-                with np.errstate(over="ignore"):
-                    self._sums[k][used] += (variances[k] * weight * weight)[used]
-                self._weights[k][used] += weight[used]
+        wanted = self._wanted
+        dropped = drop(image, self._box, self._how, wanted.planes, wanted.flags, self._scratch)
+        if dropped is None:
+            return
+        place, constant = dropped.box.relative_to(self._box), image.constant_weight
+        context = self._context[index // 32 if wanted.context else 0]
+        told = np.zeros((0, 0), np.int32) if dropped.hits is not None else context
+        add(dropped.sums, constant, (place.y0, place.x0), self._total, self._components, told, index % 32)
+        if dropped.hits is not None and wanted.context:
+            context[place.slices] |= np.where(dropped.hits, np.uint32(1 << index % 32), 0).view(np.int32)
+        if wanted.flags:
+            self._flags[place.slices] |= dropped.flags
 
-    def means(self, scale_ratio: float) -> dict[str, F32]:
-        """Return the variances of the weighted mean; NaN where there are none.
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of the finished tile, in memory that the next tile of the thread uses again."""
+        from webbcal.kernels.coadd.cpu import errors, means
 
-        Pixels of the output that are larger than those of the input average over more of them.
-        """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            # Divided twice: the square of the weight may be too large for its type.
-            scaled = self._sums * np.float32(1.0 / scale_ratio**2) / self._weights / self._weights
-        return dict(zip(VARIANCES, scaled, strict=True))
-
-
-def total_error(variances: Sequence[F32]) -> F32:
-    """Return the square root of the sum of what is not NaN; NaN where all are."""
-    stack = np.array(variances)
-    error: F32 = np.sqrt(np.nansum(stack, axis=0))
-    error[np.isnan(stack).all(axis=0)] = np.nan
-    return error
+        held = {"con": self._context, "dq": self._flags}
+        arrays = {
+            name: held[name] if name in held else self._scratch.array(name, *kind)
+            for name, kind in self._wanted.arrays(self._box.shape, self._images).items()
+            if name not in VARIANCES
+        }
+        fill, ratio = self._wanted.fill, self._how.scale_ratio
+        means(self._total, 0, 1.0, fill, arrays["data"])
+        arrays["wht"][:] = self._total[..., -1]
+        if self._wanted.errors == "drizzled":
+            means(self._total, 1, 1.0 / ratio, fill, arrays["err"])
+        elif self._wanted.errors == "components":
+            variances = self._scratch.array("variances", (len(VARIANCES), *self._box.shape))
+            # Pixels of the output that are larger than those of the input average over more of them.
+            errors(self._components, 1.0 / ratio**2, variances, arrays["err"])
+            if self._wanted.components:
+                arrays |= dict(zip(VARIANCES, variances, strict=True))
+        return arrays

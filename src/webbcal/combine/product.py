@@ -27,7 +27,25 @@ _STALE = re.compile(
 
 
 def product_of(mosaic: Mosaic, grid: OutputGrid, models: Sequence[Any], blend: bool) -> Any:
-    """Return the model of a mosaic of these images (`blend`: with blended metadata and their table)."""
+    """Return the model of a mosaic of these images, with its arrays; see `metadata_of`."""
+    product = metadata_of(grid, models, blend, errors="err" in mosaic.arrays)
+    for name, array in mosaic.arrays.items():
+        setattr(product, name, array)
+    return product
+
+
+def metadata_of(grid: OutputGrid, models: Sequence[Any], blend: bool, errors: bool) -> Any:
+    """Return the model of a mosaic of these images, without arrays.
+
+    Parameters
+    ----------
+    grid : OutputGrid
+    models : sequence of DataModel
+    blend : bool
+        Whether to blend the metadata of all images, with a table of them.
+    errors : bool
+        Whether there are errors.
+    """
     product = datamodels.ImageModel()
     product.update(models[0])
     if blend:
@@ -35,7 +53,8 @@ def product_of(mosaic: Mosaic, grid: OutputGrid, models: Sequence[Any], blend: b
         for model in models:
             blender.add(model)
         blender.apply(product)
-    _set_arrays(product, mosaic)
+    if not errors and product.meta.hasattr("bunit_err"):
+        del product.meta.bunit_err  # or there would be an ERR extension with nothing but this keyword
     set_wcs(product, grid)
     _set_times(product, models)
     polygons = [polygon for model in models for polygon in polygons_of(model)]
@@ -64,17 +83,6 @@ def describe(product: Any, grid: OutputGrid, how: Drop, kind: str | None, fill: 
     if kind is not None:
         resample.weight_type = kind
     product.meta.cal_step.resample = "COMPLETE"
-
-
-def _set_arrays(product: Any, mosaic: Mosaic) -> None:
-    product.data, product.wht = mosaic.data, mosaic.weights
-    for name, array in (("err", mosaic.error), ("con", mosaic.context), ("dq", mosaic.flags)):
-        if array is not None:
-            setattr(product, name, array)
-    if mosaic.error is None and product.meta.hasattr("bunit_err"):
-        del product.meta.bunit_err  # or there would be an ERR extension with nothing but this keyword
-    for name, variance in mosaic.variances.items():
-        setattr(product, name, variance)
 
 
 def set_wcs(product: Any, grid: OutputGrid) -> None:

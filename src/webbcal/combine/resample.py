@@ -17,12 +17,13 @@ from webbcal.combine.drizzling import Drop, fill_value
 from webbcal.combine.inputs import InputImage, Weighting
 from webbcal.combine.list_step import ListStep, groups_of
 from webbcal.combine.members import warn_of_mixtures
-from webbcal.combine.mosaic import Wanted, make_mosaic
+from webbcal.combine.mosaic import Wanted, stream_mosaic
 from webbcal.combine.output_wcs import GridSettings, OutputGrid, grid_around, grid_from_file
-from webbcal.combine.product import describe, product_of
+from webbcal.combine.product import describe, metadata_of
 from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError
 from webbcal.run import record
+from webbcal.run.bands import FileSink, MemorySink
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes, StepPlan, step_name
 
@@ -119,7 +120,11 @@ class ResampleStep(ListStep):
         how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
         errors: Literal["components", "drizzled"] | None = "components" if p.enable_err else None
         wanted = Wanted(
-            "drizzled" if p.single else errors, p.enable_ctx, p.propagate_dq, fill_value(p.fillval)
+            "drizzled" if p.single else errors,
+            p.enable_ctx,
+            p.propagate_dq,
+            fill_value(p.fillval),
+            p.report_var,
         )
         weighting = Weighting.of(p.weight_type, GOOD_BITS)
         log.info(
@@ -131,16 +136,37 @@ class ResampleStep(ListStep):
         for members in groups if p.single else [range(len(models))]:
             chosen = [models[k] for k in members]
             images = [InputImage(model, grid, weighting) for model in chosen]
-            mosaic = make_mosaic(images, Box.of_shape(grid.shape), how, wanted)
-            if not p.report_var:
-                mosaic.variances.clear()
-            product = product_of(mosaic, grid, chosen, blend)
+            product = metadata_of(grid, chosen, blend, errors=wanted.errors is not None)
             describe(product, grid, how, p.weight_type, p.fillval, 1 if p.single else len(groups))
             product.meta.filename = (
                 outlier_name(chosen[0]) if p.single else Path(self.make_output_path()).name
             )
-            products.append(product)
+            products.append(self._filled(product, images, grid, how, wanted))
         return products
+
+    def _filled(
+        self, product: Any, images: Sequence[InputImage], grid: OutputGrid, how: Drop, wanted: Wanted
+    ) -> Any:
+        """Make the arrays of a mosaic: straight to its file if it is to be saved, else in memory."""
+        frame = Box.of_shape(grid.shape)
+        path = self._destination()
+        if path is None:
+            sink = MemorySink(frame)
+            stream_mosaic(images, frame, how, wanted, sink)
+            return sink.finish(product)
+        file = FileSink(path, product, wanted.arrays(grid.shape, len(images)))
+        try:
+            stream_mosaic(images, frame, how, wanted, file)
+        except BaseException:
+            file.abort()
+            raise
+        return file.lend(product)
+
+    def _destination(self) -> str | None:
+        """Return where the mosaic will be saved, by this step or its pipeline; None if it will not be."""
+        saved = self.save_results or getattr(self.parent, "_streams", False)
+        path = self.make_output_path(basepath=self.output_file)
+        return path if saved and not self.single and path.endswith(".fits") else None
 
     def _grid(self, models: Sequence[Any], p: Any) -> OutputGrid:
         settings = self.grid_settings()

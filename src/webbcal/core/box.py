@@ -52,6 +52,12 @@ class Box:
             min(self.x1 + halo, within.x1),
         )
 
+    def overlap(self, other: Box) -> Box | None:
+        """Return the pixels that are in both boxes, or None if there are none."""
+        y0, y1 = max(self.y0, other.y0), min(self.y1, other.y1)
+        x0, x1 = max(self.x0, other.x0), min(self.x1, other.x1)
+        return Box(y0, y1, x0, x1) if y1 > y0 and x1 > x0 else None
+
     def relative_to(self, outer: Box) -> Box:
         """Return this box in the coordinates of `outer`'s own array."""
         return self.shift(-outer.y0, -outer.x0)

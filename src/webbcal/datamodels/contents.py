@@ -13,6 +13,7 @@ from webbcal.io.arrays import ArraySource
 
 if TYPE_CHECKING:
     from webbcal.datamodels.model import DataModel
+    from webbcal.io.fits_writer import ProductWriter
 
 Tree = dict[str, Any]
 
@@ -46,6 +47,8 @@ class Contents:
         self.name = name
         self.files = files or []
         self.history = history or []
+        #: What writes the file that arrays were streamed to, while it is not finished (`io.saving`).
+        self.unfinished: ProductWriter | None = None
         self._asdf = asdf
 
     def load_asdf(self) -> None:

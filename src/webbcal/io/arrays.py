@@ -160,8 +160,7 @@ class FileHandle:
             fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read ({error.strerror}); check the path") from error
-        status = os.fstat(fd)
-        identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+        identity = _identity(fd)
         if self._identity is not None and identity != self._identity:
             os.close(fd)
             raise InputError(f"{self.path}: the file changed after it was opened; open it again")
@@ -182,6 +181,12 @@ class FileHandle:
                 raise InputError(f"{self.path}: the file ends before its data; fetch it again")
             done += count
 
+    def moved(self, path: str | os.PathLike[str]) -> None:
+        """Take note that the file has another name now, and was written to."""
+        with self._lock:
+            self.path = Path(path).absolute()
+            self._identity = None if self._fd is None else _identity(self._fd)
+
     def close(self) -> None:
         """Close the file; a later read opens it again."""
         with self._lock:
@@ -192,6 +197,12 @@ class FileHandle:
     def __del__(self) -> None:
         if getattr(self, "_fd", None) is not None:
             self.close()
+
+
+def _identity(fd: int) -> tuple[int, int, int]:
+    """Return what tells an open file from one that was changed or took its name."""
+    status = os.fstat(fd)
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 #: Native types of integer images, by BITPIX and BZERO (FITS 4.0, section 4.4.2.5: unsigned integers).

@@ -79,6 +79,10 @@ class AtomicFile:
             "folder; nothing was left behind"
         )
 
+    def __del__(self) -> None:
+        if getattr(self, "_open", False):
+            self.abort()
+
     def commit(self) -> None:
         """Give the file its name."""
         try:

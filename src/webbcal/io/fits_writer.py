@@ -4,6 +4,9 @@ The file is written beside its target under a temporary name. Streamed arrays co
 header, so their places are known from the start; the headers in front of them get room to grow. Everything
 else (tables, arrays in memory, the ASDF extension) follows at `ProductWriter.commit`, and only then does
 the file get its name. Reserved room that is not used is filled with blank cards.
+
+Between the last piece and `commit` a model can read the streamed arrays back (`ProductWriter.lend`): so what
+follows from them can still go into the headers, and they need not be in memory.
 """
 
 from __future__ import annotations
@@ -11,16 +14,19 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from webbcal.core.errors import OutputError
+from webbcal.core.threads import available_threads, run_on_threads
 from webbcal.datamodels.table import Schema, is_array
 from webbcal.io import arrays as io_arrays
 from webbcal.io import asdf_extension, headers
-from webbcal.io.arrays import ArraySource, MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.arrays import ArraySource, FileHandle, FitsArray, MemoryArray, pieces_of, region_of, runs_of
 from webbcal.io.atomic import AtomicFile
 from webbcal.io.cards import BLOCK
 from webbcal.io.headers import PlannedHdu
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Blocks by which the primary header and other headers may grow before streamed data must move.
 _ROOM = {"PRIMARY": 3}
+#: Arrays in memory are converted and written in pieces of this size, which stay in cache.
+_PIECE_BYTES = 1 << 19
 
 
 class _Place:
@@ -83,9 +91,12 @@ class ProductWriter:
         arrays: dict[str, tuple[tuple[int, ...], Any]] | None = None,
     ) -> None:
         self.arrays = dict(arrays or {})
-        self._model = model
+        self._model: DataModel | None = model
+        self._schema, self._history = model.schema, model._history_entries()
         self._lock = threading.Lock()
         self._places: dict[str, _Place] = {}
+        self._handle: FileHandle | None = None
+        self._lent: dict[str, FitsArray] = {}
         planned = headers.plan_hdus(model, self.arrays)
         self._file = AtomicFile(path)
         try:
@@ -99,13 +110,13 @@ class ProductWriter:
         room = 0 if not self.arrays else self._room(by_name["PRIMARY"])
         self._primary_room, offset = room, room
         for name in self.arrays:
-            hdu = by_name[self._model.schema["properties"][name]["fits_hdu"]]
+            hdu = by_name[self._schema["properties"][name]["fits_hdu"]]
             place = self._places[name] = _Place(hdu, offset, self._room(hdu))
             offset = place.end
         self._file.truncate(offset)
 
     def _room(self, hdu: PlannedHdu) -> int:
-        return len(headers.image_header(hdu, self._model._history_entries())) + BLOCK * _ROOM.get(hdu.name, 1)
+        return len(headers.image_header(hdu, self._history)) + BLOCK * _ROOM.get(hdu.name, 1)
 
     def write(self, name: str, array: np.ndarray, *index: slice | int) -> None:
         """Write a region of a streamed array; safe to call from several threads.
@@ -138,6 +149,30 @@ class ProductWriter:
         with self._lock:
             place.missing -= math.prod(selected)
 
+    def lend(self, model: DataModel) -> None:
+        """Let the product read the arrays, which are complete, from the unfinished file.
+
+        Saving the product under the name that the file was made for finishes the file (`io.saving`). If
+        nobody does, it goes with the product.
+        """
+        self._model = None  # or product and writer would hold each other
+        self._handle = FileHandle(self._file.temporary)
+        for name, place in self._places.items():
+            bitpix, bzero = headers.stored_code(place.dtype)
+            self._lent[name] = FitsArray(self._handle, place.offset, place.shape, bitpix, 1, bzero)
+        model._tree.update(self._lent)
+        model._contents.files.append(self._handle)
+        model._contents.unfinished = self
+
+    def suits(self, model: DataModel, path: Path) -> bool:
+        """Tell whether saving a model that arrays were lent to can be done by finishing the file."""
+        values = {name: model._tree.get(name) for name in self._lent}
+        return (
+            self._file._open
+            and path.absolute() == self._file.path.absolute()
+            and all(v is not None and v.shape == self._lent[name].shape for name, v in values.items())
+        )
+
     def commit(self, model: DataModel | None = None) -> None:
         """Write headers, other arrays, tables and the ASDF extension, and give the file its name.
 
@@ -153,17 +188,29 @@ class ProductWriter:
             removed.
         """
         model = self._model if model is None else model
+        assert model is not None
         try:
             unwritten = [name for name, place in self._places.items() if place.missing > 0]
             if unwritten:
                 raise OutputError(f"{self._file.path}: parts of {', '.join(unwritten)} were never written")
+            for name, source in self._lent.items():
+                if model._tree[name] is not source:  # it was read, and may have been changed
+                    self.write(name, model._tree[name])
             model._load_asdf()
             model.on_save(self._file.path)
             self._write_all(model)
             self._file.commit()
+            self._finish_lending()
         except BaseException:
             self._file.abort()
             raise
+
+    def _finish_lending(self) -> None:
+        """What was lent is in the finished file now; headers that grew may have moved it."""
+        for name, source in self._lent.items():
+            source.offset = self._places[name].offset
+        if self._handle is not None:
+            self._handle.moved(self._file.path)
 
     def _write_all(self, model: DataModel) -> None:
         planned = headers.plan_hdus(model, self.arrays)
@@ -223,13 +270,16 @@ class ProductWriter:
         if hdu.dtype is None:
             return offset
         dtype = headers.stored_dtype(hdu.dtype)
-        for values in _chunks(hdu.data, dtype):
-            stored = headers.to_stored(values)
-            self._file.write_at(stored.reshape(-1).view(np.uint8).data, offset)
-            offset += stored.nbytes
-        padding = -offset % BLOCK
-        self._file.write_at(bytes(padding), offset)
-        return offset + padding
+
+        def write(piece: tuple[int, Callable[[], np.ndarray]]) -> None:
+            start, values = piece
+            stored = headers.to_stored(values().astype(dtype, copy=False))
+            self._file.write_at(stored.reshape(-1).view(np.uint8).data, offset + start * dtype.itemsize)
+
+        run_on_threads(write, _pieces(hdu.data, dtype), available_threads())
+        end = offset + hdu.nbytes
+        self._file.write_at(bytes(-end % BLOCK), end)
+        return end + -end % BLOCK
 
     def _append_asdf(self, model: DataModel, planned: list[PlannedHdu], offset: int) -> int:
         tree = asdf_tree(model, {(hdu.name, hdu.version): hdu for hdu in planned})
@@ -258,16 +308,17 @@ def _filled(header: bytes, room: int) -> bytes:
     return text[: -len(b"END")].ljust(room - 80) + b"END".ljust(80)
 
 
-def _chunks(data: Any, dtype: np.dtype[Any]) -> Iterable[np.ndarray]:
-    """Yield an array in pieces of bounded size, in order, as native values of a type."""
-    source = MemoryArray(data) if isinstance(data, np.ndarray) else data
+def _pieces(data: Any, dtype: np.dtype[Any]) -> Iterable[tuple[int, Callable[[], np.ndarray]]]:
+    """Yield pieces of bounded size that make up an array, in order: the first element, and how to read it."""
     if isinstance(data, np.ndarray) and data.flags.c_contiguous:
-        flat, step = data.reshape(-1), max(1, io_arrays.CHUNK_BYTES // max(dtype.itemsize, data.itemsize))
+        flat, step = data.reshape(-1), max(1, _PIECE_BYTES // max(dtype.itemsize, data.itemsize))
         for start in range(0, flat.size, step):
-            yield flat[start : start + step].astype(dtype, copy=False)
+            yield start, partial(flat.__getitem__, slice(start, start + step))
         return
+    source, start = MemoryArray(data) if isinstance(data, np.ndarray) else data, 0
     for part in pieces_of([(0, length) for length in source.shape], dtype.itemsize):
-        yield source.read(*(slice(a, b) for a, b in part)).astype(dtype, copy=False)
+        yield start, partial(source.read, *(slice(a, b) for a, b in part))
+        start += math.prod(b - a for a, b in part)
 
 
 def asdf_tree(model: DataModel, hdus: dict[tuple[str, int], PlannedHdu]) -> dict[str, Any]:

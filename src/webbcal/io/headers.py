@@ -143,6 +143,11 @@ def stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype.newbyteorder("=")
 
 
+def stored_code(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Return BITPIX and BZERO of a `stored_dtype`."""
+    return _STORED[dtype.str[1:]]
+
+
 def to_stored(values: np.ndarray) -> np.ndarray:
     """Return a big-endian copy of values of a `stored_dtype`, ready for the file."""
     kind = values.dtype.str[1:]

@@ -33,11 +33,16 @@ def _check(path: Path, overwrite: bool) -> None:
 
 
 def save_fits(model: DataModel, path: Path, overwrite: bool = True) -> None:
-    """Save as FITS."""
+    """Save as FITS; if the arrays were streamed to this file already, finish it."""
     from webbcal.io.fits_writer import ProductWriter
 
     _check(path, overwrite)
-    ProductWriter(path, model).commit()
+    writer = model._contents.unfinished
+    if writer is not None and writer.suits(model, path):
+        model._contents.unfinished = None
+    else:
+        writer = ProductWriter(path, model)
+    writer.commit(model)
 
 
 def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:

@@ -194,7 +194,7 @@ class MemorySink:
 
     def __init__(self, frame: Box) -> None:
         self._frame = frame
-        self._arrays: dict[str, Array] = {}
+        self.arrays: dict[str, Array] = {}
         self._lock = threading.Lock()
 
     def put(self, interior: Box, arrays: dict[str, Array]) -> None:
@@ -205,19 +205,19 @@ class MemorySink:
 
     def _target(self, name: str, like: Array) -> Array:
         with self._lock:
-            if name not in self._arrays:
-                self._arrays[name] = np.empty((*like.shape[:-2], *self._frame.shape), like.dtype)
-            return self._arrays[name]
+            if name not in self.arrays:
+                self.arrays[name] = np.empty((*like.shape[:-2], *self._frame.shape), like.dtype)
+            return self.arrays[name]
 
     def finish(self, model: Any) -> Any:
         """Give the arrays to the model."""
-        for name, array in self._arrays.items():
+        for name, array in self.arrays.items():
             setattr(model, name, array)
         return model
 
     def abort(self) -> None:
         """Forget the arrays."""
-        self._arrays.clear()
+        self.arrays.clear()
 
 
 class FileSink:
@@ -241,6 +241,11 @@ class FileSink:
         """Write headers, tables and the ASDF extension; rename; return the product, opened lazily."""
         self._writer.commit(model)
         return type(model)(self._path)
+
+    def lend(self, model: Any) -> Any:
+        """Return the product, reading its arrays from the file, which is finished when it is saved there."""
+        self._writer.lend(model)
+        return model
 
     def abort(self) -> None:
         """Remove the temporary file."""

@@ -7,15 +7,15 @@ read, pass through all operations while they are in cache, and go to the sinks.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from webbcal.core.box import Box
+from webbcal.core.threads import available_threads as available_threads
+from webbcal.core.threads import run_on_threads as run_on_threads
 from webbcal.run.bands import Band, RampBand, Source
 from webbcal.run.exposure import Exposure
 from webbcal.run.progress import Progress
@@ -163,31 +163,3 @@ def _wasteful(band: RampBand, halo: int) -> bool:
     """Tell whether so many rows of a band are not needed any more that a copy without them pays."""
     needed = band.interior.shape[0] + 2 * halo
     return band.box.shape[0] > WASTE * needed
-
-
-def run_on_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list[Any]:
-    """Call `work` on each item on a pool of threads; on an error cancel what has not started and raise it."""
-    items = list(items)
-    if threads <= 1 or len(items) <= 1:
-        return [work(item) for item in items]
-    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="band")
-    futures: list[Future] = []
-    try:
-        futures = [pool.submit(work, item) for item in items]
-        wait(futures, return_when=FIRST_EXCEPTION)
-        failed = next((f for f in futures if f.done() and f.exception()), None)
-        if failed is not None:
-            raise failed.exception()  # type: ignore[misc]
-        return [f.result() for f in futures]
-    finally:
-        for future in futures:
-            future.cancel()
-        pool.shutdown(wait=True)
-
-
-def available_threads() -> int:
-    """Threads to use: WEBBCAL_THREADS, else the processors this process may run on."""
-    text = os.environ.get("WEBBCAL_THREADS", "")
-    if text.isdigit() and int(text) > 0:
-        return int(text)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -123,13 +123,17 @@ class PixelMap:
     def _base(self, pixels: np.ndarray, size: int) -> np.ndarray:
         return chebyshev.chebvander((pixels + 0.5) * (2.0 / size) - 1.0, self.points - 1)
 
-    def __call__(self, box: Box | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, box: Box | None = None, out: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the target positions of all pixel centres of a box.
 
         Parameters
         ----------
         box : Box, optional
             Pixels of the source image; all by default.
+        out : (2, ny, nx) float64, optional
+            Where they are put.
 
         Returns
         -------
@@ -138,12 +142,15 @@ class PixelMap:
         """
         box = box or Box(0, self.shape[0], 0, self.shape[1])
         y, x = np.arange(box.y0, box.y1, dtype=float), np.arange(box.x0, box.x1, dtype=float)
-        if not self.points:
+        to = np.empty((2, *box.shape)) if out is None else out
+        if self.points:
+            rows, columns = self._base(y, self.shape[0]), self._base(x, self.shape[1])
+            for coefficients, values in zip(self._coefficients, to, strict=True):
+                np.matmul(rows @ coefficients, columns.T, out=values)
+        else:
             yy, xx = np.meshgrid(y, x, indexing="ij")
-            return self._exact(xx, yy)
-        rows, columns = self._base(y, self.shape[0]), self._base(x, self.shape[1])
-        to_x, to_y = ((rows @ c) @ columns.T for c in self._coefficients)
-        return to_x, to_y
+            to[0], to[1] = self._exact(xx, yy)
+        return to[0], to[1]
 
     def at(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the target positions of scattered points within the source image."""

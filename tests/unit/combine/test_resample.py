@@ -3,6 +3,7 @@
 import asdf
 import numpy as np
 import pytest
+from astropy.io import fits
 from combine_cases import PIXEL, brightness, dithered
 
 from webbcal import datamodels
@@ -81,6 +82,20 @@ def test_file_round_trip(mosaic, tmp_path):
     for name in ("data", "err", "wht", "con", "var_rnoise"):
         np.testing.assert_array_equal(getattr(again, name), getattr(mosaic, name))
     np.testing.assert_allclose(again.meta.wcs(3, 4), mosaic.meta.wcs(3, 4), rtol=1e-14)
+
+
+@pytest.mark.parametrize("parameters", [{"propagate_dq": True}, {"enable_err": False}, {"report_var": False}])
+def test_a_saved_mosaic_is_streamed_to_its_file(exposures, tmp_path, parameters):
+    kept = ResampleStep(**parameters).run(exposures)
+    streamed = ResampleStep(**parameters, save_results=True, output_dir=str(tmp_path)).run(exposures)
+    kept.save(tmp_path / "kept_i2d.fits")
+    (path,) = set(tmp_path.iterdir()) - {tmp_path / "kept_i2d.fits"}
+    assert streamed.source("data").handle.path == path
+    with fits.open(path) as ours, fits.open(tmp_path / "kept_i2d.fits") as expected:
+        assert [h.name for h in ours] == [h.name for h in expected]
+        for hdu, other in zip(ours[1:-1], expected[1:-1], strict=True):
+            np.testing.assert_array_equal(hdu.data, other.data)
+            assert set(hdu.header) - {""} == set(other.header) - {""}
 
 
 @pytest.mark.parametrize("kernel", ["square", "point", "turbo", "gaussian", "lanczos2", "lanczos3"])

@@ -128,3 +128,58 @@ def test_missing_folder_folder_as_name_and_unknown_ending(tmp_path):
     path = model.save(tmp_path / "x.fits")
     with pytest.raises(OutputError, match="exists already"):
         model.save(path, overwrite=False)
+
+
+def lent(path):
+    """A product whose arrays were streamed to an unfinished file, and what they are."""
+    model, product = writer(path)
+    data, dq = values(), values(np.uint32, SHAPE[-2:])
+    product.write("data", data)
+    product.write("pixeldq", dq)
+    product.lend(model)
+    return model, data, dq
+
+
+def test_arrays_can_be_read_before_the_file_is_finished(tmp_path):
+    path = tmp_path / "a_ramp.fits"
+    model, data, dq = lent(path)
+    np.testing.assert_array_equal(model.source("data").read(0, 1), data[0, 1])
+    assert not path.exists()
+    model.meta.cal_step.jump = "COMPLETE"
+    model.history = [{"description": f"{k:060}"} for k in range(400)]  # headers outgrow their room
+    model.save(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["a_ramp.fits"]
+    model.close()
+    np.testing.assert_array_equal(model.pixeldq, dq)
+    np.testing.assert_array_equal(model.data, data)
+    with datamodels.open(path) as back:
+        assert back.meta.cal_step.jump == "COMPLETE" and len(back.history) == 400
+        np.testing.assert_array_equal(back.data, data)
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+
+
+def test_what_is_changed_in_between_is_saved(tmp_path):
+    model, data, dq = lent(tmp_path / "a.fits")
+    model.data[0, 0, 0, 0] = -1
+    model.save(tmp_path / "a.fits")
+    with datamodels.open(tmp_path / "a.fits") as back:
+        assert back.data[0, 0, 0, 0] == -1 and (back.data != data).sum() == 1
+        np.testing.assert_array_equal(back.pixeldq, dq)
+    model, data, dq = lent(tmp_path / "b.fits")
+    model.data = data[:1]
+    model.save(tmp_path / "b.fits")
+    with datamodels.open(tmp_path / "b.fits") as back:
+        assert back.data.shape == (1, *SHAPE[1:])
+
+
+def test_an_unfinished_file_goes_with_its_product(tmp_path):
+    model, data, _ = lent(tmp_path / "a.fits")
+    copy = model.copy()
+    copy.save(tmp_path / "other.fits")
+    model.save(tmp_path / "more.fits")
+    assert len(list(tmp_path.iterdir())) == 3  # with the temporary one
+    del model, copy
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["more.fits", "other.fits"]
+    with datamodels.open(tmp_path / "other.fits") as back:
+        np.testing.assert_array_equal(back.data, data)

@@ -17,64 +17,38 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-
-class Target:
-    """A part of the output grid: the means of some planes, and what they have in common.
-
-    Parameters
-    ----------
-    planes : int
-    shape : tuple of int
-    flags : bool
-        Whether to gather DQ bits.
-
-    Attributes
-    ----------
-    means : (planes, ny, nx) float32
-        Weighted means; 0 where nothing was dropped.
-    weights : (ny, nx) float32
-        Sums of weights.
-    flags : (ny, nx) uint32, or (0, 0)
-        DQ bits of all that was dropped.
-    """
-
-    def __init__(self, planes: int, shape: tuple[int, int], flags: bool = False) -> None:
-        self.means: F32 = np.zeros((planes, *shape), np.float32)
-        self.weights: F32 = np.zeros(shape, np.float32)
-        self.flags: NDArray[np.uint32] = np.zeros(shape if flags else (0, 0), np.uint32)
+#: Overlaps smaller than this, in output pixels, are rounding.
+LEAST = 1e-12
 
 
 def drizzle(
-    planes: F32,
-    others: F32,
+    values: F32,
     weight: F32,
     dq: NDArray[np.uint32],
     x: F64,
     y: F64,
     pixfrac: float,
-    target: Target,
-    alone: Target,
-    hits: NDArray[np.bool_],
+    sums: F32,
+    flags: NDArray[np.uint32],
 ) -> None:
-    """Drop the pixels of an image on two targets, in place: they see the same pixels, but not the same past.
+    """Drop the pixels of an image on a part of the output grid, in place.
 
     Parameters
     ----------
-    planes, others : (k, ny, nx) float32
-        Values for the first and for the second target; pixels of weight 0 may hold anything.
+    values : (ny, nx, k) float32
+        What each pixel has; pixels of weight 0 may hold anything.
     weight : (ny, nx) float32
     dq : (ny, nx) uint32
-        Gathered by the first target, if it does.
     x, y : (ny + 2, nx + 2) float64
-        Where the centres of the pixels, and of one more on each side, lie in the targets (0-based).
+        Where the centres of the pixels, and of one more on each side, lie in the output (0-based).
     pixfrac : float
         Side of the shrunken pixel, 0 < pixfrac ≤ 1.
-    target, alone : Target
-        Of the same shape, with as many planes as are given.
-    hits : (ty, tx) bool
-        Set where anything was dropped with a positive weight.
+    sums : (ty, tx, k + 1) float32
+        Sums of weight times value, and last the sums of weights. Their quotients are the means.
+    flags : (ty, tx) uint32, or (0, 0)
+        DQ bits of all that is dropped; of no size: they are not wanted.
     """
-    ty, tx = target.weights.shape
+    ty, tx, _ = sums.shape
     for j, i in np.ndindex(weight.shape):
         cx, cy = corners(x[j : j + 3, i : i + 3], pixfrac), corners(y[j : j + 3, i : i + 3], pixfrac)
         if weight[j, i] == 0 or not np.isfinite(cx + cy).all():
@@ -83,25 +57,12 @@ def drizzle(
         for v in range(max(0, _nearest(cy.min())), min(ty - 1, _nearest(cy.max())) + 1):
             for u in range(max(0, _nearest(cx.min())), min(tx - 1, _nearest(cx.max())) + 1):
                 share = overlap(cx - u + 0.5, cy - v + 0.5)
-                add = np.float32(share * (weight[j, i] / area))
-                if add != 0:
-                    _take(target, v, u, planes[:, j, i], add)
-                    if len(others):
-                        _take(alone, v, u, others[:, j, i], add)
-                    hits[v, u] |= add > 0
-                    if target.flags.size:
-                        target.flags[v, u] |= dq[j, i]
-
-
-def _take(target: Target, v: int, u: int, values: F32, add: np.float32) -> None:
-    """Let a pixel of the target take values with a weight."""
-    before = target.weights[v, u]
-    after = before + add
-    if before == 0:
-        target.means[:, v, u] = values
-    else:
-        target.means[:, v, u] = (target.means[:, v, u] * before + add * values) / np.float64(after)
-    target.weights[v, u] = after
+                if abs(share) > LEAST:
+                    add = np.float32(share * (weight[j, i] / area))
+                    sums[v, u, :-1] += add * values[j, i]
+                    sums[v, u, -1] += add
+                    if flags.size:
+                        flags[v, u] |= dq[j, i]
 
 
 def corners(centres: F64, pixfrac: float) -> F64:
