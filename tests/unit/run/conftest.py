@@ -39,7 +39,7 @@ def exposures() -> list[simulate.ExposureConfig]:
     """Return three dithered exposures; the second points a little off what its header says."""
     first = simulate.ExposureConfig(
         detector="NRCBLONG", subarray="SUB320", filter="F444W", readpatt="MEDIUM8", ngroups=9, seed=11,
-        sky=simulate.Sky(stars=1500.0),
+        sky=simulate.Sky(stars=400.0, galaxies=30.0, faint=23.0),
     )  # fmt: skip
     configs = simulate.dithered(first, DITHERS)
     return [replace(c, pointing_error=e) for c, e in zip(configs, ERRORS, strict=True)]

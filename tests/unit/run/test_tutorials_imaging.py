@@ -280,7 +280,8 @@ def test_outlier_detection(field: Any) -> None:
             hit = np.zeros(crf.shape)
             np.add.at(hit, (hits["y"], hits["x"]), hits["electrons"])
             strong = (hit > 1500) & (cal.dq & DQ["DO_NOT_USE"] == 0)
-            assert strong.sum() > 50 and (crf.dq[strong] & DQ["OUTLIER"] != 0).mean() > 0.9
+            strong = strong[45:-45, 45:-45]  # where exposures overlap
+            assert strong.sum() > 50 and (crf.dq[45:-45, 45:-45][strong] & DQ["OUTLIER"] != 0).mean() > 0.98
             same = new == 0
             np.testing.assert_array_equal(crf.data[same], cal.data[same])
     images = [ImageModel(field("cal", number)) for number in range(3)]
@@ -321,5 +322,5 @@ def test_source_catalog(field: Any) -> None:
     assert abs(np.median(magnitudes - stars["abmag"][found])) < 0.05
     segments = fits.getdata(field("l3_results_segm.fits"))
     assert set(np.unique(segments)) - {0} == set(cat["label"])
-    again = SourceCatalogStep.call(field("l3_results_i2d.fits"), snr_threshold=20, npixels=9)
+    again = SourceCatalogStep.call(field("l3_results_i2d.fits"), snr_threshold=20)
     assert 0 < len(again) < len(cat)
