@@ -197,7 +197,7 @@ def _contents(hdus: list[Hdu], model: DataModel, name: str, files: list[Any]) ->
 
 
 def _declare_header_table(hdus: list[Hdu], model: DataModel) -> None:
-    """Declare the table of the keywords of all exposures, which products of several have beyond their class."""
+    """Declare the table of keywords of all exposures, which products of several have beyond their class."""
     table = next((hdu.data for hdu in hdus if hdu.name == "HDRTAB" and isinstance(hdu.data, FitsTable)), None)
     if table is not None and "HDRTAB" not in fits_index(model._schema).arrays:
         columns = asdf_extension.datatype_of(table.dtype)
