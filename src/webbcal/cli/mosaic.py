@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from webbcal.cli.run import display, logging_of, start_numba
+from webbcal.cli.run import counted, display, logging_of, start_numba, told
 from webbcal.core.errors import ParameterError
 from webbcal.run import progress
 from webbcal.run.configuration import parse_arguments
@@ -62,14 +62,11 @@ def main(words: Sequence[str]) -> int:
 
 
 def summary(made: Mosaic, seconds: float) -> str:
-    """Return the one line that closes a run."""
+    """Return the line that closes a run, after what is to be said of single exposures."""
     name = made.association.name.removesuffix("asn.json")
     products = [p.name for p in made.files if p.name.startswith(name)] or ["no mosaic"]
-    counts = dict.fromkeys(("COMPLETE", "SKIPPED", "FAILED"), 0)
-    for step in made.steps:
-        counts[step.status] += 1
-    failed = f", {counts['FAILED']} failed" if counts["FAILED"] else ""
-    return (
-        f"{', '.join(products)} of {len(made.calibrated)} exposures: {counts['COMPLETE']} steps applied, "
-        f"{counts['SKIPPED']} skipped{failed}, {seconds:.1f} s, peak memory {peak_memory() / 1e6:.0f} MB"
+    line = (
+        f"{', '.join(products)} of {len(made.calibrated)} exposures: {counted(made.steps)}, {seconds:.1f} s, "
+        f"peak memory {peak_memory() / 1e6:.0f} MB"
     )
+    return "\n".join([*told(made.steps), line])

@@ -123,11 +123,16 @@ def summary(step: Step, seconds: float) -> str:
     files = [Path(path).name for path in step.saved_files]
     return "\n".join(
         [
-            *(f"{s.name}: {s.exposure}: {_came_of(s)}" for s in steps if _is_told(s)),
+            *told(steps),
             f"{', '.join(files) or type(step).__name__}: {counted(steps)}, {seconds:.1f} s, "
             f"peak memory {peak_memory() / 1e6:.0f} MB",
         ]
     )
+
+
+def told(steps: Sequence[StepPlan]) -> list[str]:
+    """Return what is to be said of single exposures, a line each."""
+    return [f"{s.name}: {s.exposure}: {_came_of(s)}" for s in steps if _is_told(s)]
 
 
 def _is_told(plan: StepPlan) -> bool:

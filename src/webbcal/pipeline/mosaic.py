@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from webbcal.core.errors import ParameterError
 from webbcal.pipeline.detector1 import Detector1Pipeline
 from webbcal.pipeline.image2 import Image2Pipeline
 from webbcal.pipeline.image3 import Image3Pipeline
-from webbcal.pipeline.mosaic_input import STAGES, Given, check_together, look_at
+from webbcal.pipeline.mosaic_input import Given, check_together, look_at
 from webbcal.run.configuration import build_step
 from webbcal.run.parameters import suggestion
 from webbcal.run.pipeline import Pipeline
@@ -96,9 +96,7 @@ def make_mosaic(
     chain = _Chain(Path(output_dir), dict(parameters or {}), disable_crds, product_name)
     given = [look_at(Path(file)) for file in files]
     check_together(given, product_name)
-    for exposure in given:
-        if exposure.stage == STAGES[0]:
-            chain.pipeline("detector1", exposure.path).plan(str(exposure.path))  # refuses what cannot be done
+    chain.check(given)
     for number, exposure in enumerate(given, start=1):
         chain.calibrate(exposure, lambda text, n=number: tell(f"{n}/{len(given)} {text}"))  # type: ignore[misc]
     tell(f"calwebb_image3: {product_name} of {len(given)} exposures")
@@ -127,6 +125,14 @@ class _Chain:
         if stage == "image2" and not made.resample.origin("skip").startswith(("user", "file")):
             made.resample.set_parameter("skip", True, _ORIGIN)
         return made
+
+    def check(self, given: Sequence[Given]) -> None:
+        """Plan the next stage of each exposure, as far as there is one: plans refuse what cannot be."""
+        for exposure in given:
+            for stage, _ in exposure.remaining[:1]:
+                self.pipeline(stage, exposure.path).plan(str(exposure.path))
+        if not any(exposure.remaining for exposure in given):
+            self.pipeline("image3", None).plan([str(exposure.path) for exposure in given])
 
     def run(self, stage: str, init: Path) -> Any:
         """Run a stage and note what it made; return its pipeline."""

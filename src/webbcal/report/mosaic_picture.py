@@ -13,7 +13,9 @@ from webbcal import datamodels
 from webbcal.core.box import Box
 from webbcal.report.mosaic_truth import Comparison, compare
 
-_STAR, _GALAXY, _TRUTH = "#3fd0e8", "#ffb03b", "#d62828"
+_MARK, _TRUTH = "#3fd0e8", "#d62828"
+_SHAPE = ("xcentroid", "ycentroid", "semimajor_sigma", "semiminor_sigma", "orientation")
+_SIGMAS, _LEAST_RADIUS = 3.0, 5.0  # of the ellipses drawn around sources; pixels
 _FAINT_ERROR = 0.05  # magnitudes: stars with a larger one say little about positions
 
 
@@ -26,9 +28,7 @@ class _Mosaic:
     wcs: Any
     scale: float  # arcsec a pixel
     title: str
-    x: np.ndarray
-    y: np.ndarray
-    extended: np.ndarray
+    sources: np.ndarray  # (n, 5): x, y, semi-axes and angle of each source, pixels and degrees
 
 
 def mosaic_picture(i2d: Path, catalog: Path, truths: Sequence[Path], path: Path) -> Comparison:
@@ -56,8 +56,8 @@ def mosaic_picture(i2d: Path, catalog: Path, truths: Sequence[Path], path: Path)
 
     table = QTable.read(catalog)
     mosaic, comparison = _read(i2d, table), compare(table, truths)
-    figure: Any = plt.figure(figsize=(16.0, 7.9), layout="constrained", facecolor="white")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.1))
+    figure: Any = plt.figure(figsize=(16.0, 7.3), layout="constrained", facecolor="white")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.17))
     panels = right.subplot_mosaic("zc;af")
     zoom = _best_part(mosaic)
     _show_mosaic(left.subplots(), mosaic, zoom)
@@ -83,8 +83,8 @@ def _read(i2d: Path, table: Any) -> _Mosaic:
     name = f"{names.get(i.name, i.name)} {filters}".strip()
     ny, nx = data.shape
     title = f"{name}: {members} exposures, {nx} × {ny} pixels, {len(table)} sources"
-    x, y = (np.asarray(table[c], float) for c in ("xcentroid", "ycentroid"))
-    return _Mosaic(data, exposures, wcs, scale, title, x, y, np.asarray(table["is_extended"], bool))
+    sources = np.stack([np.asarray(table[column], float) for column in _SHAPE], axis=1)
+    return _Mosaic(data, exposures, wcs, scale, title, sources)
 
 
 def _count(context: np.ndarray) -> np.ndarray:
@@ -98,14 +98,14 @@ def _best_part(mosaic: _Mosaic) -> Box:
     """Return the square part, an eighth of the mosaic wide, with most sources among those of full depth."""
     side = max(min(mosaic.data.shape) // 8, 80)
     full = mosaic.exposures == mosaic.exposures.max()
-    best, found = Box(0, side, 0, side), -1.0
+    best, found = Box(0, side, 0, side), -1
+    x, y = mosaic.sources[:, :2].T
     for y0 in range(0, mosaic.data.shape[0] - side, side // 2):
         for x0 in range(0, mosaic.data.shape[1] - side, side // 2):
             box = Box(y0, y0 + side, x0, x0 + side)
-            inside = (mosaic.x > x0) & (mosaic.x < x0 + side) & (mosaic.y > y0) & (mosaic.y < y0 + side)
-            score = inside.sum() + (inside & mosaic.extended).sum()
-            if score > found and full[box.slices].mean() > 0.95:
-                best, found = box, score
+            inside = np.sum((x > x0) & (x < x0 + side) & (y > y0) & (y < y0 + side))
+            if inside > found and full[box.slices].mean() > 0.95:
+                best, found = box, int(inside)
     return best
 
 
@@ -134,7 +134,7 @@ def _show_mosaic(axes: Any, mosaic: _Mosaic, zoom: Box) -> None:
     from matplotlib.patches import Rectangle
 
     _image(axes, mosaic, interpolation="antialiased")
-    frame = Rectangle((zoom.x0, zoom.y0), zoom.x1 - zoom.x0, zoom.y1 - zoom.y0, fill=False, ec=_STAR, lw=1)
+    frame = Rectangle((zoom.x0, zoom.y0), zoom.x1 - zoom.x0, zoom.y1 - zoom.y0, fill=False, ec=_MARK, lw=1)
     axes.add_patch(frame)
     axes.set_title(mosaic.title, fontsize=12)
     ny, nx = mosaic.data.shape
@@ -147,8 +147,20 @@ def _scale_bar(axes: Any, mosaic: _Mosaic) -> None:
     ny, nx = mosaic.data.shape
     arcsec = max(s for s in (0.5, 1, 2, 5, 10, 20, 50) if s < 0.2 * nx * mosaic.scale or s == 0.5)
     x0, y0, length = 0.04 * nx, 0.035 * ny, arcsec / mosaic.scale
-    axes.plot([x0, x0 + length], [y0, y0], color="white", lw=2, solid_capstyle="butt")
-    axes.text(x0 + length / 2, y0 + 0.012 * ny, f"{arcsec:g}″", color="white", ha="center", va="bottom")
+    axes.plot(
+        [x0, x0 + length], [y0, y0], color="white", lw=2, solid_capstyle="butt", path_effects=_outline()
+    )
+    _label(axes, x0 + length / 2, y0 + 0.03 * ny, f"{arcsec:g}″")
+
+
+def _outline() -> list[Any]:
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=3, foreground="black")]
+
+
+def _label(axes: Any, x: float, y: float, text: str) -> None:
+    axes.text(x, y, text, color="white", ha="center", va="center", path_effects=_outline())
 
 
 def _compass(axes: Any, mosaic: _Mosaic) -> None:
@@ -163,19 +175,24 @@ def _compass(axes: Any, mosaic: _Mosaic) -> None:
         tip = np.array([x0, y0]) + length * way
         arrow = {"arrowstyle": "-|>", "color": "white", "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", tip, (x0, y0), arrowprops=arrow)
-        axes.text(*(tip + 0.022 * ny * way), name, color="white", ha="center", va="center")
+        beyond = tip + 0.024 * ny * way
+        _label(axes, beyond[0], beyond[1], name)
 
 
 def _show_zoom(axes: Any, mosaic: _Mosaic, zoom: Box) -> None:
+    from matplotlib.collections import EllipseCollection
+
     _image(axes, mosaic, interpolation="nearest")
-    for chosen, colour, label in ((~mosaic.extended, _STAR, "star"), (mosaic.extended, _GALAXY, "extended")):
-        axes.scatter(
-            mosaic.x[chosen], mosaic.y[chosen], s=110, fc="none", ec=colour, lw=1.1, label=label, clip_on=True
-        )
+    sources = mosaic.sources[np.isfinite(mosaic.sources).all(axis=1)]
+    width, height = np.maximum(_SIGMAS * sources[:, 2:4].T, _LEAST_RADIUS) * 2
+    ellipses = EllipseCollection(
+        width, height, sources[:, 4], units="x", offsets=sources[:, :2], offset_transform=axes.transData,
+        facecolors="none", edgecolors=_MARK, linewidths=1.1,
+    )  # fmt: skip
+    axes.add_collection(ellipses)
     axes.set(xlim=(zoom.x0 - 0.5, zoom.x1 - 0.5), ylim=(zoom.y0 - 0.5, zoom.y1 - 0.5))
     side = (zoom.x1 - zoom.x0) * mosaic.scale
     axes.set_title(f"catalogue, in a part of {side:.0f}″", fontsize=11)
-    axes.legend(loc="lower right", fontsize=8, labelcolor="white", facecolor="black", framealpha=0.6)
 
 
 def _show_coverage(axes: Any, mosaic: _Mosaic, figure: Any) -> None:
@@ -251,4 +268,4 @@ def _save(figure: Any, path: Path) -> None:
     buffer = BytesIO()
     figure.savefig(buffer, dpi=100, format="png")
     full = Image.open(buffer).convert("RGB")
-    full.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    full.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -43,7 +43,7 @@ class Plan:
 #: Plans by instrument.
 PLANS = {
     "nircam": Plan("NRCALONG", "F444W", "SHALLOW4", 10, 0.25),
-    "niriss": Plan("NIS", "F200W", "NIS", 12, 0.12),
+    "niriss": Plan("NIS", "F200W", "NIS", 7, 0.12),
     "fgs": Plan("GUIDER1", "N/A", "FGS", 24, 0.15),
     "miri": Plan("MIRIMAGE", "F770W", "FASTR1", 180, 6.0, bright=15.0, faint=25.0),
 }

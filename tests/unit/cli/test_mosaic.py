@@ -133,7 +133,7 @@ def test_miri_from_rates(
         "--image2.resample.skip=false",
     ]
     assert main(["mosaic", *words]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
+    *_, line = capsys.readouterr().out.splitlines()
     assert "miri_i2d.fits" in line and "4 exposures" in line
     assert len(names(Path("out"), "*mirimage_i2d.fits")) == 4  # the quick-look of each was asked for
 
@@ -188,6 +188,12 @@ def test_what_is_no_image(nircam: Field, made: Path, fails: Callable[..., str]) 
 def test_raw_exposures_that_stage_1_cannot_take(nircam: Field, fails: Callable[..., str]) -> None:
     short = changed(nircam.files[1], NGROUPS=9)
     assert "NGROUPS = 9" in fails([nircam.files[0], short])
+
+
+def test_no_crds(made: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRDS_PATH")
+    assert "CRDS_PATH" in fails(sorted(made.glob("*_cal.fits")))  # before any work, as for rates and ramps
+    assert "CRDS_PATH" in fails(sorted(made.glob("*_rate.fits")))
 
 
 def test_names_and_parameters(
