@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.combine.segmentation import find_segments, measure_segments, smoothed
 from webbcal.combine.star_finding import FinderSettings, find_stars, smooth_background
 from webbcal.core.errors import ParameterError
 
 log = logging.getLogger(__name__)
 
-FWHM_TO_SIGMA = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 _KRON = (2.5, 1.4, 0.0)
 
 #: What segmentation measures, by photutils' names.
@@ -129,22 +129,12 @@ def _segmented(
     signal: np.ndarray, threshold: np.ndarray, mask: np.ndarray, finder: FinderSettings, err: Any, wcs: Any
 ) -> Sources:
     """Find sources by segmentation of the smoothed image, and measure their segments."""
-    from photutils.segmentation import SourceCatalog
-
-    smooth = _smoothed(signal, mask, finder.kernel_fwhm)
-    segments = _segments(smooth, threshold, mask, finder)
+    smooth = smoothed(signal, mask, finder.kernel_fwhm)
+    segments = find_segments(smooth, threshold, mask, finder)
     if segments is None:
         return _nothing()
-    catalog = SourceCatalog(
-        signal,
-        segments,
-        convolved_data=smooth,
-        error=err,
-        mask=mask,
-        wcs=wcs,
-        local_bkg_width=finder.localbkg_width,
-        aperture_mask_method=finder.apermask_method,
-        kron_params=kron_of(finder),
+    catalog = measure_segments(
+        signal, smooth, segments, mask, err, finder, wcs=wcs, kron_params=kron_of(finder)
     )
     # A catalogue of one source hands out scalars.
     measured = {name: _column(getattr(catalog, name)) for name in SEGMENT_COLUMNS}
@@ -154,47 +144,11 @@ def _segmented(
     return Sources(label, x, y, flux, measured, segments.data.astype(np.uint32))
 
 
-def _segments(smooth: np.ndarray, threshold: np.ndarray, mask: np.ndarray, finder: FinderSettings) -> Any:
-    """Return connected pixels above the threshold, split by their peaks; None if there are none.
-
-    Most have one peak and cannot be split, so that they need not be looked at above many thresholds.
-    """
-    from photutils.segmentation import deblend_sources, detect_sources
-
-    from webbcal.kernels.segments.cpu import count_peaks
-
-    segments = detect_sources(smooth, threshold, finder.npixels, connectivity=finder.connectivity, mask=mask)
-    if segments is None or not finder.deblend:
-        return segments
-    several = count_peaks(smooth, segments.data, finder.connectivity) > 1
-    return deblend_sources(
-        smooth,
-        segments,
-        finder.npixels,
-        labels=segments.labels[several[segments.labels - 1]],
-        n_levels=finder.nlevels,
-        contrast=finder.contrast,
-        mode=finder.multithresh_mode,
-        connectivity=finder.connectivity,
-        progress_bar=False,
-    )
-
-
 def _column(value: Any) -> Any:
     """Return values as a column without units; sky coordinates (None without a WCS) as they are."""
     if value is None or hasattr(value, "frame"):
         return value.reshape(1) if getattr(value, "isscalar", False) else value
     return np.atleast_1d(getattr(value, "value", value))
-
-
-def _smoothed(signal: np.ndarray, mask: np.ndarray, fwhm: float) -> np.ndarray:
-    """Smooth with a Gaussian; pixels without data count for nothing, and the image is 0 beyond its edges."""
-    from webbcal.kernels.smoothing import cpu
-    from webbcal.kernels.smoothing.reference import gaussian
-
-    if fwhm <= 0:
-        return signal
-    return cpu.smooth(signal, mask | np.isnan(signal), gaussian(fwhm * FWHM_TO_SIGMA))
 
 
 def _stars(signal: np.ndarray, threshold: float, mask: np.ndarray, finder: FinderSettings) -> Sources:

@@ -30,7 +30,7 @@ from webbcal.run.planning import Sizes, StepPlan, step_name
 log = logging.getLogger(__name__)
 
 #: Memory of a tile and of the parts of images that are dropped on it.
-TILE_BYTES = 30_000_000
+TILE_BYTES = 40_000_000
 
 #: Whatever else the flags say, only these two keep a pixel out of the mosaic.
 GOOD_BITS = "~DO_NOT_USE+NON_SCIENCE"
@@ -100,9 +100,10 @@ class ResampleStep(ListStep):
         return products if self.single else products[0]
 
     def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
-        """The mosaic, and a tile with what is dropped on it for each thread."""
+        """The mosaic unless it goes to its file, and a tile with what is dropped on it for each thread."""
         planes = 4 + 3 * p.report_var + -(-sizes.exposures // 32) * p.enable_ctx
-        return 4 * planes * sizes.output + sizes.threads * min(TILE_BYTES, 110 * sizes.output)
+        kept = 0 if self._destination() else 4 * planes * sizes.output
+        return kept + sizes.threads * min(TILE_BYTES, 110 * sizes.output)
 
     def decide(self, models: Sequence[Any]) -> list[StepPlan]:
         """It applies to all exposures together."""

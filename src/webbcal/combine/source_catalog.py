@@ -239,8 +239,10 @@ def _image_in_jansky(model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if model.meta.wcs is None:
         raise InputError(f"{name} has no WCS; run assign_wcs and resample")
     to_jansky = np.float32(1e6 * area)
-    mask = np.isnan(model.err) | (model.wht == 0)
-    return model.data * to_jansky, model.err * to_jansky, mask
+    # Read, not kept in the model: a mosaic that is in its file already shall not be written again.
+    data, err, weights = (model.source(array).read() for array in ("data", "err", "wht"))
+    mask = np.isnan(err) | (weights == 0)
+    return data * to_jansky, err * to_jansky, mask
 
 
 def _direction_of_north(wcs: Any, wcsinfo: Any) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from webbcal.combine.detection import FWHM_TO_SIGMA
+from webbcal.combine.segmentation import FWHM_TO_SIGMA
 
 #: Pairs of apertures whose flux ratios are given: smaller, larger.
 PAIRS = ((0, 1), (1, 2), (0, 2))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.combine.background_mesh import measure_mesh
+from webbcal.combine.segmentation import find_segments, measure_segments, smoothed
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -151,37 +152,12 @@ def find_stars(image: F32, masked: Bool, threshold: float, s: FinderSettings) ->
 
 
 def _segments(image: F32, masked: Bool, error: F32 | None, threshold: F32, s: FinderSettings) -> Table | None:
-    """Find sources as connected pixels above the threshold of the smoothed image, and deblend them."""
-    from astropy.convolution import Gaussian2DKernel, convolve
-    from astropy.stats import gaussian_fwhm_to_sigma
-    from photutils.segmentation import SourceCatalog, SourceFinder
-
-    smoothed = image
-    if s.kernel_fwhm > 0:
-        smoothed = convolve(image, Gaussian2DKernel(s.kernel_fwhm * gaussian_fwhm_to_sigma), mask=masked)
-    finder = SourceFinder(
-        n_pixels=s.npixels,
-        connectivity=s.connectivity,
-        deblend=s.deblend,
-        n_levels=s.nlevels,
-        contrast=s.contrast,
-        mode=s.multithresh_mode,
-        progress_bar=False,
-    )
-    segments = finder(smoothed, threshold, mask=masked)
+    """Find sources as segments."""
+    smooth = smoothed(image, masked, s.kernel_fwhm)
+    segments = find_segments(smooth, threshold, masked, s)
     if segments is None:
         return None
-    catalog = SourceCatalog(
-        image,
-        segments,
-        mask=masked,
-        convolved_data=smoothed,
-        error=error,
-        local_bkg_width=s.localbkg_width,
-        aperture_mask_method=s.apermask_method,
-        kron_params=tuple(s.kron_params or (2.5, 1.4, 0.0)),
-    )
-    return catalog.to_table(columns=list(_SEGMENT))
+    return measure_segments(image, smooth, segments, masked, error, s).to_table(columns=list(_SEGMENT))
 
 
 def _empty() -> Table:

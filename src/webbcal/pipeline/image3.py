@@ -189,7 +189,7 @@ class Image3Pipeline(AssociationPipeline):
         path = self._product_path("image") if made else None
         if path is not None:
             mosaic.meta.filename = Path(path).name
-            if not mosaic.wht.any():
+            if not mosaic.source("wht").read().any():
                 log.warning("%s: has no data: all pixels of all exposures are flagged or NaN", path)
             try:
                 self.source_catalog.run(mosaic)

@@ -242,7 +242,7 @@ def to_vector(lon: F64, lat: F64) -> tuple[F64, F64, F64]:
 
 
 def to_angles(x: F64, y: F64, z: F64, wrap: int = 360) -> tuple[F64, F64]:
-    """Return the direction of a vector, degrees, in degrees; its longitude from 0, or (`wrap` 180) from -180."""
+    """Return the direction of a vector, degrees, degrees; longitudes from 0, or (`wrap` 180) from -180."""
     lat = np.degrees(np.arctan2(z, np.hypot(x, y)))
     lon = np.degrees(np.arctan2(y, x))
     return (lon if wrap == 180 else np.mod(lon, 360.0)), lat

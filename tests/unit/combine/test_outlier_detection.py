@@ -88,7 +88,10 @@ def test_without_resampling(case):
     found = OutlierDetectionStep(resample_data=False, snr="7 4").run(models)
     hit = [np.argwhere(m.dq & OUTLIER > 0).tolist() for m in found]
     assert hit == [[], [[7, 9]], [], [], [[100, 3]]]
-    models[2].data = models[2].data[:50]
+    smaller = datamodels.ImageModel(models[2].data[:50], err=models[2].err[:50], dq=models[2].dq[:50])
+    smaller.update(models[2])
+    smaller.meta.filename = models[2].meta.filename
+    models[2] = smaller
     with pytest.raises(InputError, match="one shape"):
         OutlierDetectionStep(resample_data=False).run(models)
 
