@@ -18,7 +18,7 @@ mosaic: $(VENV)/.demo
 	$(VENV)/bin/webbcal demo mosaic --output_dir=demo_mosaic --instrument=$(INSTRUMENT)
 
 test: $(VENV)/.test $(PEER)/.ready lint
-	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python -m pytest -n $(WORKERS) $(TESTS)
+	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check src tests benchmarks

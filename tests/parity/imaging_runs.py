@@ -8,9 +8,8 @@ from astropy.table import Table
 from detector1_runs import finish_peer, start_peer
 from imaging_scenes import SCENES, Fields
 
-from webbcal import datamodels
 from webbcal.associations import asn_from_list
-from webbcal.combine.output_wcs import GridSettings, grid_around
+from webbcal.combine.resample import ResampleStep
 from webbcal.run.registry import step_class
 
 #: What each run of Image3Pipeline on the NIRCam field varies: steps -> parameters. Values in capitals are
@@ -37,13 +36,13 @@ VARIATIONS = {
         "resample": {"weight_type": "exptime", "rotation": 10.0, "propagate_dq": True},
         "source_catalog": {"snr_threshold": 5.0, "npixels": 12, "deblend": False},
     },
-    "absolute_placed": {
+    "placed": {
         "in_memory": False,
-        "tweakreg": {"abs_refcat": "SKY.ecsv", "brightest": 120, "abs_fitgeometry": "rscale"},
+        "tweakreg": {"brightest": 120, "kernel_fwhm": 3.1, "sigma": 2.5, "fitgeometry": "rscale"},
         "skymatch": {"dqbits": "0", "nclip": 2, "lsigma": 2.0, "usigma": 1.5, "binwidth": 0.3},
         "outlier_detection": {"kernel": "turbo", "good_bits": "~DO_NOT_USE+JUMP_DET"},
         "resample": {"output_shape": [330, 340], "crpix": [160.0, 170.0], "crval": [53.16, -27.79]},
-        "source_catalog": {"bkg_boxsize": 60, "localbkg_width": 12, "multithresh_mode": "linear"},
+        "source_catalog": {"localbkg_width": 12, "multithresh_mode": "linear", "snr_threshold": 4.0},
     },
     "file_turbo": {
         "tweakreg": {"enforce_user_order": True, "minobj": 10, "nclip": 0, "searchrad": 1.0},
@@ -54,17 +53,18 @@ VARIATIONS = {
     "user_sky": {
         "tweakreg": {"skip": True},
         "skymatch": {"skymethod": "user", "skylist": "LEVELS.txt", "subtract": True},
-        "resample": {"kernel": "lanczos3", "blendheaders": False},
+        "resample": {"blendheaders": False},
         "source_catalog": {"kernel_fwhm": 3.0, "contrast": 0.1, "nlevels": 16},
     },
     "mosaic_only": {
         "tweakreg": {"skip": True},
         "skymatch": {"skip": True},
         "outlier_detection": {"skip": True},
-        "resample": {"kernel": "point", "enable_err": False, "enable_ctx": False},
+        "resample": {"kernel": "lanczos3", "enable_err": False, "enable_ctx": False},
         "source_catalog": {"skip": True},
     },
     "not_aligned": {"tweakreg": {"minobj": 500}},
+    "absolute": {"tweakreg": {"abs_refcat": "SKY.ecsv", "abs_fitgeometry": "shift", "abs_minobj": 10}},
 }
 
 
@@ -169,13 +169,12 @@ def write_inputs(fields: Fields, folder: Path) -> dict[str, str]:
     config = SCENES["nircam"].config
     sources = config.sky.sources_near(*config.pointing.footprint())
     bright = sources[~sources["galaxy"]]
-    Table({"RA": bright["ra"], "DEC": bright["dec"]}).write(files["SKY.ecsv"], format="ascii.ecsv")
+    Table({"RA": bright["ra"], "DEC": bright["dec"]}).write(files["SKY.ecsv"], overwrite=True)
     images = sorted(folder.glob("*_cal.fits"))
     lines = [f"{path.name} {0.9 + 0.1 * n}" for n, path in enumerate(images)]
     Path(files["LEVELS.txt"]).write_text("\n".join(lines) + "\n")
-    with datamodels.open(images[1]) as first:
-        grid = grid_around([first], GridSettings(rotation=-20.0, pixel_scale=0.07))
-    asdf.AsdfFile({"wcs": grid.wcs}).write_to(files["GRID.asdf"])
+    grid = ResampleStep.call(str(images[1]), rotation=-20.0, pixel_scale=0.07)
+    asdf.AsdfFile({"wcs": grid.meta.wcs}).write_to(files["GRID.asdf"])
     return files
 
 
