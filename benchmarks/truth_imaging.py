@@ -119,27 +119,6 @@ def row(m: Matched, s: np.ndarray) -> str:
     )
 
 
-def many_fields(folder: Path, number: int = 12) -> None:
-    """Show whether alignment and sky levels are unbiased: means over fields."""
-    errors, levels = [], {"mode": [], "median": []}
-    for seed in range(1, number + 1):
-        config = replace(LONG, subarray="SUB640", seed=10 * seed, sky=replace(LONG.sky, seed=seed))
-        field = rates(folder / f"{seed}", config)
-        calibrate(field)
-        with mock.patch.dict(os.environ, field.environment):
-            aligned = align(field)
-            for statistic, found in levels.items():
-                found.append(sky_errors(match_sky(aligned, skystat=statistic)))
-        errors.append(wcs_errors(field, aligned).mean(axis=(0, 2)))
-        shutil.rmtree(folder / f"{seed}")
-    mean, scatter = np.mean(errors, axis=0), np.std(errors, axis=0)
-    print(f"{number} fields of 640 x 640 pixels: mean offset {mean.round(3)} mas, ", end="")
-    print(f"± {(scatter / number**0.5).round(3)}; scatter from field to field {scatter.round(2)}")
-    for statistic, found in levels.items():
-        off = np.array(found)
-        print(f"  sky levels by {statistic}: mean error {off.mean():+.5f}, scatter {off.std():.5f} MJy/sr")
-
-
 def undersampling(folder: Path) -> dict[str, dict[str, tuple[float, float]]]:
     """Return for each band and `scale` the share of star cores flagged, and of cosmic rays found."""
     table: dict[str, dict[str, tuple[float, float]]] = {}
@@ -247,7 +226,6 @@ def main(folder: Path) -> None:
     }
     bands = undersampling(folder / "bands")
     draw(fields, bands)
-    many_fields(folder / "fields")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -91,6 +91,8 @@ def _wrong(name, a, b, error, kernel):
     # Lanczos weights are looked up in a table, whose steps positions off by 1e-4 pixel may cross.
     coarse = name in VARIANCES or (error is None and "lanczos" in kernel)
     allowed = (5e-4 if coarse else 1e-5) * np.abs(b)
+    if coarse:
+        allowed = np.fmax(allowed, 1e-4 * np.nanmedian(np.abs(b)))
     if error is not None and name in ("SCI", "ERR"):
         allowed = np.fmax(allowed, (0.05 if "lanczos" in kernel else 0.01) * error)
     if name == "WHT":  # drops that barely reach a pixel: positions are good to 1e-4 pixel
