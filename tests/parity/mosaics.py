@@ -63,7 +63,7 @@ def compare_mosaics(ours, theirs, exposures, kernel="square"):
         names = [sorted(h.name for h in hdus if isinstance(h, fits.ImageHDU)) for hdus in (a, b)]
         if names[0] != names[1]:
             found.problems.append(f"HDUs {names[0]} instead of {names[1]}")
-        error = b["ERR"].data if "ERR" in b else None
+        error = b["ERR"].data if "ERR" in b else _scatter(b["SCI"].data)
         wrong = {n: _wrong(n, a[n].data, b[n].data, error, kernel) for n in set(names[0]) & set(names[1])}
         found.differs = np.any(list(wrong.values()), axis=0)
         pixels = np.argwhere(found.differs)
@@ -88,19 +88,24 @@ def _wrong(name, a, b, error, kernel):
     if a.dtype.kind != "f":
         wrong = a != b
         return wrong.any(axis=0) if wrong.ndim == 3 else wrong
-    # Lanczos weights are looked up in a table, whose steps positions off by 1e-4 pixel may cross.
-    coarse = name in VARIANCES or (error is None and "lanczos" in kernel)
+    coarse = name in VARIANCES
     allowed = (5e-4 if coarse else 1e-5) * np.abs(b)
     if coarse:
         allowed = np.fmax(allowed, 1e-4 * np.nanmedian(np.abs(b)))
-    if error is not None and name in ("SCI", "ERR"):
+    if name in ("SCI", "ERR"):  # Lanczos weights come from a table with steps, and positions are off by 1e-4
         allowed = np.fmax(allowed, (0.05 if "lanczos" in kernel else 0.01) * error)
+        allowed = np.fmax(allowed, (1e-3 if "lanczos" in kernel else 0.0) * np.abs(b))
     if name == "WHT":  # drops that barely reach a pixel: positions are good to 1e-4 pixel
         allowed = np.fmax(allowed, (5e-3 if "lanczos" in kernel else 2e-4) * np.median(b[b > 0]))
     if "lanczos" in kernel and name in VARIANCES:  # negative weights cancel
         allowed = np.fmax(allowed, 1e-5 * np.nanmax(b))
     with np.errstate(invalid="ignore"):
         return ~((np.abs(a - b) <= allowed) | (a == b) | (np.isnan(a) & np.isnan(b)))
+
+
+def _scatter(image):
+    """Return the noise of an image that comes without errors."""
+    return 1.4826 * np.nanmedian(np.abs(image - np.nanmedian(image)))
 
 
 def compare_exposures(ours, theirs, others):

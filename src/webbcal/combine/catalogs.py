@@ -18,6 +18,7 @@ import numpy as np
 from webbcal.combine.star_finding import FinderSettings, find_sources
 from webbcal.core import dqflags
 from webbcal.core.errors import InputError, OutputError, ParameterError
+from webbcal.wcs.image_wcs import bounds_of, image_wcs
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -77,10 +78,10 @@ def _prepared(catalog: Table, model: Any) -> Table:
             )
         catalog.rename_column(present, axis)
     catalog.meta.setdefault("name", Path(str(model.meta.filename)).stem.strip("_- "))
-    bounds = model.meta.wcs.bounding_box
+    bounds = bounds_of(image_wcs(model))
     if bounds is None or not len(catalog):
         return catalog
-    (x0, x1), (y0, y1) = bounds.bounding_box(order="F")
+    (x0, x1), (y0, y1) = bounds
     x, y = np.asarray(catalog["x"]), np.asarray(catalog["y"])
     return catalog[(x > x0) & (x < x1) & (y > y0) & (y < y1)]
 

@@ -18,6 +18,7 @@ from webbcal.core.box import Box
 from webbcal.core.dqflags import interpret_bit_flags
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.wcs.grid import PixelMap
+from webbcal.wcs.image_wcs import image_wcs
 
 log = logging.getLogger(__name__)
 
@@ -203,11 +204,12 @@ class InputImage(WeightedImage):
 
     def __init__(self, model: Any, grid: OutputGrid, weighting: Weighting) -> None:
         super().__init__(model, weighting)
-        if model.meta.wcs is None:
+        wcs = image_wcs(model)
+        if wcs is None:
             raise InputError(f"{self.name} has no WCS (meta.wcs); run assign_wcs on it first")
-        (x0, x1), (y0, y1) = pixel_bounds(model.meta.wcs, self.shape)
+        (x0, x1), (y0, y1) = pixel_bounds(wcs, self.shape)
         self.box = Box(y0, y1 + 1, x0, x1 + 1)
-        self.map = PixelMap(model.meta.wcs, grid.wcs, self.shape)
+        self.map = PixelMap(wcs, grid.wcs, self.shape)
         self._edges, self._cells = _cells(self.map, self.box)
         self._footprint = self.footprint(grid)
 

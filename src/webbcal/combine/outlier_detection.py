@@ -30,6 +30,7 @@ from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.chain import available_threads, run_on_threads
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
+from webbcal.wcs.image_wcs import stored_wcs
 
 log = logging.getLogger(__name__)
 
@@ -250,7 +251,7 @@ class OutlierDetectionStep(ListStep):
         if product.meta.hasattr("bunit_err"):
             del product.meta.bunit_err  # or there would be an ERR extension with nothing but this keyword
         if grid is None:
-            product.meta.wcs = model.meta.wcs
+            product.meta.wcs = stored_wcs(model)
         else:
             set_wcs(product, grid)
         product.save(self._path_of(model, suffix))

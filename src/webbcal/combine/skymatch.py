@@ -20,6 +20,7 @@ from webbcal.core.errors import InputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
+from webbcal.wcs.image_wcs import image_wcs
 
 log = logging.getLogger(__name__)
 
@@ -170,11 +171,11 @@ def _reader(model: Any, dqbits: str | None) -> Any:
 def _find_overlaps(images: dict[int, SkyImage], models: list[Any], stepsize: int | None) -> None:
     """Tell each image where it overlaps with images of other groups."""
     numbers = list(images)
-    outlines = [sky_overlaps.sky_outline(models[n].meta.wcs, models[n].shape, stepsize) for n in numbers]
+    outlines = [sky_overlaps.sky_outline(image_wcs(models[n]), models[n].shape, stepsize) for n in numbers]
     for n, found in zip(numbers, sky_overlaps.all_overlaps(outlines), strict=True):
         group = images[n].group
         others = {k: loops for k, loops in found.items() if images[numbers[k]].group != group}
-        for k, loops in sky_overlaps.pixel_loops(models[n].meta.wcs, others).items():
+        for k, loops in sky_overlaps.pixel_loops(image_wcs(models[n]), others).items():
             images[n].overlaps.setdefault(images[numbers[k]].group, []).extend(loops)
 
 

@@ -28,6 +28,7 @@ from webbcal.run.chain import SkipStep
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
+from webbcal.wcs.image_wcs import image_wcs, stored_wcs
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class SourceCatalogStep(ModelStep):
         vega_offset = read_vega_offset(references["abvegaoffset"], model)
         data, err, mask = _image_in_jansky(model)
         finder = FinderSettings(**{name: getattr(p, name) for name in FinderSettings.__dataclass_fields__})
-        wcs = model.meta.wcs
+        wcs = image_wcs(model)
         sources = find_sources(data, mask, finder, err, wcs)
         if not len(sources):
             raise SkipStep(
@@ -170,7 +171,7 @@ class SourceCatalogStep(ModelStep):
 
         labels = datamodels.SegmentationMapModel(segments)
         labels.update(model, only="PRIMARY")
-        labels.meta.wcs = model.meta.wcs
+        labels.meta.wcs = stored_wcs(model)
         labels.meta.wcsinfo = model.meta.wcsinfo
         labels.meta.run_record = model.meta.run_record
         self.save_model(labels, suffix="segm")
@@ -236,7 +237,7 @@ def _image_in_jansky(model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise InputError(
             f"{name} has no pixel area (PIXAR_SR), and fluxes cannot be made without; run photom"
         )
-    if model.meta.wcs is None:
+    if stored_wcs(model) is None:
         raise InputError(f"{name} has no WCS; run assign_wcs and resample")
     to_jansky = np.float32(1e6 * area)
     # Read, not kept in the model: a mosaic that is in its file already shall not be written again.

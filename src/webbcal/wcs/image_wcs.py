@@ -94,14 +94,30 @@ class ImageWCS:
             x, y = np.where(inside, x, np.nan), np.where(inside, y, np.nan)
         return x, y
 
+    def pixel_to_world(self, x: Any, y: Any) -> Any:
+        """Return the sky positions (`SkyCoord`) of 0-based pixels, as astropy's common WCS interface."""
+        from astropy.coordinates import SkyCoord
+
+        return SkyCoord(*self(x, y), unit="deg")
+
+    def world_to_pixel(self, position: Any) -> tuple[F64, F64]:
+        """Return the 0-based pixels of sky positions (`SkyCoord`), as astropy's common WCS interface."""
+        position = position.icrs
+        return self.invert(position.ra.deg, position.dec.deg)
+
 
 def image_wcs(model: Any) -> Any:
     """Return the WCS of a model: an `ImageWCS`, a `gwcs.WCS`, or None if it has none."""
+    wcs = usable(stored_wcs(model))
+    return wcs if wcs is None or isinstance(wcs, ImageWCS) else model.meta.wcs
+
+
+def stored_wcs(model: Any) -> Any:
+    """Return the WCS of a model as the model holds it, a tree or an object, to be given to another model."""
     meta = model.meta
     if not meta.hasattr("wcs"):
         model._load_asdf()
-    wcs = usable(meta.instance.get("wcs"))
-    return wcs if wcs is None or isinstance(wcs, ImageWCS) else meta.wcs
+    return meta.instance.get("wcs")
 
 
 def usable(wcs: Any) -> Any:
