@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from webbcal.combine.common_sources import once_each
+from webbcal.wcs.footprint import footprint
+from webbcal.wcs.image_wcs import ImageWCS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -36,7 +38,7 @@ class Image:
     ----------
     name, group : str
         Images of one group move together.
-    wcs : gwcs.WCS
+    wcs : ImageWCS or gwcs.WCS
         The present WCS; a new object after an alignment.
     angles : dict
         ``v2_ref``, ``v3_ref`` (arcsec) and ``roll_ref`` (degrees).
@@ -170,8 +172,11 @@ def why_unsupported(image: Image) -> str | None:
 def _corrector(image: Image, group: str) -> Any:
     from tweakwcs.correctors import JWSTWCSCorrector
 
+    from webbcal.combine.tangent_correction import TangentCorrector
+
     meta = {"catalog": image.catalog.copy(), "name": image.name, "group_id": group}
-    return JWSTWCSCorrector(image.wcs, image.angles, meta=meta)
+    corrector = TangentCorrector if isinstance(image.wcs, ImageWCS) else JWSTWCSCorrector
+    return corrector(image.wcs, image.angles, meta)
 
 
 def _align(correctors: list[Any], catalog: Table | None, s: FitSettings, in_order: bool) -> str | None:
@@ -230,8 +235,7 @@ def _moved_too_far(corrector: Any, s: FitSettings) -> bool:
 
 def displacement(before: Any, after: Any) -> np.ndarray:
     """Return how far (arcsec) the corners of an image are from where they were."""
-    ra0, dec0 = np.radians(before.footprint(axis_type="spatial").T)
-    ra1, dec1 = np.radians(after.footprint(axis_type="spatial").T)
+    (ra0, dec0), (ra1, dec1) = (np.radians(footprint(wcs)).T for wcs in (before, after))
     # Haversine: exact for small angles.
     half = np.sin((dec1 - dec0) / 2) ** 2 + np.cos(dec0) * np.cos(dec1) * np.sin((ra1 - ra0) / 2) ** 2
     return np.degrees(2 * np.arcsin(np.sqrt(half))) * 3600

@@ -18,6 +18,7 @@ import numpy as np
 from webbcal.combine.star_finding import FinderSettings, find_sources
 from webbcal.core import dqflags
 from webbcal.core.errors import InputError, OutputError, ParameterError
+from webbcal.wcs.footprint import footprint
 from webbcal.wcs.image_wcs import bounds_of, image_wcs
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def _missing(table: Table, column: str) -> np.ndarray:
 
 def field_of_view(wcs: Sequence[Any]) -> tuple[float, float, float]:
     """Return centre (RA, Dec) and radius, in degrees, of a circle around the footprints of images."""
-    ra, dec = np.radians(np.concatenate([w.footprint(axis_type="spatial") for w in wcs]).T)
+    ra, dec = np.radians(np.concatenate([footprint(w) for w in wcs]).T)
     corners = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
     centre = corners.mean(axis=1)
     centre /= np.linalg.norm(centre)

@@ -18,6 +18,7 @@ from webbcal.run.chain import available_threads
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.wcs.footprint import update_s_region
+from webbcal.wcs.image_wcs import ImageWCS, bounds_of, image_wcs
 from webbcal.wcs.sip import SipSettings, update_sip
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _image(model: Any) -> Image | str:
     from astropy.table import Table
 
     image = Image(
-        str(model.meta.filename), group_of(model), model.meta.wcs, angles, Table({"x": [], "y": []})
+        str(model.meta.filename), group_of(model), image_wcs(model), angles, Table({"x": [], "y": []})
     )
     return alignment.why_unsupported(image) or image
 
@@ -259,9 +260,10 @@ def _update(model: Any, image: Image, p: Any) -> None:
     """Give a model its corrected WCS, and bring the header in line."""
     if image.reference or not image.fit:
         return
-    model.meta.wcs = image.wcs
+    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, ImageWCS) else image.wcs
     update_s_region(model)
-    if p.sip_approx:
+    bounds = bounds_of(image.wcs)
+    if p.sip_approx and bounds is not None:
         names = SipSettings.__dataclass_fields__
         settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
-        update_sip(model, image.wcs, image.wcs.bounding_box.bounding_box(order="F"), settings)
+        update_sip(model, image.wcs, bounds, settings)

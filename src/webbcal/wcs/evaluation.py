@@ -118,6 +118,8 @@ def inputs_of(node: Any) -> int:
         return int(value.get("n_inputs", max(value["mapping"]) + 1))
     if node.kind == "identity":
         return int(value.get("n_dims", 1))
+    if node.kind == "constant":
+        return int(value.get("dimensions", 1))
     if node.kind in ("shift", "scale"):
         return 1
     if node.kind in ("polynomial", "affine"):
@@ -184,6 +186,16 @@ def _affine_back(value: dict[str, Any]) -> Function:
 def _linear(matrix: F64, offset: F64) -> Function:
     (a, b), (c, d) = matrix
     return lambda x, y: (a * x + b * y + offset[0], c * x + d * y + offset[1])
+
+
+def _constant(value: dict[str, Any]) -> Function:
+    constant = _number(value["value"])
+    return lambda x, *_: (np.full(np.shape(x), constant),)
+
+
+def _divide(value: dict[str, Any]) -> Function:
+    above, below = (forward(part) for part in value["forward"])
+    return lambda *inputs: tuple(a / b for a, b in zip(above(*inputs), below(*inputs), strict=True))
 
 
 def _polynomial(value: dict[str, Any]) -> Function:
@@ -342,6 +354,8 @@ _FORWARD: dict[str, Callable[[Any], Function]] = {
     "identity": _identity,
     "remap_axes": _remap_axes,
     "affine": _affine,
+    "constant": _constant,
+    "divide": _divide,
     "polynomial": _polynomial,
     "spherical_cartesian": _spherical_cartesian,
     "rotate_sequence_3d": _rotate_sequence,

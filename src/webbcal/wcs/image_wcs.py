@@ -7,6 +7,7 @@ changed then), or if it has a transform of another kind, the steps use the `gwcs
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ class ImageWCS:
 
     Attributes
     ----------
-    bounds : ((x0, x1), (y0, y1)) or None
+    frames : list of str
+        Names of the frames, the pixels first.
+    bounding_box : ((x0, x1), (y0, y1)) or None
         Outer edges of the pixels that have a position.
 
     Raises
@@ -43,13 +46,14 @@ class ImageWCS:
             raise Unknown(tree.tag)
         self.tree = tree
         steps = [step.value for step in tree.value["steps"]]
+        self.frames: list[str] = [step["frame"].value["name"] for step in steps]
         if [len(steps[k]["frame"].value["axes_order"]) for k in (0, -1)] != [2, 2]:
             raise Unknown("frames that are not of two axes")
         transforms = [step["transform"] for step in steps[:-1]]
-        self._forward = [forward(transform) for transform in transforms]
         self._transforms = transforms
+        self._forward = [forward(transform) for transform in transforms]
         self._backward: list[Any] | None = None
-        self.bounds = bounds_of_transform(transforms[0])
+        self.bounding_box = bounds_of_transform(transforms[0])
 
     @property
     def array_shape(self) -> tuple[int, int] | None:
@@ -63,15 +67,27 @@ class ImageWCS:
         assert isinstance(self.tree.value, dict)
         self.tree = Tagged(self.tree.tag, self.tree.value | {"pixel_shape": [shape[1], shape[0]]})
 
+    @property
+    def name(self) -> str:
+        """What the WCS is called."""
+        assert isinstance(self.tree.value, dict)
+        return str(self.tree.value.get("name", ""))
+
+    @name.setter
+    def name(self, name: str) -> None:
+        assert isinstance(self.tree.value, dict)
+        self.tree = Tagged(self.tree.tag, self.tree.value | {"name": name})
+
+    def __deepcopy__(self, memo: Any) -> ImageWCS:
+        """Return a copy that has its own attributes; trees never change."""
+        return copy(self)
+
     def __call__(self, x: Any, y: Any, with_bounding_box: bool = True) -> tuple[F64, F64]:
         """Return RA and Dec (degrees) of 0-based pixels; NaN outside the bounding box."""
         x, y = np.asarray(x, float), np.asarray(y, float)
-        values: tuple[F64, ...] = x, y
-        for function in self._forward:
-            values = function(*values)
-        ra, dec = values
-        if with_bounding_box and self.bounds is not None:
-            inside = _inside(self.bounds, x, y)
+        ra, dec = self.between(self.frames[0], self.frames[-1], x, y)
+        if with_bounding_box and self.bounding_box is not None:
+            inside = _inside(self.bounding_box, x, y)
             ra, dec = np.where(inside, ra, np.nan), np.where(inside, dec, np.nan)
         return ra, dec
 
@@ -83,16 +99,29 @@ class ImageWCS:
         Unknown
             If there is no inverse.
         """
-        if self._backward is None:
-            self._backward = [backward(transform) for transform in reversed(self._transforms)]
-        values: tuple[F64, ...] = np.asarray(ra, float), np.asarray(dec, float)
-        for function in self._backward:
-            values = function(*values)
-        x, y = values
-        if with_bounding_box and self.bounds is not None:
-            inside = _inside(self.bounds, x, y)
+        x, y = self.between(self.frames[-1], self.frames[0], ra, dec)
+        if with_bounding_box and self.bounding_box is not None:
+            inside = _inside(self.bounding_box, x, y)
             x, y = np.where(inside, x, np.nan), np.where(inside, y, np.nan)
         return x, y
+
+    def between(self, first: str, last: str, x: Any, y: Any) -> tuple[F64, F64]:
+        """Transform coordinates from one frame to another, forward or back; bounding boxes do not count.
+
+        Raises
+        ------
+        Unknown
+            If there is no inverse.
+        """
+        start, end = self.frames.index(first), self.frames.index(last)
+        if start > end and self._backward is None:
+            self._backward = [backward(transform) for transform in self._transforms]
+        functions = self._forward[start:end] if start <= end else (self._backward or [])[end:start][::-1]
+        values: tuple[F64, ...] = np.asarray(x, float), np.asarray(y, float)
+        for function in functions:
+            values = function(*values)
+        u, v = values
+        return u, v
 
     def pixel_to_world(self, x: Any, y: Any) -> Any:
         """Return the sky positions (`SkyCoord`) of 0-based pixels, as astropy's common WCS interface."""
@@ -135,7 +164,7 @@ def usable(wcs: Any) -> Any:
 def bounds_of(wcs: Any) -> Bounds | None:
     """Return the bounding box of either kind of WCS, ((x0, x1), (y0, y1)), or None."""
     if isinstance(wcs, ImageWCS):
-        return wcs.bounds
+        return wcs.bounding_box
     if wcs.bounding_box is None:
         return None
     bounds: Bounds = wcs.bounding_box.bounding_box(order="F")

@@ -34,14 +34,38 @@ def scale(factor: float, name: str | None = None) -> Tagged:
     return _transform("scale-1.4.0", {"factor": float(factor)}, name)
 
 
-def identity(axes: int) -> Tagged:
+def identity(axes: int, name: str | None = None) -> Tagged:
     """Return the inputs."""
-    return _transform("identity-1.4.0", {"n_dims": axes}, None)
+    return _transform("identity-1.4.0", {"n_dims": axes}, name)
 
 
-def both(first: Tagged, second: Tagged) -> Tagged:
+def constant(number: float, name: str | None = None) -> Tagged:
+    """The number, whatever the input."""
+    return _transform("constant-1.6.0", {"dimensions": 1, "value": float(number)}, name)
+
+
+def remap(mapping: Sequence[int], inputs: int, name: str | None = None) -> Tagged:
+    """Return inputs by their numbers."""
+    value: dict[str, Any] = {"mapping": list(mapping)}
+    if max(mapping) + 1 != inputs:
+        value["n_inputs"] = inputs
+    return _transform("remap_axes-1.5.0", value, name)
+
+
+def affine(matrix: Any, translation: Any, name: str | None = None) -> Tagged:
+    """Turn a vector (x, y) by a matrix, then add another."""
+    value = {"matrix": np.array(matrix, float), "translation": np.array(translation, float)}
+    return _transform("affine-1.5.0", value, name)
+
+
+def both(first: Tagged, second: Tagged, name: str | None = None) -> Tagged:
     """One transform beside the other: each has its own inputs and outputs."""
-    return _transform("concatenate-1.4.0", {"forward": [first, second]}, None)
+    return _transform("concatenate-1.4.0", {"forward": [first, second]}, name)
+
+
+def quotient(above: Tagged, below: Tagged) -> Tagged:
+    """One transform divided by another, of the same inputs."""
+    return _transform("divide-1.4.0", {"forward": [above, below]}, None)
 
 
 def chain(*parts: Tagged, name: str | None = None) -> Tagged:
@@ -52,15 +76,16 @@ def chain(*parts: Tagged, name: str | None = None) -> Tagged:
     return _transform("compose-1.4.0", {"forward": [chain(*before), last]}, name)
 
 
-def rotations(angles: Sequence[float], axes: str) -> Tagged:
+def rotations(angles: Sequence[float], axes: str, name: str | None = None) -> Tagged:
     """Turn the axes of a Cartesian frame by angles (degrees) about axes, one after the other."""
     value = {"angles": [float(v) for v in angles], "axes_order": axes, "rotation_type": "cartesian"}
-    return _transform("rotate_sequence_3d-1.2.0", value, None)
+    return _transform("rotate_sequence_3d-1.2.0", value, name)
 
 
-def spherical(kind: str, wrap: int) -> Tagged:
+def spherical(kind: str, wrap: int, name: str | None = None) -> Tagged:
     """``spherical_to_cartesian`` or ``cartesian_to_spherical``; longitudes wrap at 180 or 360 degrees."""
-    return Tagged(f"{_GWCS}spherical_cartesian-1.3.0", {"transform_type": kind, "wrap_lon_at": wrap})
+    value = {"transform_type": kind, "wrap_lon_at": wrap} | ({"name": name} if name else {})
+    return Tagged(f"{_GWCS}spherical_cartesian-1.3.0", value)
 
 
 def tangent_plane(crpix: Any, crval: Any, cdelt: Any, pc: Any) -> Tagged:
