@@ -12,6 +12,13 @@ from webbcal.associations import asn_from_list
 from webbcal.combine.resample import ResampleStep
 from webbcal.run.registry import step_class
 
+
+def grid(margin: int = 0) -> dict:
+    """Return the parameters of a grid whose borders lie on data; with some pixels more on each side."""
+    shape, crpix = [330 + 2 * margin, 340 + 2 * margin], [160.0 + margin, 170.0 + margin]
+    return {"output_shape": shape, "crpix": crpix, "crval": [53.16, -27.79]}
+
+
 #: What each run of Image3Pipeline on the NIRCam field varies: steps -> parameters. Values in capitals are
 #: files that `write_inputs` makes.
 VARIATIONS = {
@@ -41,7 +48,7 @@ VARIATIONS = {
         "tweakreg": {"brightest": 120, "kernel_fwhm": 3.1, "sigma": 2.5, "fitgeometry": "rscale"},
         "skymatch": {"dqbits": "0", "nclip": 2, "lsigma": 2.0, "usigma": 1.5, "binwidth": 0.3},
         "outlier_detection": {"kernel": "turbo", "good_bits": "~DO_NOT_USE+JUMP_DET"},
-        "resample": {"output_shape": [330, 340], "crpix": [160.0, 170.0], "crval": [53.16, -27.79]},
+        "resample": grid(),
         "source_catalog": {"localbkg_width": 12, "multithresh_mode": "linear", "snr_threshold": 4.0},
     },
     "file_turbo": {
@@ -70,6 +77,9 @@ VARIATIONS = {
 
 #: Steps that both packages run on exposures and a mosaic that we have made.
 STEPS = ("TweakRegStep", "SkyMatchStep", "OutlierDetectionStep", "ResampleStep", "SourceCatalogStep")
+
+#: Pixels by which a mosaic with margins is larger on each side than one without: runs "cut" and "wider".
+MARGIN = 2
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,9 @@ def stage3(calibrated: Runs) -> Runs:
         if step == "SourceCatalogStep":
             init = next(made.glob("*_i2d.fits"))
         peer.add(step, step, init, output_file="again")
+    exposures = associate(made, "nircam", "crf")
+    for run, margin in (("cut", 0), ("wider", MARGIN)):
+        peer.add(run, "ResampleStep", exposures, output_file=run, **grid(margin))
     return peer.run()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import asdf
 import numpy as np
 from astropy.io import fits
+from astropy.stats import sigma_clipped_stats
 from astropy.table import QTable
 from products import VOLATILE
 from scipy.ndimage import binary_dilation, label
@@ -79,6 +80,21 @@ def compare_mosaics(ours, theirs, exposures, kernel="square"):
                     f"{values[1]}"
                 )
     return found
+
+
+def with_pixels_of(theirs, ours, differs, path):
+    """Write our mosaic with the pixels that differ taken from theirs (data, errors, weights)."""
+    with fits.open(ours) as a, fits.open(theirs) as b:
+        for name in ("SCI", "ERR", "WHT"):
+            a[name].data[differs] = b[name].data[differs]
+        a.writeto(path)
+
+
+def noise(mosaic, left_out):
+    """Return the noise of a mosaic (file) but for some pixels, clipped as in one box of the sky."""
+    with fits.open(mosaic) as hdus:
+        mask = np.isnan(hdus["ERR"].data) | (hdus["WHT"].data == 0) | left_out
+        return sigma_clipped_stats(hdus["SCI"].data[~mask].astype(float), sigma=3.0)[2]
 
 
 def _wrong(name, a, b, error, kernel):

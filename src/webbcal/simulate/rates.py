@@ -27,6 +27,7 @@ from webbcal.simulate.personality import Personality, personality
 from webbcal.simulate.references_calibrate import throughput_left, write_calibration_references
 from webbcal.simulate.references_catalog import write_catalog_references
 from webbcal.simulate.references_image import write_image_references
+from webbcal.simulate.references_parameters import write_parameter_references
 from webbcal.simulate.scene import observe
 from webbcal.simulate.seeds import stream
 from webbcal.simulate.truth import Truth
@@ -107,6 +108,7 @@ def rate_universe(
     write_calibration_references(cache, configs, subarray_only)
     write_image_references(cache, {c.detector for c in configs})
     write_catalog_references(cache, {c.instrument for c in configs})
+    write_parameter_references(cache, {c.instrument for c in configs})
     written = [expose_rates(c, o).save(folder) for c, o in zip(configs, options, strict=True)]
     rates, truths = (tuple(paths) for paths in zip(*written, strict=True))
     return RateUniverse(folder, rates, truths, cache.environment)

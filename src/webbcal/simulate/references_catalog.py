@@ -104,7 +104,7 @@ def write_catalog_references(
     paths = []
     for instrument in sorted(set(instruments)):
         boxes = 4 if resampled else 2
-        detectors = sorted(n for n, i in _IMAGERS.items() if i.instrument == instrument)
+        detectors = imagers_of(instrument)
         for match, names in _scopes(instrument, detectors):
             rows = list(_aperture_rows(instrument, names, boxes))
             paths.append(_write(cache, instrument, "apcorr", match, rows))
@@ -124,6 +124,11 @@ def vega_offset(micrometres: float) -> float:
     return float(-2.5 * np.log10(jansky / 3631.0))
 
 
+def imagers_of(instrument: str) -> list[str]:
+    """Return the names of an instrument's detectors that take images."""
+    return sorted(name for name, imager in _IMAGERS.items() if imager.instrument == instrument)
+
+
 @lru_cache
 def pixel_scale(detector: str) -> float:
     """Return the mean pixel scale of a detector, arcsec."""
@@ -141,14 +146,14 @@ def _scopes(instrument: str, detectors: list[str]) -> list[tuple[dict[str, str],
 
 def _aperture_rows(instrument: str, detectors: list[str], boxes: int) -> Iterator[tuple[Any, ...]]:
     for band in filters_of(instrument).values():
-        scale = np.mean([pixel_scale(d) for d in detectors if _takes(d, band)])
+        scale = np.mean([pixel_scale(d) for d in detectors if takes(d, band)])
         point_spread = PointSpread(band.core_sigma(float(scale)), boxes)
         for key in _keys(instrument, band):
             for row in point_spread.apertures():
                 yield (*key, *row)
 
 
-def _takes(detector: str, band: Filter) -> bool:
+def takes(detector: str, band: Filter) -> bool:
     """Tell whether light of a band falls on a detector: NIRCam's two channels part at 2.4 micrometres."""
     channel = DETECTORS[detector].channel if detector in DETECTORS else None
     return channel not in ("SHORT", "LONG") or (channel == "LONG") == (band.pivot > 2.4)

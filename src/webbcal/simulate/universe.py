@@ -20,6 +20,7 @@ from webbcal.simulate.references import NO_RAMPS, ReferenceOptions, write_refere
 from webbcal.simulate.references_calibrate import write_calibration_references
 from webbcal.simulate.references_catalog import write_catalog_references
 from webbcal.simulate.references_image import write_image_references
+from webbcal.simulate.references_parameters import write_parameter_references
 from webbcal.simulate.scene import observe
 from webbcal.simulate.truth import Truth
 
@@ -128,6 +129,7 @@ def universe(
     write_calibration_references(cache, exposures, references.subarray_only)
     write_image_references(cache, (config.detector for config in exposures))
     write_catalog_references(cache, (config.instrument for config in exposures))
+    write_parameter_references(cache, (config.instrument for config in exposures))
     written = [expose(config).save(folder) for config in exposures]
     truth = tuple(t for _, t in written if t is not None)
     return Universe(folder, tuple(u for u, _ in written), truth, cache.environment)
