@@ -1,4 +1,4 @@
-"""Our corrections of a WCS against those of tweakwcs: the same transforms, under the same names, in the tree."""
+"""Corrections of a WCS against those of tweakwcs: the same transforms, under the same names, in the tree."""
 
 import numpy as np
 import pytest
