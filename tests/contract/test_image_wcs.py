@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import asdf
+import astropy.units as u
 import gwcs
 import numpy as np
 import pytest
 from astropy.modeling import models as m
+from astropy.table import QTable, Table
 from gwcs.geometry import CartesianToSpherical, SphericalToCartesian
 from tweakwcs.correctors import JWSTWCSCorrector
 from wcs_cases import Case, image
@@ -190,6 +192,26 @@ def test_binary_blocks_and_shared_nodes_are_read(tmp_path):
     asdf.AsdfFile({"x": np.arange(5000.0)}).write_to(compressed, all_array_compression="zlib")
     with pytest.raises(asdf_text.NotPlain):
         asdf_text.read(compressed.getvalue())
+
+
+def test_tables_are_read_as_the_library_reads_them():
+    content = {
+        "name": np.array(["F200W", "F444W\u00b5"]),
+        "code": np.array([b"ab", b"c"]),
+        "offset": np.array([1.5, -2.5]),
+        "number": np.array([3, 4], np.int16),
+    }
+    buffer = io.BytesIO()
+    asdf.AsdfFile({"table": Table(content)}).write_to(buffer)
+    array = asdf_text.table_array(asdf_text.read(buffer.getvalue())["table"])
+    assert array.dtype.names == tuple(content)
+    assert array["name"].tolist() == ["F200W", "F444W\u00b5"] and array["code"].tolist() == ["ab", "c"]
+    assert array["offset"].tolist() == [1.5, -2.5] and array["number"].tolist() == [3, 4]
+    for odd in (QTable({"x": [1.0] * u.m}), Table({"x": np.zeros((2, 2))}), Table({"x": [1]}, masked=True)):
+        buffer = io.BytesIO()
+        asdf.AsdfFile({"table": odd}).write_to(buffer)
+        with pytest.raises(asdf_text.NotPlain):
+            asdf_text.table_array(asdf_text.read(buffer.getvalue())["table"])
 
 
 def test_opening_and_saving_an_image_loads_no_library(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from webbcal.core.errors import InputError, ParameterError, ReferenceFileError
+from webbcal.io.asdf_text import NotPlain, Tagged, table_array
 from webbcal.run.chain import SkipStep
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,8 @@ def read_vega_offset(reference: Any, model: Any) -> float:
 
 
 def _table(reference: Any, name: str, columns: tuple[str, ...]) -> Any:
-    table = getattr(reference.model, name, None)
+    table = _plain_table(reference.model.instance.get(name))
+    table = getattr(reference.model, name, None) if table is None else table
     names = () if table is None else getattr(table, "colnames", None) or table.dtype.names
     missing = [c for c in columns if c not in names]
     if missing:
@@ -131,6 +133,14 @@ def _table(reference: Any, name: str, columns: tuple[str, ...]) -> Any:
             f"give another with override_{reference.kind}"
         )
     return table
+
+
+def _plain_table(table: Any) -> Any:
+    """Return a table of an ASDF file, without loading the library that makes such; None if it must."""
+    try:
+        return table_array(table) if isinstance(table, Tagged) else None
+    except NotPlain:
+        return None
 
 
 def _wanted(model: Any, keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

@@ -200,9 +200,9 @@ def _array_of(loader: Any, node: yaml.Node) -> np.ndarray | None:
     if isinstance(source, str) and source.startswith("fits:"):
         return None
     extras = set(entries) - {"source", "data", "datatype", "byteorder", "shape"}
-    if extras or not isinstance(kind, str) or kind == "ucs4":
+    if extras or kind == "ucs4":
         raise NotPlain("an array of another layout")
-    dtype = np.dtype(bool if kind == "bool8" else kind)
+    dtype = _dtype_of(kind)
     if "data" in entries:
         return np.array(entries["data"], dtype)
     if not (isinstance(source, int) and 0 <= source < len(loader.blocks)):
@@ -240,6 +240,41 @@ def read(content: bytes) -> Tree:
     finally:
         loader.dispose()
     return tree
+
+
+def _dtype_of(kind: Any) -> np.dtype[Any]:
+    """Return the type that a datatype names: a word, or for text a word and a length."""
+    if isinstance(kind, str):
+        return np.dtype(bool if kind == "bool8" else kind)
+    word, length = kind if isinstance(kind, list) and len(kind) == 2 else (None, None)
+    if word not in ("ucs4", "ascii") or not isinstance(length, int):
+        raise NotPlain("an array of another type")
+    return np.dtype(f"{'U' if word == 'ucs4' else 'S'}{length}")
+
+
+def table_array(table: Tagged) -> np.ndarray:
+    """Return a table of astropy as a structured array.
+
+    Raises
+    ------
+    NotPlain
+        If it has columns with units, masks, or of more than one dimension.
+    """
+    if table.kind != "table" or not isinstance(table.value, dict):
+        raise NotPlain(table.tag)
+    columns = {}
+    for column in table.value["columns"]:
+        value = column.value if isinstance(column, Tagged) and column.kind == "column" else {}
+        data = value.get("data")
+        plain = set(value) <= {"data", "name", "description", "meta"}
+        if not plain or not isinstance(data, np.ndarray) or data.ndim != 1:
+            raise NotPlain("a column of another layout")
+        columns[value["name"]] = data.astype(str) if data.dtype.kind == "S" else data
+    rows = len(next(iter(columns.values()), ()))
+    array = np.zeros(rows, [(name, data.dtype) for name, data in columns.items()])
+    for name, data in columns.items():
+        array[name] = data
+    return array
 
 
 def _blocks(content: bytes, start: int) -> list[memoryview]:
