@@ -113,12 +113,18 @@ def draw(found: dict[int, measure.Measurement], path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2), layout="constrained")
     numbers = list(found)
     left.plot(numbers, [m.wall for m in found.values()], "o-", color="#1f6f8b")
-    left.set(xlabel="exposures", ylabel="wall clock (s)", xscale="log", yscale="log", title="time")
+    left.set(
+        xlabel="exposures", ylabel="wall clock (s)", xscale="log", yscale="log", title="time", ylim=(5, 200)
+    )
     right.plot(numbers, [m.memory for m in found.values()], "o-", color="#b5543a")
-    right.set(xlabel="exposures", ylabel="peak memory (MB)", xscale="log", ylim=(0, None), title="memory")
+    right.set(xlabel="exposures", ylabel="peak memory (MB)", xscale="log", title="memory")
+    right.set_ylim(0, 1.3 * max(m.memory for m in found.values()))
     for axes in (left, right):
         axes.set_xticks(numbers, [str(n) for n in numbers], minor=False)
         axes.minorticks_off()
+        for line in axes.lines:
+            for place in line.get_xydata():
+                axes.annotate(f"{place[1]:.0f}", place, (0, 6), textcoords="offset points", ha="center")
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     print(f"curve: {path}")

@@ -77,8 +77,8 @@ class SkyMatchStep(ListStep):
         return None
 
     def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
-        """An image for each thread; all of them if levels are subtracted."""
-        return (24 * sizes.threads + 4 * sizes.exposures * p.subtract) * sizes.pixels
+        """An image for each thread."""
+        return 24 * sizes.threads * sizes.pixels
 
     def apply(self, models: list[Any], p: Any) -> list[Outcome]:
         """Set ``meta.background``, and subtract."""
@@ -182,7 +182,7 @@ def _find_overlaps(images: dict[int, SkyImage], models: list[Any], stepsize: int
 def _finish(model: Any, level: float, p: Any, before: float = 0.0) -> Outcome:
     """Note a level in a model, and subtract it."""
     if p.subtract:
-        model.data -= np.float32(level)
+        model.shift("data", -level)
     background = model.meta.background
     background.level, background.subtracted, background.method = before + level, p.subtract, p.skymethod
     unit = model.meta.bunit_data or ""

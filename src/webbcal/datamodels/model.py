@@ -23,7 +23,7 @@ from webbcal.datamodels.node import Tree, in_file
 from webbcal.datamodels.schema import class_schema, merge_schema
 from webbcal.datamodels.table import Schema, is_array, model_rows, property_of
 from webbcal.datamodels.validate import accept, flag_from_environment
-from webbcal.io.arrays import ArraySource, MemoryArray
+from webbcal.io.arrays import ArraySource, MemoryArray, ShiftedArray
 
 
 class DataModel(FlatAccess):
@@ -179,6 +179,14 @@ class DataModel(FlatAccess):
         if value is None or in_file(value):
             return value
         return MemoryArray(np.asarray(value))
+
+    def shift(self, name: str, amount: float) -> None:
+        """Add a number to an array: now, or if it is still in its file, whenever it is read."""
+        value = self._tree[name]
+        if in_file(value):
+            self._tree[name] = ShiftedArray(value, amount)
+        else:
+            value += value.dtype.type(amount)
 
     def getarray_noinit(self, name: str) -> Any:
         """Return an array that is set or in the file.

@@ -130,6 +130,35 @@ class MemoryArray:
         np.copyto(out, self.array[index], casting="unsafe")
 
 
+class ShiftedArray:
+    """Another source with a number added to its values, as an `ArraySource`."""
+
+    def __init__(self, source: ArraySource, amount: float) -> None:
+        self.source = source
+        self.amount = amount
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, in native byte order."""
+        return self.source.dtype
+
+    def read(self, *index: slice | int) -> np.ndarray:
+        """Return a fresh, native, C-contiguous copy of a region."""
+        values = self.source.read(*index)
+        values += values.dtype.type(self.amount)
+        return values
+
+    def read_into(self, out: np.ndarray, *index: slice | int) -> None:
+        """Copy a region into `out`, converting to its type."""
+        self.source.read_into(out, *index)
+        out += out.dtype.type(self.amount)
+
+
 class FileHandle:
     """An open file for positioned reads; it reopens itself if needed after `close`.
 

@@ -75,13 +75,15 @@ class ModelStep(Step):
         plan = self.decide(model, *args[1:])
         result = model
         start = time.perf_counter()
+        # That a step of a pipeline has nothing to do is no surprise; that the data do not allow it is one.
+        level = logging.WARNING if plan.applied or self.parent is None else logging.INFO
         if plan.applied:
             try:
                 result = self.apply(model, plan.references, self.parameters)
             except SkipStep as reason:
                 plan.skip(str(reason))
         if not plan.applied:
-            log.warning("step %s skipped: %s", plan.name, plan.reason)
+            log.log(level, "step %s skipped: %s", plan.name, plan.reason)
         plan.seconds = time.perf_counter() - start
         return self._recorded(plan, result)
 

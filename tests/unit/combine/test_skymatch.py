@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from sky_scenes import DITHERS, SIZE, Pointing, exposure, exposures
 
+from webbcal import datamodels
 from webbcal.combine import sky_overlaps
 from webbcal.combine.sky_statistics import SkyStatistic
 from webbcal.combine.skymatch import SkyMatchStep
 from webbcal.core.errors import InputError, ParameterError
+from webbcal.io.arrays import ShiftedArray
 from webbcal.run import record
 
 SKIES = (0.42, 0.30, 0.35, 0.51)
@@ -66,6 +68,23 @@ def test_subtracting_twice_adds_up(four, tmp_path):
     twice = SkyMatchStep(subtract=True, skymethod="local").run(once)
     np.testing.assert_allclose(levels(twice), SKIES, atol=CLOSE)
     assert np.median(twice[3].data) == pytest.approx(0.0, abs=0.01)
+
+
+def test_levels_are_subtracted_when_pixels_are_read(four, tmp_path):
+    """Hundreds of exposures are not in memory because their sky is to be subtracted."""
+    files = [m.save(tmp_path / f"{k}_cal.fits") for k, m in enumerate(four)]
+    models = [datamodels.open(file) for file in files]
+    result = SkyMatchStep(subtract=True).run(models)
+    in_memory = SkyMatchStep(subtract=True).run(four)
+    for k, (model, before, same) in enumerate(zip(result, four, in_memory, strict=True)):
+        assert isinstance(model.source("data"), ShiftedArray)
+        region = np.zeros((3, 5), np.float64)
+        model.source("data").read_into(region, slice(7, 10), slice(20, 25))
+        np.testing.assert_allclose(region, same.data[7:10, 20:25], atol=1e-6)
+        again = datamodels.open(model.save(tmp_path / f"{k}_skymatch.fits"))
+        np.testing.assert_array_equal(again.data, same.data)
+        np.testing.assert_array_equal(model.data, same.data)
+        np.testing.assert_array_equal(datamodels.open(files[k]).data, before.data)
 
 
 def test_detectors_of_one_exposure_change_together():
