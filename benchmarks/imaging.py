@@ -113,9 +113,8 @@ def draw(found: dict[int, measure.Measurement], path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3.2), layout="constrained")
     numbers = list(found)
     left.plot(numbers, [m.wall for m in found.values()], "o-", color="#1f6f8b")
-    left.set(
-        xlabel="exposures", ylabel="wall clock (s)", xscale="log", yscale="log", title="time", ylim=(5, 200)
-    )
+    left.set(xlabel="exposures", ylabel="wall clock (s)", xscale="log", yscale="log", title="time")
+    left.set_ylim(0.5 * min(m.wall for m in found.values()), 2 * max(m.wall for m in found.values()))
     right.plot(numbers, [m.memory for m in found.values()], "o-", color="#b5543a")
     right.set(xlabel="exposures", ylabel="peak memory (MB)", xscale="log", title="memory")
     right.set_ylim(0, 1.3 * max(m.memory for m in found.values()))

@@ -101,7 +101,7 @@ class SourceCatalogStep(ModelStep):
 
     def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
         """The mosaic, and its images in double precision while sources are found."""
-        return 70 * sizes.output
+        return 55 * sizes.output
 
     def check_reference(self, reference: Any, model: Any) -> None:
         """Leave it to `apply` to find the rows of a table: a mosaic is of no detector."""
