@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from webbcal import datamodels
+from webbcal.io.asdf_text import Tagged
 from webbcal.wcs import transforms, trees
 
 SIZE, PIXEL = 200, 0.063  # pixels, arcsec
@@ -32,6 +33,15 @@ def wcs_at(east, north, roll):
         trees.both(trees.scale(PIXEL), trees.scale(PIXEL)),
         trees.both(trees.shift(V2), trees.shift(V3)),
     )
+    # As the inverse of a real distortion, this one is not exact: corners do not come back to half pixels,
+    # where rounding errors would decide which pixels overlap.
+    off = 1e-3
+    back = trees.chain(
+        trees.both(trees.shift(-V2), trees.shift(-V3)),
+        trees.both(trees.scale(1 / PIXEL), trees.scale(1 / PIXEL)),
+        trees.both(trees.shift(SIZE / 2 + off), trees.shift(SIZE / 2 + off)),
+    )
+    pixels = Tagged(pixels.tag, pixels.value | {"inverse": back})
     bounds = ((-0.5, SIZE - 0.5), (-0.5, SIZE - 0.5))
     ra, dec = RA + east * ARCSEC / np.cos(np.radians(DEC)), DEC + north * ARCSEC
     to_sky = transforms.telescope_to_sky(v2_ref=V2, v3_ref=V3, ra_ref=ra, dec_ref=dec, roll_ref=roll)

@@ -194,6 +194,14 @@ def test_binary_blocks_and_shared_nodes_are_read(tmp_path):
         asdf_text.read(compressed.getvalue())
 
 
+def test_objects_with_large_arrays_are_made():
+    model = m.Tabular1D(points=np.linspace(0, 1, 5000), lookup_table=RNG.uniform(0, 1, 5000))
+    buffer = io.BytesIO()
+    asdf.AsdfFile({"model": model}).write_to(buffer)
+    again = asdf_text.read(buffer.getvalue())["model"].resolve()
+    np.testing.assert_array_equal(again.lookup_table, model.lookup_table)
+
+
 def test_tables_are_read_as_the_library_reads_them():
     content = {
         "name": np.array(["F200W", "F444W\u00b5"]),
@@ -207,6 +215,9 @@ def test_tables_are_read_as_the_library_reads_them():
     assert array.dtype.names == tuple(content)
     assert array["name"].tolist() == ["F200W", "F444W\u00b5"] and array["code"].tolist() == ["ab", "c"]
     assert array["offset"].tolist() == [1.5, -2.5] and array["number"].tolist() == [3, 4]
+    made = asdf_text.read(buffer.getvalue())["table"].resolve()
+    assert isinstance(made, Table) and made.colnames == list(content)
+    assert made["name"].tolist() == ["F200W", "F444W\u00b5"] and list(made["code"]) == ["ab", "c"]
     for odd in (QTable({"x": [1.0] * u.m}), Table({"x": np.zeros((2, 2))}), Table({"x": [1]}, masked=True)):
         buffer = io.BytesIO()
         asdf.AsdfFile({"table": odd}).write_to(buffer)

@@ -229,7 +229,7 @@ def test_four_mosaics_are_one(combined, name):
         paths = [files(combined.pair(f"{name}_of_{of}")[who], "i2d")[0] for of in ("ours", "theirs")]
         with fits.open(paths[0]) as a, fits.open(paths[1]) as b:
             for hdu in ("SCI", "ERR", "WHT", "VAR_RNOISE", "VAR_FLAT", "VAR_POISSON"):
-                np.testing.assert_allclose(a[hdu].data, b[hdu].data, rtol=2e-6, atol=1e-9, err_msg=hdu)
+                np.testing.assert_allclose(a[hdu].data, b[hdu].data, rtol=5e-6, atol=1e-9, err_msg=hdu)
             np.testing.assert_array_equal(a["CON"].data, b["CON"].data)
 
 

@@ -69,22 +69,12 @@ def results(tmp_path_factory):
         path.unlink()
 
 
-def close(label):
-    """Return how far levels may differ.
-
-    Vertices on the edges of images without distortion lie half-way between whole pixels: rounding errors
-    decide which row of pixels they take in. In one overlap of "pairs" that is 72 pixels of 6400; with many
-    vertices it moves whole sides, and a mode is good to half the noise of a pixel (0.01).
-    """
-    return 0.005 if "stepsize" in label else 2e-5 if label.startswith("pairs") else 3e-7
-
-
 def test_same_levels(results):
     for label, models, peer in results:
         levels = np.array(
             [np.nan if m.meta.background.level is None else m.meta.background.level for m in models]
         )
-        np.testing.assert_allclose(levels, peer["level"], rtol=1e-6, atol=close(label), err_msg=label)
+        np.testing.assert_allclose(levels, peer["level"], rtol=1e-6, atol=3e-7, err_msg=label)
 
 
 def test_same_status(results):
@@ -95,4 +85,4 @@ def test_same_status(results):
 def test_same_pixels(results):
     for label, models, peer in results:
         for model, theirs in zip(models, peer["data"], strict=True):
-            np.testing.assert_allclose(model.data, theirs, rtol=2e-7, atol=close(label), err_msg=label)
+            np.testing.assert_allclose(model.data, theirs, rtol=2e-7, atol=3e-7, err_msg=label)

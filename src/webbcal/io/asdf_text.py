@@ -11,6 +11,7 @@ Source: the ASDF Standard, https://asdf-standard.readthedocs.io (file layout, co
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -60,7 +61,7 @@ class Tagged:
 
     def resolve(self) -> Any:
         """Return the object, made by the asdf library; a tagged dictionary if no extension knows the tag."""
-        return read_by_library(write({"value": self}))["value"]
+        return read_by_library(write({"value": self}, _WholeDumper))["value"]
 
 
 def resolved(tree: Any) -> Any:
@@ -109,6 +110,8 @@ def read_by_library(content: bytes) -> Tree:
 class Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
     """Writes plain values, small arrays and tagged values; refuses others."""
 
+    largest: float = _LARGEST_INLINE
+
     def ignore_aliases(self, data: Any) -> bool:
         """Repeat values that are equal by accident; refer to containers that are the same."""
         return not isinstance(data, (dict, list, Tagged))
@@ -122,10 +125,13 @@ def _scalar(dumper: yaml.Dumper, value: Any) -> Any:
     return dumper.represent_data(value.item())
 
 
-def _array(dumper: yaml.Dumper, value: np.ndarray) -> Any:
-    if value.size > _LARGEST_INLINE or value.dtype.kind not in "iufb" or type(value) is not np.ndarray:
+def _array(dumper: Dumper, value: np.ndarray) -> Any:
+    if value.size > dumper.largest or value.dtype.kind not in "iufbUS" or type(value) is not np.ndarray:
         raise NotPlain("a large or structured array")
-    name = "bool8" if value.dtype.kind == "b" else value.dtype.name
+    name: Any = "bool8" if value.dtype.kind == "b" else value.dtype.name
+    if value.dtype.kind in "US":
+        word, width = ("ucs4", 4) if value.dtype.kind == "U" else ("ascii", 1)
+        name, value = [word, value.dtype.itemsize // width], value.astype(str)
     node = {"data": value.tolist(), "datatype": name, "shape": list(value.shape)}
     return dumper.represent_mapping(NDARRAY, node)
 
@@ -145,7 +151,13 @@ Dumper.add_multi_representer(np.generic, _scalar)
 Dumper.add_multi_representer(object, _refuse)
 
 
-def write(tree: Tree) -> bytes:
+class _WholeDumper(Dumper):
+    """Writes large arrays too, as text: for what is read again at once."""
+
+    largest = math.inf
+
+
+def write(tree: Tree, dumper: type[Dumper] = Dumper) -> bytes:
     """Return an ASDF file that holds a tree.
 
     Raises
@@ -154,7 +166,7 @@ def write(tree: Tree) -> bytes:
         If there is anything in it that must be written by the library.
     """
     text: bytes = yaml.dump(
-        tree, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100, encoding="utf-8"
+        tree, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100, encoding="utf-8"
     )
     return _START + text + _END
 
