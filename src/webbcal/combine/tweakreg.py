@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: What the correction of a WCS is made with.
 _ANGLES = ("v2_ref", "v3_ref", "roll_ref")
+#: Share of the matching radius from which on a residual is no better than that of chance matches, clipped.
+_CHANCE = 0.25
 _TOO_FEW = "at least two exposures are needed to align"
 
 
@@ -137,9 +139,11 @@ class TweakRegStep(ListStep):
         if p.abs_refcat:
             reason = self._align_to_sky(usable, relative, p)
             not_tried = not_tried and reason
-        outcomes = []
+        outcomes, tolerance = [], p.abs_tolerance if p.abs_refcat else p.tolerance
         for model, image in zip(models, images, strict=True):
-            outcome = Outcome("failed", image) if isinstance(image, str) else _outcome(image, not_tried)
+            outcome = (
+                Outcome("failed", image) if isinstance(image, str) else _outcome(image, not_tried, tolerance)
+            )
             if isinstance(image, Image) and outcome.status == "applied":
                 _update(model, image, p)
                 log.info("%s: %s", model.meta.filename, outcome.reason)
@@ -227,8 +231,8 @@ def _align(images: Sequence[Image], settings: FitSettings) -> str | None:
     return None
 
 
-def _outcome(image: Image, not_tried: str | None) -> Outcome:
-    """Return what came of an image, with the numbers of the last fit."""
+def _outcome(image: Image, not_tried: str | None, tolerance: float) -> Outcome:
+    """Return what came of an image, with the numbers of the last fit, whose matches were within `tolerance`."""
     results: dict[str, Any] = {"sources": len(image.catalog)}
     if image.failure is not None:
         return Outcome("failed", image.failure, results)
@@ -247,6 +251,8 @@ def _outcome(image: Image, not_tried: str | None) -> Outcome:
         "rms_arcsec": float(fit["rmse"]),
         "mean_error_arcsec": float(fit["mae"]),
     }
+    if results["rms_arcsec"] > _CHANCE * tolerance:
+        remark = f", as large as that of matches by chance: check the alignment{remark}"
     x, y = results["shift_arcsec"]
     turn = 3600 * results["rotation_deg"]
     reason = (

@@ -227,7 +227,10 @@ def _show_positions(axes: Any, all_stars: Comparison, figure: Any) -> None:
     axes.plot(*medians, "+", color=_TRUTH, ms=11, mew=1.8)
     text = f"{len(c.east)} stars, scatter {spread:.1f} mas per axis"
     text += f"\nmedian {medians[0]:+.1f}, {medians[1]:+.1f} mas"
-    axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=8.5)
+    axes.text(
+        0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=8.5,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+    )  # fmt: skip
 
 
 def _spread(values: np.ndarray) -> float:

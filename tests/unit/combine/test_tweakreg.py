@@ -149,6 +149,20 @@ def test_a_mismatch_is_undone_and_leaves_no_trace(four, monkeypatch):
     assert result[2].meta.wcs(20, 30) == four[2].meta.wcs(20, 30)
 
 
+def test_matches_by_chance_are_told(four, tmp_path):
+    """In a crowded field anything matches anything; a residual of that size is remarked upon."""
+    rng = np.random.default_rng(3)
+    models = [model.copy() for model in four[:2]]
+    for number, model in enumerate(models):
+        path = tmp_path / f"{number}.ecsv"
+        Table(rng.uniform(5, SIZE - 5, (90, 2)), names=("x", "y")).write(path)
+        model.meta.tweakreg_catalog = str(path)
+    _, moved = TweakRegStep(use_custom_catalogs=True, minobj=5).run(models)
+    found = entry(moved)
+    assert found["results"]["rms_arcsec"] > 0.175
+    assert "matches by chance" in found["reason"]
+
+
 def test_how_far_an_image_moves():
     s = alignment.FitSettings(searchrad=0.5, tolerance=0.3)
     before, near, far = wcs_at(0, 0, ROLL), wcs_at(1.5, 0, ROLL), wcs_at(0, 1.7, ROLL)
