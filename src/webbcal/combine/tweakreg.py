@@ -141,10 +141,11 @@ class TweakRegStep(ListStep):
             not_tried = not_tried and reason
         outcomes, tolerance = [], p.abs_tolerance if p.abs_refcat else p.tolerance
         for model, image in zip(models, images, strict=True):
-            outcome = (
-                Outcome("failed", image) if isinstance(image, str) else _outcome(image, not_tried, tolerance)
-            )
-            if isinstance(image, Image) and outcome.status == "applied":
+            if isinstance(image, str):
+                outcomes.append(Outcome("failed", image))
+                continue
+            outcome = _outcome(image, not_tried, tolerance)
+            if outcome.status == "applied":
                 _update(model, image, p)
                 log.info("%s: %s", model.meta.filename, outcome.reason)
             outcomes.append(outcome)
@@ -232,7 +233,7 @@ def _align(images: Sequence[Image], settings: FitSettings) -> str | None:
 
 
 def _outcome(image: Image, not_tried: str | None, tolerance: float) -> Outcome:
-    """Return what came of an image, with the numbers of the last fit, whose matches were within `tolerance`."""
+    """Return what came of an image, with the numbers of the last fit (matches were within `tolerance`)."""
     results: dict[str, Any] = {"sources": len(image.catalog)}
     if image.failure is not None:
         return Outcome("failed", image.failure, results)
