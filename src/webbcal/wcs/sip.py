@@ -184,7 +184,7 @@ def _report(name: str | None, keywords: dict[str, Any], settings: SipSettings) -
         if error not in keywords:
             continue
         worse = keywords[error] > allowed and degree is None
-        # The defaults are just missed by some detectors, always: that is in the header (SIPIVERR), and no news.
+        # Some detectors always miss the defaults by a little: the header has that (SIPIVERR), it is no news.
         log.log(
             logging.WARNING if worse and keywords[error] > 2 * allowed else logging.INFO,
             "%s: %s of degree %s is within %.2g pixel of the WCS%s",
