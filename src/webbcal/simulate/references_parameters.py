@@ -12,56 +12,62 @@ from pathlib import Path
 from webbcal.io import asdf_text
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
 from webbcal.simulate.headers import IMAGING_TYPES
-from webbcal.simulate.optics import filters_of
+from webbcal.simulate.optics import Filter, filters_of
 from webbcal.simulate.references_catalog import imagers_of, pixel_scale, takes
 
 _TYPE = "pars-outlierdetectionstep"
-#: Stars are undersampled where the FWHM is below this, pixels; what is allowed for them.
-_UNDERSAMPLED = 1.5
-_SCALE = "3.0 2.0"
+#: What suits stars whose FWHM is below a number of pixels, narrow ones first; wider ones need nothing.
+_SCALES = ((1.3, "3.0 2.0"), (1.8, "2.0 1.4"))
 
 
 def write_parameter_references(cache: CrdsCache, instruments: Iterable[str]) -> list[Path]:
     """Write parameter files for the undersampled bands of instruments into a CRDS cache; return the files."""
     return [
-        path
+        _write(cache, instrument, scale, bands)
         for instrument in sorted(set(instruments))
-        for wheels in _undersampled(instrument)
-        for path in [_write(cache, instrument, wheels)]
+        for scale, bands in _undersampled(instrument).items()
     ]
 
 
-def _undersampled(instrument: str) -> list[tuple[str, str]]:
-    """Return FILTER and PUPIL of the undersampled bands."""
-    found = []
+def _undersampled(instrument: str) -> dict[str, list[Filter]]:
+    """Return the undersampled bands of an instrument by the scale that suits them."""
+    found: dict[str, list[Filter]] = {}
     for band in filters_of(instrument).values():
-        scales = [pixel_scale(d) for d in imagers_of(instrument) if takes(d, band)]
-        if 2.3548 * band.core_sigma(min(scales)) < _UNDERSAMPLED:
-            found.append(band.wheels)
+        sizes = [pixel_scale(d) for d in imagers_of(instrument) if takes(d, band)]
+        width = 2.3548 * band.core_sigma(sum(sizes) / len(sizes))
+        for scale in [scale for limit, scale in _SCALES if width < limit][:1]:
+            found.setdefault(scale, []).append(band)
     return found
 
 
-def _write(cache: CrdsCache, instrument: str, wheels: tuple[str, str]) -> Path:
-    match = {"META.EXPOSURE.TYPE": IMAGING_TYPES[instrument]}
-    names = ("META.INSTRUMENT.FILTER", "META.INSTRUMENT.PUPIL")
-    match |= {name: value for name, value in zip(names, wheels, strict=True) if value != "N/A"}
-    path = cache.path_for(instrument, _TYPE, match, ".asdf")
+def _write(cache: CrdsCache, instrument: str, scale: str, bands: list[Filter]) -> Path:
+    """Write one file and register it for its bands."""
+    matches = [_match(instrument, band) for band in bands]
+    path = cache.path_for(instrument, _TYPE, matches[0], ".asdf")
+    metadata = {
+        "author": "webbcal simulator",
+        "description": "Outlier detection of undersampled images",
+        "instrument": {"name": instrument},
+        "origin": "STSCI",
+        "pedigree": "SIMULATION",
+        "reftype": _TYPE,
+        "telescope": "JWST",
+        "useafter": USEAFTER,
+        "date": USEAFTER,
+    }
     tree = {
         "class": "jwst.outlier_detection.outlier_detection_step.OutlierDetectionStep",
         "name": "outlier_detection",
-        "parameters": {"scale": _SCALE},
-        "meta": {
-            "author": "webbcal simulator",
-            "description": "Outlier detection of undersampled images",
-            "instrument": {"name": instrument},
-            "origin": "STSCI",
-            "pedigree": "SIMULATION",
-            "reftype": _TYPE,
-            "telescope": "JWST",
-            "useafter": USEAFTER,
-            "date": USEAFTER,
-        },
+        "parameters": {"scale": scale},
+        "meta": metadata,
     }
     path.write_bytes(asdf_text.write(tree))
-    cache.add(path, instrument, _TYPE, match)
+    for match in matches:
+        cache.add(path, instrument, _TYPE, match)
     return path
+
+
+def _match(instrument: str, band: Filter) -> dict[str, str]:
+    wheels = zip(("META.INSTRUMENT.FILTER", "META.INSTRUMENT.PUPIL"), band.wheels, strict=True)
+    match = {name: value for name, value in wheels if value != "N/A"}
+    return match | {"META.EXPOSURE.TYPE": IMAGING_TYPES[instrument]}

@@ -15,6 +15,8 @@ from webbcal.simulate.references_parameters import write_parameter_references
         ("NIRISS", "NIS_IMAGE", ("CLEAR", "F200W"), "3.0 2.0"),
         ("NIRISS", "NIS_IMAGE", ("F444W", "CLEARP"), "1.2 0.7"),
         ("NIRCAM", "NRC_IMAGE", ("F090W", "CLEAR"), "3.0 2.0"),
+        ("NIRCAM", "NRC_IMAGE", ("F150W", "CLEAR"), "2.0 1.4"),
+        ("NIRCAM", "NRC_IMAGE", ("F277W", "CLEAR"), "2.0 1.4"),
         ("NIRCAM", "NRC_IMAGE", ("F200W", "CLEAR"), "1.2 0.7"),
         ("FGS", "FGS_IMAGE", (None, None), "3.0 2.0"),
     ],
@@ -30,4 +32,4 @@ def test_undersampled_bands_allow_more_for_slopes(tmp_path, monkeypatch, instrum
     model.meta.observation.date, model.meta.observation.time = "2026-01-01", "00:00:00"
     step = build_step(OutlierDetectionStep, model)
     assert step.scale == scale
-    assert ("CRDS" in step.origin("scale")) == (scale == "3.0 2.0")
+    assert ("CRDS" in step.origin("scale")) == (scale != "1.2 0.7")

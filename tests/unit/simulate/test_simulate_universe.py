@@ -111,7 +111,7 @@ def test_a_universe_has_exposures_truth_and_references(tmp_path):
     again = simulate.universe(tmp_path, configs, simulate.ReferenceOptions(subarray_only=True))
     references = sorted(p.name for p in (tmp_path / "crds/references/jwst/nircam").iterdir())
     parameters = [name for name in references if "_pars-" in name]
-    assert (len(references), len(parameters)) == (20, 6), references  # written over, not beside
+    assert (len(references), len(parameters)) == (16, 2), references  # written over, not beside
     with datamodels.open(again.uncal[1]) as a, datamodels.open(world.uncal[1]) as b:
         np.testing.assert_array_equal(a.data, b.data)
 
