@@ -1,7 +1,8 @@
 # make demo   set up, simulate a full-frame exposure, calibrate it, make a picture
 # make mosaic simulate four dithered exposures, make their mosaic and catalogue, and a picture (INSTRUMENT=nircam)
 # make test   set up, check style and types, run all tests (with the jwst package in an environment of its own)
-# make bench  compare speed and memory with jwst, in one run
+# make bench  compare speed and memory with jwst, in one run: stage 1
+# make bench-imaging  the same: stages 2 and 3 for imaging (a quarter of an hour, 8 GB)
 PYTHON ?= python3
 VENV := .venv
 PEER := .venv-peer
@@ -9,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
 INSTRUMENT ?= nircam
 
-.PHONY: demo mosaic test lint bench clean
+.PHONY: demo mosaic test lint bench bench-imaging clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/webbcal demo --output_dir=demo
@@ -27,6 +28,9 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test $(PEER)/.ready
 	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python benchmarks/detector1.py
+
+bench-imaging: $(VENV)/.test $(PEER)/.ready
+	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python benchmarks/imaging.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
