@@ -18,7 +18,7 @@ from webbcal.run.chain import available_threads
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.wcs.footprint import update_s_region
-from webbcal.wcs.image_wcs import ImageWCS, bounds_of, image_wcs
+from webbcal.wcs.image_wcs import ImageWCS, bounded, bounds_of, image_wcs
 from webbcal.wcs.sip import SipSettings, update_sip
 
 if TYPE_CHECKING:
@@ -209,9 +209,8 @@ def _image(model: Any) -> Image | str:
     angles = {name: getattr(model.meta.wcsinfo, name) for name in _ANGLES}
     from astropy.table import Table
 
-    image = Image(
-        str(model.meta.filename), group_of(model), image_wcs(model), angles, Table({"x": [], "y": []})
-    )
+    wcs = bounded(image_wcs(model), model.shape)
+    image = Image(str(model.meta.filename), group_of(model), wcs, angles, Table({"x": [], "y": []}))
     return alignment.why_unsupported(image) or image
 
 

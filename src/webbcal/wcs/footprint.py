@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.wcs.image_wcs import bounds_of, image_wcs
+from webbcal.wcs.image_wcs import bounded, bounds_of, image_wcs
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def footprint(wcs: Any) -> np.ndarray:
 
 def update_s_region(model: Any) -> bool:
     """Set S_REGION from the model's WCS; False (and a warning) if the corners have no sky position."""
-    corners = footprint(image_wcs(model))
+    corners = footprint(bounded(image_wcs(model), model.shape))
     if not np.isfinite(corners).all():
         log.warning("%s: S_REGION not updated: corners without sky position", model.meta.filename)
         return False

@@ -7,7 +7,7 @@ changed then), or if it has a transform of another kind, the steps use the `gwcs
 
 from __future__ import annotations
 
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -169,6 +169,18 @@ def bounds_of(wcs: Any) -> Bounds | None:
         return None
     bounds: Bounds = wcs.bounding_box.bounding_box(order="F")
     return bounds
+
+
+def bounded(wcs: Any, shape: tuple[int, ...]) -> Any:
+    """Return a WCS that has a bounding box: itself, or a copy whose box is the whole image of this shape.
+
+    The box goes missing when somebody inserts a transform before it, or sets it to None.
+    """
+    if bounds_of(wcs) is not None:
+        return wcs
+    made = wcs.tree.resolve() if isinstance(wcs, ImageWCS) else deepcopy(wcs)
+    made.bounding_box = (-0.5, shape[-1] - 0.5), (-0.5, shape[-2] - 0.5)
+    return made
 
 
 def _inside(bounds: Bounds, x: F64, y: F64) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy.modeling.models import Identity
 from astropy.table import Table
 from sky_scenes import DITHERS, ROLL, SIZE, Pointing, error_mas, exposure, exposures, stars, wcs_at
 
@@ -46,6 +47,22 @@ def test_pointing_errors_are_found(four, starfinder):
         assert model.meta.cal_step.tweakreg == "COMPLETE"
     assert [m.meta.wcs(5, 5) for m in four] == before, "the input was changed"
     assert all(m.meta.cal_step.tweakreg is None for m in four)
+
+
+def test_a_wcs_without_bounding_box_covers_the_whole_image(four):
+    """As it is after a transform was inserted before the box, which belongs to the first one."""
+    models = [model.copy() for model in four[:2]]
+    for model in models:
+        model.meta.wcs.insert_transform("detector", Identity(2), after=True)
+        model.meta.wcs.bounding_box = None
+    result = TweakRegStep().run(models)
+    assert error_mas(result[1], POINTINGS[1]).max() < 5.0
+    assert models[1].meta.wcs.bounding_box is None, "the input was changed"
+    corners = np.array(result[1].meta.wcsinfo.s_region.split()[2:], float).reshape(4, 2)
+    edge = -0.5, SIZE - 0.5
+    expected = np.transpose(result[1].meta.wcs(np.array(edge)[[0, 0, 1, 1]], np.array(edge)[[0, 1, 1, 0]]))
+    np.testing.assert_allclose(corners, expected, atol=1e-8)
+    assert result[1].meta.wcsinfo.ctype1 == "RA---TAN", "the approximation in the header is of the new WCS"
 
 
 def test_what_was_done_is_in_the_products(four, tmp_path):
