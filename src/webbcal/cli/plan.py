@@ -11,7 +11,7 @@ from webbcal.run.parameters import StepParameters, parameter_table
 from webbcal.run.planning import RunPlan, StepPlan, available_memory
 
 USAGE = """\
-usage: webbcal plan STEP INPUT [--parameter=value] ...
+usage: webbcal plan STEP INPUT... [--parameter=value] ...
 
 Takes the arguments of webbcal run, and prints the steps with the reason why each is applied or skipped, the
 parameters with the origin of their values, the references, the passes over the data, the files that would
@@ -28,7 +28,7 @@ def main(words: Sequence[str]) -> int:
         raise ParameterError(f"no input given: webbcal plan {arguments.target} INPUT")
     step = build_from_arguments(arguments)
     step._streams = step.save_results
-    plans = step.plan(arguments.positional[0])
+    plans = step.plan(*step.inputs(arguments.positional))
     print("\n\n".join(describe(plan) for plan in (plans if isinstance(plans, list) else [plans])))
     return 0
 

@@ -16,11 +16,12 @@ from webbcal.run.planning import RunPlan, StepPlan, peak_memory
 from webbcal.run.step import Step
 
 USAGE = """\
-usage: webbcal run STEP INPUT [--parameter=value] [--steps.STEP.parameter=value]
+usage: webbcal run STEP INPUT... [--parameter=value] [--steps.STEP.parameter=value]
 
 STEP      alias (calwebb_detector1, jump), class name (JumpStep, jwst.pipeline.Detector1Pipeline),
           or a parameter file (.asdf)
-INPUT     the exposure: a FITS file
+INPUT     the exposure: a FITS file; where several are combined or calibrated together, their files or an
+          association (.json)
 
 webbcal run STEP --help lists the parameters of a step. Parameters that all have: --output_dir, --output_file,
 --save_results, --suffix, --skip, --pre_hooks, --post_hooks, --override_<reference type>=FILE.

@@ -42,6 +42,8 @@ class Outcome:
 class ListStep(Step):
     """A step from a list of models to the list; see the module's text."""
 
+    takes = "list"
+
     def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
         """Return why the step does not apply to these exposures, or None; nothing but metadata is read."""
         return None

@@ -58,6 +58,10 @@ class BackgroundStep(ModelStep):
 
     _backgrounds: Sequence[Any] = ()
 
+    def inputs(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        """Return an exposure and its backgrounds, which may be given one by one."""
+        return tuple(args) if len(args) < 3 else (args[0], list(args[1:]))
+
     def process(self, *args: Any) -> Any:
         """Run on an exposure and its backgrounds.
 

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 class AssociationPipeline(Pipeline):
     """A pipeline that takes its input as an association; subclasses say of which level."""
 
+    takes = "list"
     #: Level of the associations that it takes.
     level: ClassVar[int]
 

@@ -24,6 +24,7 @@ class BandStep(Step):
     """A step that works on bands; see the module's text."""
 
     saves_itself = True
+    takes = "one"
     #: What the step takes: "ramp" or "rate".
     consumes: ClassVar[str] = "ramp"
     #: What it makes.

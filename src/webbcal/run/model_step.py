@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 class ModelStep(Step):
     """A step from model to model; see the module's text."""
 
+    takes = "one"
+
     def reason_to_skip(self, model: Any, p: Any) -> str | None:
         """Return why the step does not apply to this model, or None."""
         return None

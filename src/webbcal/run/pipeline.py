@@ -30,6 +30,7 @@ class Pipeline(Step):
     """
 
     saves_itself = True
+    takes = "one"
     step_defs: ClassVar[Mapping[str, type[Step]]] = {}
     #: Product -> suffix of the pipeline's own results.
     product_suffixes: ClassVar[Mapping[str, str]] = {}

@@ -68,6 +68,8 @@ class Step:
     tells_each: ClassVar[bool] = False
     #: Whether `process` writes the products that are to be saved, while it makes them.
     saves_itself: ClassVar[bool] = False
+    #: What `run` takes: "one" input; a "list", also given one by one; or "any" arguments of `process`.
+    takes: ClassVar[str] = "any"
     Parameters: ClassVar[type[StepParameters]] = StepParameters
     spec = _Spec()
 
@@ -347,6 +349,7 @@ class Step:
         """Run the step on an input (path or model); return its result. The input model is not changed."""
         from webbcal.run import hooks
 
+        args = self.inputs(args)
         self.saved_files.clear()
         if args:
             self.set_primary_input(args[0])
@@ -362,6 +365,22 @@ class Step:
         if self.save_results and not self._streams:
             self._save(result)
         return result
+
+    def inputs(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the arguments of `run` as `process` takes them: exposures given one by one are a list.
+
+        Raises
+        ------
+        ParameterError
+            If there are several, and the step takes one.
+        """
+        if len(args) < 2 or self.takes == "any":
+            return tuple(args)
+        if self.takes == "list":
+            return (list(args),)
+        raise ParameterError(
+            f"{self.name} takes one input, but {len(args)} are given; run it for each of them"
+        )
 
     def process(self, *args: Any) -> Any:
         """Do the step's work: from model to model. Steps override this."""

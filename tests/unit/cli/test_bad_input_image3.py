@@ -351,3 +351,19 @@ def test_the_plan_tells_what_the_run_does(cals, capsys):
     assert main(["run", *words]) == 0
     assert f"tweakreg: {cals[1].name}: FAILED: lacks V2_REF" in capsys.readouterr().out
     assert sorted(re.findall(r"^  out/(\S+)$", plan, re.M)) == left()
+
+
+def test_exposures_given_one_by_one_are_a_list(cals, capsys):
+    """None of them may be left out without a word, as all but the first once were."""
+    words = [str(path) for path in cals]
+    assert main(["run", "calwebb_image3", *words, "--output_dir=out", *QUICK]) == 0
+    (path,) = Path("out").glob("*_i2d.fits")
+    assert datamodels.open(path).meta.resample.pointings == len(cals)
+    assert main(["plan", "calwebb_image3", *words, *QUICK]) == 0
+    assert f"and {len(cals) - 1} more" in capsys.readouterr().out
+
+
+def test_a_step_for_one_exposure_refuses_several(cals, capsys):
+    assert main(["run", "photom", *map(str, cals), "--output_dir=out"]) != 0
+    assert f"takes one input, but {len(cals)} are given" in capsys.readouterr().err
+    assert left() == []
