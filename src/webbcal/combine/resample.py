@@ -25,7 +25,7 @@ from webbcal.core.errors import ParameterError
 from webbcal.run import record
 from webbcal.run.bands import FileSink, MemorySink
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import Sizes, StepPlan, step_name
+from webbcal.run.planning import ModelPlan, Sizes, StepPlan, step_name, working_bytes
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ class ResampleStep(ListStep):
         """Return the mosaic of the images, or (with `single`) one of each exposure."""
         p = self.parameters
         grid = self._grid(models, p)
+        self._check_memory(models, grid)
         how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
         errors: Literal["components", "drizzled"] | None = "components" if p.enable_err else None
         wanted = Wanted(
@@ -144,6 +145,14 @@ class ResampleStep(ListStep):
             )
             products.append(self._filled(product, images, grid, how, wanted))
         return products
+
+    def _check_memory(self, models: Sequence[Any], grid: OutputGrid) -> None:
+        """Refuse a mosaic that will not fit; alone, the step has no pipeline that has looked at its size."""
+        ny, nx = grid.shape
+        pixels = max(model.shape[-2] * model.shape[-1] for model in models)
+        needed = working_bytes({self: Sizes(len(models), pixels, ny * nx)})
+        hint = f"the mosaic has {nx} × {ny} pixels; set output_shape or another pixel_scale, or "
+        ModelPlan([], [], None, "", needed, hint=hint).check_memory()
 
     def _filled(
         self, product: Any, images: Sequence[InputImage], grid: OutputGrid, how: Drop, wanted: Wanted

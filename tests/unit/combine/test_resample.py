@@ -10,7 +10,7 @@ from webbcal import datamodels
 from webbcal.combine import drizzling
 from webbcal.combine.list_step import group_of
 from webbcal.combine.resample import ResampleStep
-from webbcal.core.errors import InputError, ParameterError
+from webbcal.core.errors import InputError, ParameterError, PlanError
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +229,10 @@ def test_impossible_input(exposures):
     del model.meta.wcs
     with pytest.raises(InputError, match="assign_wcs"):
         ResampleStep().run([exposures[0], model])
+
+
+@pytest.mark.parametrize("given", ["one", "all"])
+def test_a_mosaic_that_does_not_fit_is_refused_at_once(exposures, given):
+    """It once was begun, until the machine had no memory left."""
+    with pytest.raises(PlanError, match=r"the mosaic has \d{7,} × \d{7,} pixels; set output_shape"):
+        ResampleStep(pixel_scale=1e-6).run(exposures[0] if given == "one" else exposures)
