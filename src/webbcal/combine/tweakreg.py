@@ -252,7 +252,9 @@ def _outcome(image: Image, not_tried: str | None, tolerance: float) -> Outcome:
         "mean_error_arcsec": float(fit["mae"]),
     }
     if results["rms_arcsec"] > _CHANCE * tolerance:
-        remark = f", as large as that of matches by chance: check the alignment{remark}"
+        doubt = "as large as that of matches by chance: check the alignment"
+        log.warning("%s: its residual is %s", image.name, doubt)
+        remark = f", {doubt}{remark}"
     x, y = results["shift_arcsec"]
     turn = 3600 * results["rotation_deg"]
     reason = (

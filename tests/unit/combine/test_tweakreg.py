@@ -166,7 +166,7 @@ def test_a_mismatch_is_undone_and_leaves_no_trace(four, monkeypatch):
     assert result[2].meta.wcs(20, 30) == four[2].meta.wcs(20, 30)
 
 
-def test_matches_by_chance_are_told(four, tmp_path):
+def test_matches_by_chance_are_told(four, tmp_path, caplog):
     """In a crowded field anything matches anything; a residual of that size is remarked upon."""
     rng = np.random.default_rng(3)
     models = [model.copy() for model in four[:2]]
@@ -177,7 +177,7 @@ def test_matches_by_chance_are_told(four, tmp_path):
     _, moved = TweakRegStep(use_custom_catalogs=True, minobj=5).run(models)
     found = entry(moved)
     assert found["results"]["rms_arcsec"] > 0.175
-    assert "matches by chance" in found["reason"]
+    assert "matches by chance" in found["reason"] and "matches by chance" in caplog.text
 
 
 def test_how_far_an_image_moves():
