@@ -51,9 +51,10 @@ def test_agrees_with_crds_itself(make_cache):
         types = (
             ["gain", "area"] if changes.get("meta.instrument.detector") else ["gain", "area", "flat", "ipc"]
         )
+        # Ours first: it sees that the cache is another than that of the test before; crds would not look.
+        ours = best_references(EXPOSURE | changes, types)
         theirs = crds.getreferences(EXPOSURE | changes, reftypes=types, observatory="jwst")
-        theirs = {k: "N/A" if "N/A" in v.upper() else v for k, v in theirs.items()}
-        assert best_references(EXPOSURE | changes, types) == theirs
+        assert ours == {k: "N/A" if "N/A" in v.upper() else v for k, v in theirs.items()}
 
 
 def test_follows_the_environment_of_the_moment(make_cache, monkeypatch):
