@@ -1,4 +1,4 @@
-"""Parameter reference files: settings of steps that suit a band, as CRDS serves them.
+"""Parameter reference files: settings of steps that suit a band.
 
 Stars that are hardly wider than a pixel differ from the median of dithered exposures, resampled, by more than
 outlier detection allows for by default; in their bands it has to allow more (docs/truth.md has the numbers).
