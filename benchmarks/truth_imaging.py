@@ -135,9 +135,9 @@ def undersampling(folder: Path) -> dict[str, dict[str, tuple[float, float]]]:
                     cores(field, exposures).share(),
                     outlier_hits(field, exposures).completeness(),
                 )
-        sigma = config.band.core_sigma(config.aperture.x_scale)
+        width = config.band.fwhm(config.aperture.x_scale)
         values = (f"{100 * a:.3f}/{100 * b:.1f}" for a, b in table[band].values())
-        print(f"{band} (FWHM {2.3548 * sigma:.2f} pixels): cores flagged/rays found (%)", *values, flush=True)
+        print(f"{band} (FWHM {width:.2f} pixels): cores flagged/rays found (%)", *values, flush=True)
         shutil.rmtree(folder / band)
     return table
 

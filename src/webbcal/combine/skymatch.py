@@ -171,11 +171,12 @@ def _reader(model: Any, dqbits: str | None) -> Any:
 def _find_overlaps(images: dict[int, SkyImage], models: list[Any], stepsize: int | None) -> None:
     """Tell each image where it overlaps with images of other groups."""
     numbers = list(images)
-    outlines = [sky_overlaps.sky_outline(image_wcs(models[n]), models[n].shape, stepsize) for n in numbers]
+    wcs = {n: image_wcs(models[n]) for n in numbers}
+    outlines = [sky_overlaps.sky_outline(wcs[n], models[n].shape, stepsize) for n in numbers]
     for n, found in zip(numbers, sky_overlaps.all_overlaps(outlines), strict=True):
         group = images[n].group
         others = {k: loops for k, loops in found.items() if images[numbers[k]].group != group}
-        for k, loops in sky_overlaps.pixel_loops(image_wcs(models[n]), others).items():
+        for k, loops in sky_overlaps.pixel_loops(wcs[n], others).items():
             images[n].overlaps.setdefault(images[numbers[k]].group, []).extend(loops)
 
 

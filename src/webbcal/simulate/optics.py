@@ -66,10 +66,13 @@ class Filter:
         jansky = mjy_per_sr * 1e6 * pixel_area_arcsec2 * _ARCSEC**2
         return self.zero_point * jansky / 3631.0
 
+    def fwhm(self, pixel_scale: float) -> float:
+        """Return the width of the point-spread function's core, pixels (1.02 wavelength/diameter)."""
+        return 1.02 * self.pivot * 1e-6 / _DIAMETER / _ARCSEC / pixel_scale
+
     def core_sigma(self, pixel_scale: float) -> float:
-        """Return the sigma of the point-spread function's core, pixels (FWHM = 1.02 wavelength/diameter)."""
-        fwhm = 1.02 * self.pivot * 1e-6 / _DIAMETER / _ARCSEC
-        return fwhm / 2.3548 / pixel_scale
+        """Return the sigma of the point-spread function's core, pixels."""
+        return self.fwhm(pixel_scale) / 2.3548
 
 
 _NIRCAM = """

@@ -34,7 +34,7 @@ def _undersampled(instrument: str) -> dict[str, list[Filter]]:
     found: dict[str, list[Filter]] = {}
     for band in filters_of(instrument).values():
         sizes = [pixel_scale(d) for d in imagers_of(instrument) if takes(d, band)]
-        width = 2.3548 * band.core_sigma(sum(sizes) / len(sizes))
+        width = band.fwhm(sum(sizes) / len(sizes))
         for scale in [scale for limit, scale in _SCALES if width < limit][:1]:
             found.setdefault(scale, []).append(band)
     return found
