@@ -6,7 +6,7 @@ from unittest import mock
 import numpy as np
 from wcs_cases import OFFSETS, Case, image
 
-from webbcal.exposure.assign_wcs import AssignWcsStep
+from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.simulate import CrdsCache, write_image_references
 
 RA, DEC, PIXEL = 53.16, -27.79, 0.063 / 3600

@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from wcs_cases import OFFSETS, Case, image
 
-from webbcal.exposure.assign_wcs import AssignWcsStep
+from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.simulate import CrdsCache, write_image_references
 from webbcal.wcs.sip import SipSettings, fit_sip
 

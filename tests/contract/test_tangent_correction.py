@@ -5,7 +5,7 @@ import pytest
 from test_image_wcs import TREES, tree_of
 from tweakwcs.correctors import JWSTWCSCorrector
 
-from webbcal.combine.tangent_correction import TangentCorrector
+from webbcal.combine.alignment.tangent_correction import TangentCorrector
 from webbcal.io.asdf_text import Tagged, tagged
 from webbcal.wcs import trees
 from webbcal.wcs.image_wcs import ImageWCS

@@ -9,7 +9,7 @@ from detector1_runs import finish_peer, start_peer
 from imaging_scenes import SCENES, Fields
 
 from webbcal.associations import asn_from_list
-from webbcal.combine.resample import ResampleStep
+from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.run.registry import step_class
 
 

@@ -8,7 +8,7 @@ from peer_process import needs_peer, run_peer
 from wcs_cases import CASES, OFFSETS, image
 
 from webbcal import datamodels
-from webbcal.exposure.assign_wcs import AssignWcsStep
+from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.simulate import CrdsCache, write_image_references
 
 pytestmark = needs_peer

@@ -6,7 +6,7 @@ from combine_cases import dithered
 from peer_process import needs_peer, run_peer
 
 from webbcal import datamodels
-from webbcal.combine.outlier_detection import OutlierDetectionStep
+from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
 
 pytestmark = needs_peer
 

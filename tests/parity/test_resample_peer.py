@@ -8,7 +8,7 @@ from peer_process import needs_peer, run_peer
 from products import VOLATILE
 
 from webbcal import datamodels
-from webbcal.combine.resample import ResampleStep
+from webbcal.combine.mosaic.resample import ResampleStep
 
 pytestmark = needs_peer
 

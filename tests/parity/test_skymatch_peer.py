@@ -6,7 +6,7 @@ from peer_process import needs_peer, run_peer
 from sky_scenes import DITHERS, Pointing, exposure, exposures
 
 from webbcal.associations import asn_from_list
-from webbcal.combine.skymatch import SkyMatchStep
+from webbcal.combine.sky.skymatch import SkyMatchStep
 
 pytestmark = needs_peer
 

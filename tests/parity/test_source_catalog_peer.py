@@ -9,7 +9,7 @@ from astropy.table import QTable
 from catalog_cases import Scene, make
 from peer_process import needs_peer, run_peer
 
-from webbcal.combine.source_catalog import SourceCatalogStep
+from webbcal.combine.sources.source_catalog import SourceCatalogStep
 from webbcal.simulate import CrdsCache, write_catalog_references
 
 pytestmark = needs_peer

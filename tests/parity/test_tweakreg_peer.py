@@ -13,8 +13,8 @@ from peer_process import needs_peer, run_peer
 from sky_scenes import DITHERS, ROLL, SIZE, Pointing, exposures, stars, wcs_at
 
 from webbcal.associations import asn_from_list
-from webbcal.combine import alignment
-from webbcal.combine.tweakreg import TweakRegStep
+from webbcal.combine.alignment import groups as alignment
+from webbcal.combine.alignment.tweakreg import TweakRegStep
 
 pytestmark = needs_peer
 

@@ -19,10 +19,10 @@ from astropy.table import Table
 
 from webbcal import datamodels, simulate
 from webbcal.associations import asn_from_list
-from webbcal.combine.outlier_detection import OutlierDetectionStep
-from webbcal.combine.resample import ResampleStep
-from webbcal.combine.skymatch import SkyMatchStep
-from webbcal.combine.tweakreg import TweakRegStep
+from webbcal.combine.alignment.tweakreg import TweakRegStep
+from webbcal.combine.mosaic.resample import ResampleStep
+from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
+from webbcal.combine.sky.skymatch import SkyMatchStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
 from webbcal.pipeline.image2 import Image2Pipeline
 from webbcal.pipeline.image3 import Image3Pipeline

@@ -10,8 +10,8 @@ import numpy as np
 from imaging import SKIES, Combined, Field
 
 from webbcal import datamodels
-from webbcal.combine.aperture_photometry import finite_positions, measure_apertures
-from webbcal.combine.aperture_reference import Apertures
+from webbcal.combine.sources.aperture_photometry import finite_positions, measure_apertures
+from webbcal.combine.sources.aperture_reference import Apertures
 from webbcal.simulate.personality import personality
 
 DO_NOT_USE, SATURATED, JUMP, OUTLIER = 1, 2, 4, 16

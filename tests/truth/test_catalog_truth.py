@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from catalog_cases import Scene, make
 
-from webbcal.combine.source_catalog import SourceCatalogStep
+from webbcal.combine.sources.source_catalog import SourceCatalogStep
 from webbcal.simulate import CrdsCache, write_catalog_references
 
 SCENES = (

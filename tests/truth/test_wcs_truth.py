@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from wcs_cases import CASES, image, miri_aperture
 
-from webbcal.exposure.assign_wcs import AssignWcsStep
+from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.simulate import CrdsCache, write_image_references
 from webbcal.simulate.geometry import Pointing, _pysiaf, find_aperture
 from webbcal.wcs.attitude import Attitude

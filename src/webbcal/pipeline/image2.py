@@ -13,15 +13,15 @@ import numpy as np
 from webbcal import datamodels
 from webbcal.associations import as_level2
 from webbcal.associations.association import Association, Product
-from webbcal.combine.resample import ResampleStep
-from webbcal.combine.sizes import sizes_of
+from webbcal.combine.members.sizes import sizes_of
+from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.core.dqflags import pixel
 from webbcal.core.errors import InputError
-from webbcal.exposure.assign_wcs import AssignWcsStep
-from webbcal.exposure.background import BackgroundStep
-from webbcal.exposure.flat_field import FlatFieldStep
+from webbcal.exposure.background.bkg_subtract import BackgroundStep
+from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.exposure.images import why_no_image
-from webbcal.exposure.photom import PhotomStep
+from webbcal.exposure.response.flat_field import FlatFieldStep
+from webbcal.exposure.response.photom import PhotomStep
 from webbcal.pipeline.association_input import AssociationPipeline, outputs_of
 from webbcal.run.exposure import Exposure
 from webbcal.run.model_step import ModelStep

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association, Product
-from webbcal.combine.list_step import ListStep
-from webbcal.combine.members import check_calibrated, open_members, warn_of_mixtures
-from webbcal.combine.outlier_detection import OutlierDetectionStep
-from webbcal.combine.resample import ResampleStep
-from webbcal.combine.sizes import describe, mosaic_shape, sizes_of
-from webbcal.combine.skymatch import SkyMatchStep
-from webbcal.combine.source_catalog import SourceCatalogStep
-from webbcal.combine.tweakreg import TweakRegStep
+from webbcal.combine.alignment.tweakreg import TweakRegStep
+from webbcal.combine.members.list_step import ListStep
+from webbcal.combine.members.opening import check_calibrated, open_members, warn_of_mixtures
+from webbcal.combine.members.sizes import describe, mosaic_shape, sizes_of
+from webbcal.combine.mosaic.resample import ResampleStep
+from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
+from webbcal.combine.sky.skymatch import SkyMatchStep
+from webbcal.combine.sources.source_catalog import SourceCatalogStep
 from webbcal.core.errors import PlanError
 from webbcal.core.suffixes import remove_suffix
 from webbcal.pipeline.association_input import AssociationPipeline, outputs_of, science_names

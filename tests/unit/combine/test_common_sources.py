@@ -4,7 +4,7 @@ import numpy as np
 from astropy.table import Table
 from sky_scenes import DITHERS, ROLL, SIZE, stars, wcs_at
 
-from webbcal.combine.common_sources import once_each
+from webbcal.combine.alignment.common_sources import once_each
 
 POINTINGS = [wcs_at(east, north, ROLL) for east, north in DITHERS]
 

@@ -10,7 +10,8 @@ from combine_cases import dithered
 
 from webbcal import datamodels
 from webbcal.associations import asn_from_list
-from webbcal.combine import outlier_detection, resample
+from webbcal.combine.mosaic import resample
+from webbcal.combine.outliers import outlier_detection
 from webbcal.core.errors import InputError, ParameterError, PlanError
 from webbcal.pipeline.image3 import Image3Pipeline
 from webbcal.run.record import runs_of

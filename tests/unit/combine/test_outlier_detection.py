@@ -8,8 +8,8 @@ import pytest
 from combine_cases import dithered
 
 from webbcal import datamodels
-from webbcal.combine.median import ImageStack, weight_threshold
-from webbcal.combine.outlier_detection import OutlierDetectionStep
+from webbcal.combine.outliers.median import ImageStack, weight_threshold
+from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError, PlanError
 
@@ -114,7 +114,7 @@ def test_impossible_parameters_and_types(case):
 
 
 def test_stack_in_a_file(tmp_path, monkeypatch):
-    from webbcal.combine import median
+    from webbcal.combine.outliers import median
 
     monkeypatch.setattr(median, "_BAND_VALUES", 60)
     rng = np.random.default_rng(1)

@@ -7,9 +7,9 @@ from astropy.io import fits
 from combine_cases import PIXEL, brightness, dithered
 
 from webbcal import datamodels
-from webbcal.combine import drizzling
-from webbcal.combine.list_step import group_of
-from webbcal.combine.resample import ResampleStep
+from webbcal.combine.members.list_step import group_of
+from webbcal.combine.mosaic import drizzling
+from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.core.errors import InputError, ParameterError, PlanError
 
 

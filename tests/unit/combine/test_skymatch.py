@@ -5,9 +5,9 @@ import pytest
 from sky_scenes import DITHERS, SIZE, Pointing, exposure, exposures
 
 from webbcal import datamodels
-from webbcal.combine import sky_overlaps
-from webbcal.combine.sky_statistics import SkyStatistic
-from webbcal.combine.skymatch import SkyMatchStep
+from webbcal.combine.sky import overlaps as sky_overlaps
+from webbcal.combine.sky.skymatch import SkyMatchStep
+from webbcal.combine.sky.statistics import SkyStatistic
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.io.arrays import ShiftedArray
 from webbcal.run import record

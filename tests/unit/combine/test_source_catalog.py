@@ -6,7 +6,7 @@ from astropy.table import QTable
 from catalog_cases import Scene, make
 
 from webbcal import datamodels
-from webbcal.combine.source_catalog import SourceCatalogStep
+from webbcal.combine.sources.source_catalog import SourceCatalogStep
 from webbcal.core.errors import InputError, ParameterError, ReferenceFileError
 from webbcal.run.record import runs_of
 from webbcal.simulate import CrdsCache, write_catalog_references

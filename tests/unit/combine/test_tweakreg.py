@@ -9,8 +9,8 @@ from astropy.table import Table
 from sky_scenes import DITHERS, ROLL, SIZE, Pointing, error_mas, exposure, exposures, stars, wcs_at
 
 from webbcal import datamodels
-from webbcal.combine import alignment
-from webbcal.combine.tweakreg import TweakRegStep
+from webbcal.combine.alignment import groups as alignment
+from webbcal.combine.alignment.tweakreg import TweakRegStep
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.run import record
 

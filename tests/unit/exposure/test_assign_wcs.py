@@ -10,7 +10,7 @@ from wcs_cases import Case, image
 
 from webbcal import datamodels
 from webbcal.core.errors import InputError, PlanError, ReferenceFileError
-from webbcal.exposure.assign_wcs import AssignWcsStep
+from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.simulate.references_image import distortion_model, filter_rows
 
 SUB = Case("NRCALONG", "SUB160")

@@ -8,7 +8,7 @@ from stage2_cases import CONFIG, SHAPE, rate
 
 from webbcal import datamodels
 from webbcal.core.errors import InputError, PlanError
-from webbcal.exposure.background import BackgroundStep
+from webbcal.exposure.background.bkg_subtract import BackgroundStep
 from webbcal.run.record import runs_of
 
 

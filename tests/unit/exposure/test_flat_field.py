@@ -10,7 +10,7 @@ from stage2_cases import CONFIG, SHAPE, flat, rate
 from webbcal import datamodels, simulate
 from webbcal.core.dqflags import pixel as DQ
 from webbcal.core.errors import InputError, PlanError, ReferenceFileError
-from webbcal.exposure.flat_field import FlatFieldStep
+from webbcal.exposure.response.flat_field import FlatFieldStep
 from webbcal.run.record import runs_of
 
 NONE = {"override_fflat": "N/A", "override_sflat": "N/A", "override_dflat": "N/A"}

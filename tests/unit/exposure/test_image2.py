@@ -9,7 +9,7 @@ from stage2_cases import CONFIG, rate
 
 from webbcal import datamodels, simulate
 from webbcal.core.errors import InputError, ParameterError
-from webbcal.exposure.background import BackgroundStep
+from webbcal.exposure.background.bkg_subtract import BackgroundStep
 from webbcal.pipeline.image2 import Image2Pipeline
 from webbcal.run.record import runs_of
 from webbcal.run.registry import step_class

@@ -8,7 +8,7 @@ from stage2_cases import CONFIG, SHAPE, area, photom, rate
 
 from webbcal import datamodels, simulate
 from webbcal.core.errors import InputError, PlanError, ReferenceFileError
-from webbcal.exposure.photom import MJSR_TO_UJA2, PhotomStep
+from webbcal.exposure.response.photom import MJSR_TO_UJA2, PhotomStep
 from webbcal.run.record import runs_of
 
 ROWS = [
@@ -215,7 +215,7 @@ def test_a_simulated_exposure_has_the_surface_brightness_of_its_sky(tmp_path, mo
         world = simulate.rate_universe(tmp_path / config.detector, config, subarray_only=True)
         for name, value in world.environment.items():
             monkeypatch.setenv(name, value)
-        from webbcal.exposure.flat_field import FlatFieldStep
+        from webbcal.exposure.response.flat_field import FlatFieldStep
 
         result = PhotomStep.call(FlatFieldStep.call(world.rate[0]))
         good = (result.dq == 0) & np.isfinite(result.err)

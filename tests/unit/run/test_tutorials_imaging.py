@@ -17,16 +17,16 @@ from astropy.table import Table
 
 from webbcal import datamodels
 from webbcal.cli.main import main
-from webbcal.combine.outlier_detection import OutlierDetectionStep
-from webbcal.combine.resample import ResampleStep
-from webbcal.combine.skymatch import SkyMatchStep
-from webbcal.combine.source_catalog import SourceCatalogStep
-from webbcal.combine.tweakreg import TweakRegStep
+from webbcal.combine.alignment.tweakreg import TweakRegStep
+from webbcal.combine.mosaic.resample import ResampleStep
+from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
+from webbcal.combine.sky.skymatch import SkyMatchStep
+from webbcal.combine.sources.source_catalog import SourceCatalogStep
 from webbcal.core.dqflags import pixel as DQ
 from webbcal.datamodels import ImageModel
-from webbcal.exposure.background import BackgroundStep
-from webbcal.exposure.flat_field import FlatFieldStep
-from webbcal.exposure.photom import PhotomStep
+from webbcal.exposure.background.bkg_subtract import BackgroundStep
+from webbcal.exposure.response.flat_field import FlatFieldStep
+from webbcal.exposure.response.photom import PhotomStep
 from webbcal.pipeline import Image2Pipeline, Image3Pipeline, calwebb_image2, calwebb_image3
 from webbcal.run.record import runs_of
 

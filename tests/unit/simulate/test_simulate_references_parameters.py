@@ -3,7 +3,7 @@
 import pytest
 
 from webbcal import datamodels
-from webbcal.combine.outlier_detection import OutlierDetectionStep
+from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
 from webbcal.run.configuration import build_step
 from webbcal.simulate import CrdsCache
 from webbcal.simulate.references_parameters import write_parameter_references

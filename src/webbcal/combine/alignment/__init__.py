@@ -1,0 +1,1 @@
+"""Exposures aligned on each other and on the sky."""

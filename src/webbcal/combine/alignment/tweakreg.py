@@ -1,0 +1,278 @@
+"""``tweakreg``: align images on stars, with each other and with a catalogue of the sky."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from webbcal.combine.alignment import catalogs
+from webbcal.combine.alignment import groups as alignment
+from webbcal.combine.alignment.groups import FitSettings, Geometry, Image
+from webbcal.combine.members.list_step import ListStep, Outcome, group_of
+from webbcal.combine.members.opening import has_wcs
+from webbcal.combine.sources.star_finding import FinderSettings
+from webbcal.run.chain import available_threads
+from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import Sizes
+from webbcal.wcs.footprint import update_s_region
+from webbcal.wcs.image_wcs import ImageWCS, bounded, bounds_of, image_wcs
+from webbcal.wcs.sip import SipSettings, update_sip
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+log = logging.getLogger(__name__)
+
+#: What the correction of a WCS is made with.
+_ANGLES = ("v2_ref", "v3_ref", "roll_ref")
+#: Share of the matching radius from which on a residual is no better than that of chance matches, clipped.
+_CHANCE = 0.25
+_TOO_FEW = "at least two exposures are needed to align"
+
+
+@dataclass(frozen=True)
+class TweakRegParameters(StepParameters):
+    """Parameters of `TweakRegStep`."""
+
+    save_catalogs: bool = param(False, "Save the catalogue of each image (…_cat)")
+    use_custom_catalogs: bool = param(False, "Use the user's catalogues instead of finding sources")
+    catalog_format: str = param("ecsv", "Format of saved catalogues: ecsv or fits")
+    catfile: str = param("", "File that lists images and the user's catalogues")
+    starfinder: Literal["dao", "iraf", "segmentation"] = param("iraf", "How sources are found")
+    snr_threshold: float = param(10.0, "Threshold above the background, in its rms")
+    kernel_fwhm: float = param(2.5, "FWHM of the Gaussian that sources are like", unit="pixel")
+    bkg_boxsize: int = param(400, "Boxes that the background is measured in", unit="pixel")
+    minsep_fwhm: float = param(0.0, "Smallest separation of stars, in FWHM (dao, iraf)")
+    sigma_radius: float = param(1.5, "Radius of the Gaussian kernel, in its sigma (dao, iraf)")
+    sharplo: float = param(0.5, "Smallest sharpness (dao, iraf)")
+    sharphi: float = param(2.0, "Largest sharpness (dao, iraf)")
+    roundlo: float = param(0.0, "Smallest roundness (dao, iraf)")
+    roundhi: float = param(0.2, "Largest roundness (dao, iraf)")
+    brightest: int = param(200, "Keep this many of the brightest sources (dao, iraf)")
+    peakmax: float | None = param(None, "Leave out sources with a higher peak (dao, iraf)")
+    npixels: int = param(10, "Smallest number of connected pixels (segmentation)")
+    connectivity: Literal[4, 8] = param(8, "Neighbours that count as connected (segmentation)")
+    nlevels: int = param(32, "Levels of deblending (segmentation)")
+    contrast: float = param(0.001, "Share of a source's flux that a deblended part has (segmentation)")
+    multithresh_mode: Literal["exponential", "linear", "sinh"] = param(
+        "exponential", "Spacing of the levels of deblending (segmentation)"
+    )
+    localbkg_width: int = param(0, "Width of the annulus of a local background (segmentation)", unit="pixel")
+    apermask_method: Literal["correct", "mask", "none"] = param(
+        "correct", "What is done about neighbours in an aperture (segmentation)"
+    )
+    kron_params: list[float] | None = param(None, "Kron aperture: 2 or 3 numbers (segmentation)")
+    deblend: bool = param(True, "Separate sources that touch (segmentation)")
+    enforce_user_order: bool = param(False, "Align in the order given, not of overlap")
+    expand_refcat: bool = param(False, "Add the sources of aligned images to those aligned to")
+    minobj: int = param(15, "Smallest number of matched sources")
+    fitgeometry: Geometry = param("rshift", "What is fitted: shift, rotation, scale, or all linear terms")
+    nclip: int = param(3, "Rounds of clipping in the fit", ge=0)
+    sigma: float = param(3.0, "Limit of clipping, in rms", ge=0.0)
+    searchrad: float = param(2.0, "Radius of the search for a common offset", unit="arcsec")
+    use2dhist: bool = param(True, "Search for a common offset first")
+    separation: float = param(1.0, "Smallest separation of sources to match", unit="arcsec")
+    tolerance: float = param(0.7, "Largest distance of matched sources", unit="arcsec")
+    xoffset: float = param(0.0, "Offset to begin with, if it is not searched for", unit="arcsec")
+    yoffset: float = param(0.0, "Offset to begin with, if it is not searched for", unit="arcsec")
+    abs_refcat: str | None = param("", f"Catalogue of the sky: a file, or one of {', '.join(catalogs.GAIA)}")
+    save_abs_catalog: bool = param(False, "Save the catalogue of the sky that was used")
+    abs_minobj: int = param(15, "As minobj, to the sky")
+    abs_fitgeometry: Geometry = param("rshift", "As fitgeometry, to the sky")
+    abs_nclip: int = param(3, "As nclip, to the sky", ge=0)
+    abs_sigma: float = param(3.0, "As sigma, to the sky", ge=0.0)
+    abs_searchrad: float = param(6.0, "As searchrad, to the sky", unit="arcsec")
+    abs_use2dhist: bool = param(True, "As use2dhist, to the sky")
+    abs_separation: float = param(1.0, "As separation, to the sky", unit="arcsec")
+    abs_tolerance: float = param(0.7, "As tolerance, to the sky", unit="arcsec")
+    sip_approx: bool = param(True, "Write a SIP approximation of the corrected WCS to the header")
+    sip_max_pix_error: float = param(0.01, "Largest error of the SIP fit, pixels to sky", unit="pixel")
+    sip_degree: int | None = param(None, "Degree of the SIP fit; None for the lowest that is good", le=6)
+    sip_max_inv_pix_error: float = param(0.01, "Largest error of the inverse SIP fit", unit="pixel")
+    sip_inv_degree: int | None = param(None, "Degree of the inverse SIP fit; None as above", le=6)
+    sip_npoints: int = param(12, "Points of the fitted grid along each axis")
+    output_use_model: bool = param(True, "Name products after the models")
+    in_memory: bool = param(True, "Has no effect: pixels are read when needed")
+
+
+class TweakRegStep(ListStep):
+    """Align images on stars: relative to each other, then to a catalogue of the sky if one is given.
+
+    Images of one exposure move together. Each image's outcome, the correction and its residual are in the log
+    and in the run record. An image that cannot be aligned keeps its WCS (S_TWKREG = FAILED).
+    """
+
+    class_alias = "tweakreg"
+    tells_each = True
+    library_bytes = 185_000_000
+    Parameters = TweakRegParameters
+
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+        """Skip a single exposure, unless it is to be aligned to the sky, or its catalogue to be saved."""
+        alone = not p.abs_refcat and not p.save_catalogs and len({group_of(m) for m in models}) < 2
+        return _TOO_FEW if alone else None
+
+    def why_unusable(self, model: Any, p: Any) -> str | None:
+        """Leave out what has no WCS that could be corrected."""
+        if not has_wcs(model):
+            return "has no WCS: run assign_wcs on it first"
+        missing = [name for name in _ANGLES if getattr(model.meta.wcsinfo, name) is None]
+        if missing:
+            return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
+        return None if len(model.shape) == 2 else f"is a {type(model).__name__}: alignment works on images"
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """An image for each thread, while sources are found."""
+        return 34 * sizes.threads * sizes.pixels
+
+    def apply(self, models: list[Any], p: Any) -> list[Outcome]:
+        """Align the images; change their WCS and what depends on it."""
+        images: list[Image | str] = [_image(model) for model in models]
+        usable = [(m, i) for m, i in zip(models, images, strict=True) if isinstance(i, Image)]
+        self._find_sources(usable, p)
+        # Sources of all images, once each, are what is to match the sky.
+        relative = replace(_fit_settings(p), expand_refcat=p.expand_refcat or bool(p.abs_refcat))
+        not_tried = _align([i for _, i in usable], relative)
+        if p.abs_refcat:
+            reason = self._align_to_sky(usable, relative, p)
+            not_tried = not_tried and reason
+        outcomes, tolerance = [], p.abs_tolerance if p.abs_refcat else p.tolerance
+        for model, image in zip(models, images, strict=True):
+            if isinstance(image, str):
+                outcomes.append(Outcome("failed", image))
+                continue
+            outcome = _outcome(image, not_tried, tolerance)
+            if outcome.status == "applied":
+                _update(model, image, p)
+                log.info("%s: %s", model.meta.filename, outcome.reason)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _find_sources(self, usable: Sequence[tuple[Any, Image]], p: Any) -> None:
+        """Give each image its catalogue: the user's, or one that is made."""
+        models = [m for m, _ in usable]
+        chosen = catalogs.chosen_catalogs(models, p.use_custom_catalogs, p.catfile)
+        settings = FinderSettings(**{f.name: getattr(p, f.name) for f in fields(FinderSettings)})
+
+        def catalog(number: int) -> Table:
+            path = chosen[number]
+            if path is not None:
+                models[number].meta.tweakreg_catalog = path
+                return catalogs.user_catalog(path, models[number])
+            return catalogs.catalog_of_image(models[number], settings)
+
+        with warnings.catch_warnings(), ThreadPoolExecutor(available_threads()) as pool:
+            warnings.simplefilter("ignore")  # of NaN, and of images without detections: both are told below
+            found = list(pool.map(catalog, range(len(models))))
+        for (model, image), table, path in zip(usable, found, chosen, strict=True):
+            image.catalog = table
+            log.info("%s: %d sources%s", model.meta.filename, len(table), f" from {path}" if path else "")
+            if p.save_catalogs and path is None:
+                self.check_output_folder()
+                model.meta.tweakreg_catalog = catalogs.save_catalog(
+                    table, str(model.meta.filename), p.catalog_format, self.output_folder
+                )
+
+    def _align_to_sky(self, usable: Sequence[tuple[Any, Image]], relative: FitSettings, p: Any) -> str | None:
+        """Align to the catalogue of the sky; return why that was not tried, or None."""
+        from astropy.time import Time
+
+        settings = _fit_settings(p, "abs_")
+        reason = settings.why_ambiguous()
+        if reason is None and usable:
+            epoch = Time(str(usable[0][0].meta.observation.date)).decimalyear
+            try:
+                sky = catalogs.reference_catalog(p.abs_refcat.strip(), [i.wcs for _, i in usable], epoch)
+            except catalogs.CatalogUnavailable as error:
+                reason = str(error)
+        if reason is None and len(sky) < settings.minobj:
+            reason = f"{p.abs_refcat} has {len(sky)} sources here, abs_minobj is {settings.minobj}"
+        if reason is not None:
+            log.warning("no alignment to the sky: %s", reason)
+            return reason
+        if p.save_abs_catalog:
+            name = f"fit_{str(sky.meta['name']).lower()}_ref.ecsv"
+            self.check_output_folder()
+            sky.write(self.output_folder / name, format="ascii.ecsv", overwrite=True)
+        alignment.align_to_catalog([i for _, i in usable], sky, settings)
+        for _, image in usable:
+            if image.fit and image.failure is None and image.remark is None:
+                image.wcs.name = f"FIT-LVL3-{p.abs_refcat}"
+        return None
+
+
+def _image(model: Any) -> Image | str:
+    """Return what is to be aligned, or why this model cannot be."""
+    angles = {name: getattr(model.meta.wcsinfo, name) for name in _ANGLES}
+    from astropy.table import Table
+
+    wcs = bounded(image_wcs(model), model.shape)
+    image = Image(str(model.meta.filename), group_of(model), wcs, angles, Table({"x": [], "y": []}))
+    return alignment.why_unsupported(image) or image
+
+
+def _fit_settings(p: Any, prefix: str = "") -> FitSettings:
+    names = (f.name for f in fields(FitSettings))
+    return FitSettings(**{n: getattr(p, prefix + n) for n in names if hasattr(p, prefix + n)})
+
+
+def _align(images: Sequence[Image], settings: FitSettings) -> str | None:
+    """Align the images to each other; return why that was not tried, or None."""
+    if len({i.group for i in images}) < 2:
+        return _TOO_FEW
+    reason = settings.why_ambiguous()
+    if reason is None:
+        alignment.align_to_each_other(images, settings)
+    for image in images:
+        image.failure = reason or image.failure
+    return None
+
+
+def _outcome(image: Image, not_tried: str | None, tolerance: float) -> Outcome:
+    """Return what came of an image, with the numbers of the last fit (matches were within `tolerance`)."""
+    results: dict[str, Any] = {"sources": len(image.catalog)}
+    if image.failure is not None:
+        return Outcome("failed", image.failure, results)
+    if not_tried:
+        return Outcome("skipped", not_tried, results)
+    remark = f"; {image.remark}" if image.remark else ""
+    if image.reference:
+        return Outcome("applied", f"the others are aligned to it{remark}", results)
+    fit = image.fit
+    results |= {
+        "matches": int(fit["nmatches"]),
+        "used": int(fit["fitmask"].sum()),
+        "shift_arcsec": [float(v) for v in fit["shift"]],
+        "rotation_deg": float(fit["proper_rot"]),
+        "scale": float(fit["<scale>"]),
+        "rms_arcsec": float(fit["rmse"]),
+        "mean_error_arcsec": float(fit["mae"]),
+    }
+    if results["rms_arcsec"] > _CHANCE * tolerance:
+        doubt = "as large as that of matches by chance: check the alignment"
+        log.warning("%s: its residual is %s", image.name, doubt)
+        remark = f", {doubt}{remark}"
+    x, y = results["shift_arcsec"]
+    turn = 3600 * results["rotation_deg"]
+    reason = (
+        f"moved by {1e3 * x:+.1f}, {1e3 * y:+.1f} mas, rotated by {turn:+.2f} arcsec; "
+        f"residual {1e3 * results['rms_arcsec']:.1f} mas rms of {results['used']} stars{remark}"
+    )
+    return Outcome("applied", reason, results)
+
+
+def _update(model: Any, image: Image, p: Any) -> None:
+    """Give a model its corrected WCS, and bring the header in line."""
+    if image.reference or not image.fit:
+        return
+    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, ImageWCS) else image.wcs
+    update_s_region(model)
+    bounds = bounds_of(image.wcs)
+    if p.sip_approx and bounds is not None:
+        names = SipSettings.__dataclass_fields__
+        settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
+        update_sip(model, image.wcs, bounds, settings)

@@ -1,0 +1,174 @@
+"""Steps that work on several exposures together: a list of models in, the same list out.
+
+A list step declares its parameters, when it applies (to all exposures, and to each), and `apply`, which
+changes the models and says for each what came of it. Opening the members of an association, recording and
+saving are done for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from webbcal.associations import as_level3
+from webbcal.associations.sources import is_association_name, is_model
+from webbcal.combine.members.opening import open_members, warn_of_mixtures
+from webbcal.combine.members.sizes import describe, sizes_of
+from webbcal.run import record
+from webbcal.run.planning import ModelPlan, Output, StepPlan, step_name, told_to_skip, working_bytes
+from webbcal.run.step import Step
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What a step made of one exposure: applied, skipped or failed, why, and what it measured."""
+
+    status: Literal["applied", "skipped", "failed"] = "applied"
+    reason: str = "applied"
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def tell(self, plan: StepPlan) -> None:
+        """Tell the plan of the exposure what came of it."""
+        plan.applied, plan.failed = self.status == "applied", self.status == "failed"
+        plan.reason, plan.results = self.reason, self.results
+
+
+class ListStep(Step):
+    """A step from a list of models to the list; see the module's text."""
+
+    takes = "list"
+
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+        """Return why the step does not apply to these exposures, or None; nothing but metadata is read."""
+        return None
+
+    def why_unusable(self, model: Any, p: Any) -> str | None:
+        """Return why an exposure cannot take part, or None; the others go on without it."""
+        return None
+
+    def apply(self, models: list[Any], p: Any) -> list[Outcome]:
+        """Process those exposures that can take part, to be changed; return what came of each.
+
+        Parameters
+        ----------
+        models : list of DataModel
+            Arrays that are not loaded are best read through `source`, so that they do not stay in memory.
+        p : Parameters
+            The step's frozen parameters.
+        """
+        raise NotImplementedError
+
+    def decide(self, models: Sequence[Any]) -> list[StepPlan]:
+        """Decide for each exposure whether the step applies; nothing but metadata is read."""
+        p = self.parameters
+        reason = self.reason_to_skip(models, p)
+        plans = []
+        for model in models:
+            unusable = None if reason else self.why_unusable(model, p)
+            plan = StepPlan(step_name(self), self, True, exposure=str(model.meta.filename))
+            if reason or unusable:
+                plan.skip(reason or unusable or "")
+                plan.failed = unusable is not None
+            plans.append(plan)
+        return plans
+
+    def process(self, *args: Any) -> list[Any]:
+        """Run the step on an association, a list of paths or models, or one; return the list of models.
+
+        Models that are given are not changed (in a pipeline they are).
+        """
+        models = self._own(args[0])
+        start = time.perf_counter()
+        self.record = plans = self.decide(models)
+        usable = [k for k, plan in enumerate(plans) if plan.applied]
+        outcomes = self.apply([models[k] for k in usable], self.parameters) if usable else []
+        seconds = time.perf_counter() - start
+        for k, outcome in zip(usable, outcomes, strict=True):
+            outcome.tell(plans[k])
+        together: list[StepPlan] = getattr(self.parent, "_done", [])
+        first = not together
+        for model, plan in zip(models, plans, strict=True):
+            plan.seconds = seconds
+            self._note(model, plan, first)
+        together.extend(plans)
+        return models
+
+    def _note(self, model: Any, plan: StepPlan, first: bool) -> None:
+        """Record what was done in a product, and warn if nothing was."""
+        if not plan.applied:
+            log.warning("%s: %s %s: %s", model.meta.filename, plan.name, plan.status.lower(), plan.reason)
+        record.append(model, [plan], None, join=not first)
+
+    def plan(self, init: Any) -> ModelPlan:
+        """Return the plan of running this step alone."""
+        models = self._inputs(init)
+        plans = self.decide(models)
+        outputs = [Output(0, "image", path) for path in self.output_paths(models)]
+        works = {self: sizes_of(models)} if any(plan.applied for plan in plans) else {}
+        return ModelPlan(plans, outputs, None, describe(models), working_bytes(works))
+
+    def open_model(self, init: Any, **kwargs: Any) -> Any:
+        """Open what is given; of several exposures the first, which selects parameters."""
+        if isinstance(init, (list, tuple, Mapping)) or _names_association(init):
+            association = as_level3(self.located(init))
+            member = association.products[0].science[0]
+            init = member.model or association.resolve(member)
+        return super().open_model(init, **kwargs)
+
+    def _inputs(self, init: Any) -> list[Any]:
+        """Return the models to work on."""
+        return self._own(init)
+
+    def _own(self, init: Any) -> list[Any]:
+        """Return models that the step may change."""
+        if self.parent is not None and isinstance(init, (list, tuple)) and all(map(is_model, init)):
+            return list(init)
+        association = as_level3(self.located(init))
+        models = open_members(association.products[0], association)
+        warn_of_mixtures(models)
+        return models
+
+    def _skipped(self, model: Any) -> Any:
+        """Record that a pipeline was told to leave this step out."""
+        plan = told_to_skip(self)
+        assert plan is not None
+        together: list[StepPlan] = getattr(self.parent, "_done", [])
+        for each in model if isinstance(model, (list, tuple)) else [model]:
+            record.append(each, [plan], None, join=bool(together))
+        together.append(plan)
+        return model
+
+
+def group_of(model: Any) -> str:
+    """Return the name of the exposure that a model is of: detectors that were read at once share it.
+
+    ``meta.group_id`` if it is set, else made of the identifiers of the exposure, else of the file name.
+    """
+    if getattr(model.meta, "group_id", None):
+        return str(model.meta.group_id)
+    o = model.meta.observation
+    parts = [
+        o.program_number, o.observation_number, o.visit_number,
+        o.visit_group, o.sequence_id, o.activity_id, o.exposure_number,
+    ]  # fmt: skip
+    if None in parts:
+        return str(model.meta.filename)
+    return "jw{}{}{}_{}{}{}_{}".format(*parts)
+
+
+def groups_of(models: Sequence[Any]) -> dict[str, list[int]]:
+    """Return group name -> positions in the list, in the order of first appearance."""
+    groups: dict[str, list[int]] = {}
+    for index, model in enumerate(models):
+        groups.setdefault(group_of(model), []).append(index)
+    return groups
+
+
+def _names_association(init: Any) -> bool:
+    return isinstance(init, (str, os.PathLike)) and is_association_name(init)

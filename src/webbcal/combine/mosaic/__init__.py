@@ -1,0 +1,1 @@
+"""Exposures resampled onto one grid, tile by tile."""

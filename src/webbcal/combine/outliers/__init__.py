@@ -1,0 +1,1 @@
+"""Samples that disagree with the median of all exposures, flagged."""

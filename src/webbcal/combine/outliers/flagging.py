@@ -1,0 +1,96 @@
+"""Comparing an image with the median of all, interpolated back to its pixels; flags where it deviates."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webbcal.combine.mosaic.inputs import InputImage
+from webbcal.core.dqflags import pixel
+from webbcal.core.errors import InputError
+from webbcal.kernels.images.arithmetic import ImageArrays, match_invalid
+from webbcal.kernels.outliers import cpu
+from webbcal.kernels.outliers.settings import Thresholds
+
+log = logging.getLogger(__name__)
+
+F32 = NDArray[np.float32]
+
+OUTLIER = np.uint32(pixel["OUTLIER"] | pixel["DO_NOT_USE"])
+#: Rows whose positions are held at a time.
+_ROWS = 256
+
+
+def blot(median: F32, image: InputImage) -> F32:
+    """Return the median image, interpolated linearly at the pixels of an image; NaN where it does not reach.
+
+    Parameters
+    ----------
+    median : (ny, nx) float32
+        On the output grid.
+    image : InputImage
+        Knows where its pixels lie there.
+    """
+    from drizzle.resample import blot_image
+
+    result = np.full(image.shape, np.nan, np.float32)
+    for band in image.box.bands(_ROWS):
+        places = np.dstack(image.map(band))
+        result[band.slices] = blot_image(median, places, fillval=np.nan, iscale=1.0, interp="linear")
+    return result
+
+
+def flag(model: Any, expected: F32, thresholds: Thresholds, aligned: bool) -> int:
+    """Flag the outliers of a model, in place; return their number.
+
+    Pixels without a value in any array are made the same in all: NaN and DO_NOT_USE.
+
+    Parameters
+    ----------
+    model : ImageModel
+    expected : (ny, nx) float32
+        What its pixels should be.
+    thresholds : Thresholds
+    aligned : bool
+        Whether `expected` was not resampled, so that nothing is allowed for slopes.
+
+    Raises
+    ------
+    InputError
+        If an array of the model has another shape than its data.
+    """
+    image = _arrays(model)
+    if aligned:
+        found = cpu.find_aligned(image.data, image.err, expected, thresholds.snr[0])
+    else:
+        found = cpu.find(image.data, image.err, expected, thresholds)
+    image.dq[found] |= OUTLIER
+    match_invalid(image)
+    return int(np.count_nonzero(found))
+
+
+def background_of(model: Any, given: float) -> float:
+    """Return the background that an image still has and the median has not, or the one given."""
+    background = model.meta.background
+    if background.subtracted is False and background.level is not None:
+        return float(background.level)
+    return given
+
+
+def _arrays(model: Any) -> ImageArrays:
+    """Return the arrays of an image, loaded, to be changed in place."""
+    shape = tuple(model.shape)
+    for name, dtype in (("err", np.float32), ("dq", np.uint32)):
+        if not model.has(name):
+            setattr(model, name, np.zeros(shape, dtype))
+    names = ("data", "err", "dq", "var_poisson", "var_rnoise", "var_flat")
+    found = {name: getattr(model, name) for name in names if model.has(name)}
+    for name, array in found.items():
+        if array.shape != shape:
+            raise InputError(
+                f"{model.meta.filename}: its {name} array has shape {array.shape}, but data has {shape}"
+            )
+    return ImageArrays(**found)

@@ -1,0 +1,294 @@
+"""``outlier_detection``: flag what other exposures of the same sky do not show, cosmic rays above all."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webbcal import datamodels
+from webbcal.associations import as_level3
+from webbcal.associations.sources import is_association_name
+from webbcal.combine.members.list_step import ListStep, Outcome, groups_of
+from webbcal.combine.members.output_wcs import GridSettings, OutputGrid, grid_around
+from webbcal.combine.mosaic.drizzling import Drop, fill_value
+from webbcal.combine.mosaic.inputs import InputImage, WeightedImage, Weighting
+from webbcal.combine.mosaic.product import describe, product_of, set_wcs
+from webbcal.combine.mosaic.tiles import Mosaic, Wanted, make_mosaic
+from webbcal.combine.outliers.flagging import background_of, blot, flag
+from webbcal.combine.outliers.median import ImageStack, weight_threshold
+from webbcal.core.box import Box
+from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.kernels.outliers.settings import Thresholds
+from webbcal.run.chain import available_threads, run_on_threads
+from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import Sizes
+from webbcal.wcs.image_wcs import stored_wcs
+
+log = logging.getLogger(__name__)
+
+F32 = NDArray[np.float32]
+
+_IMAGES = ("NRC_IMAGE", "MIR_IMAGE", "NRS_IMAGE", "NIS_IMAGE", "FGS_IMAGE")
+
+
+@dataclass(frozen=True)
+class OutlierDetectionParameters(StepParameters):
+    """Parameters of `OutlierDetectionStep`."""
+
+    weight_type: Literal["ivm", "exptime"] = param("ivm", "How input pixels are weighted")
+    pixfrac: float = param(1.0, "Side of the shrunken pixel that is dropped", ge=0.0, le=1.0)
+    kernel: Literal["square", "point", "turbo"] = param("square", "How a pixel is spread over the output")
+    fillval: str = param("NAN", "Value of resampled pixels without data")
+    maskpt: float = param(0.7, "Share of the typical weight below which resampled pixels do not count")
+    snr: str = param("5.0 4.0", "Deviation of an outlier, and of its neighbours", unit="sigma")
+    scale: str = param("1.2 0.7", "Share of the slope of the median that is allowed for, for the same two")
+    backg: float = param(0.0, "Background of the images above that of the median", unit="data units")
+    kernel_size: str = param("7 7", "Size of the median filter (integral field units only)")
+    threshold_percent: float = param(99.8, "Percentile that outliers exceed (integral field units only)")
+    rolling_window_width: int = param(25, "Integrations of the rolling median (time series only)")
+    ifu_second_check: bool = param(False, "Check a second time (integral field units only)")
+    save_intermediate_results: bool = param(False, "Save resampled, median and blotted images")
+    resample_data: bool = param(True, "Resample before taking the median; if not, images must be aligned")
+    good_bits: str = param("~DO_NOT_USE", "DQ flags that do not keep a pixel from being used")
+    search_output_file: bool = param(False, "Use the output file name of the enclosing pipeline")
+    in_memory: bool = param(True, "Return images in memory; if not, as files that are read when touched")
+    pixmap_stepsize: float = param(1.0, "Has no effect: pixel maps are interpolated, to 1e-4 pixel")
+    pixmap_order: int = param(1, "Has no effect")
+
+
+class OutlierDetectionStep(ListStep):
+    """Flag outliers in images; see the module's text.
+
+    Exposures are resampled to a common grid and their median is taken, which no cosmic ray survives. It is
+    interpolated back to the pixels of each image, and what deviates is flagged OUTLIER and DO_NOT_USE. No
+    more than one resampled exposure, the median, and an image for each thread are in memory at a time; images
+    that are saved are handed back as models that read their files when touched.
+    """
+
+    class_alias = "outlier_detection"
+    library_bytes = 60_000_000
+    saves_itself = True
+    Parameters = OutlierDetectionParameters
+    _asn_id: str | None = None
+
+    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+        """Skip a single exposure, and refuse what is not available yet.
+
+        Raises
+        ------
+        PlanError
+            For exposure types other than imaging.
+        """
+        if len(models) < 2:
+            return "outliers are found by comparing exposures, and there is only one"
+        _check_types(models)
+        return None
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """The median and an exposure on its grid; an image for each thread, and those that are kept."""
+        kept = 0 if self.save_results or not p.in_memory else sizes.exposures
+        return 12 * sizes.output + (58 * sizes.threads + 24 * kept) * sizes.pixels
+
+    def process(self, *args: Any) -> list[Any]:
+        """Flag outliers; return the images.
+
+        Raises
+        ------
+        InputError
+            If an input is no image, or has no WCS or footprint.
+        PlanError
+            For exposure types other than imaging.
+        """
+        models, p = self._own(args[0]), self.parameters
+        self._note_association(args[0], models)
+        start = time.perf_counter()
+        plans = self.decide(models)
+        self.check_output_folder()  # the stack of images lies there while the median is taken
+        compare = self._comparison(models, p) if plans[0].applied else None
+        together = getattr(self.parent, "_done", [])
+        first = not together
+        folder = (
+            None if p.in_memory else tempfile.TemporaryDirectory(prefix=".webbcal_", dir=self.output_folder)
+        )
+
+        def finish(k: int) -> None:
+            if compare is not None:
+                compare(k).tell(plans[k])
+            plans[k].seconds = time.perf_counter() - start
+            self._note(models[k], plans[k], first)
+            models[k] = self._put_down(models[k], k if len(models) > 1 else None, folder)
+
+        run_on_threads(finish, range(len(models)), available_threads())
+        self.record = plans
+        together.extend(plans)
+        return models
+
+    def _put_down(self, model: Any, index: int | None, folder: Any) -> Any:
+        """Save a finished image, or put it aside, and return it (read from its file when touched)."""
+        if self._streams:
+            path = self._path_of(model, self.suffix or self.default_suffix(), index)
+            model.save(path)
+            self.note_saved(path)
+        elif folder is not None:
+            path = str(Path(folder.name) / f"{index or 0}" / str(model.meta.filename))
+            Path(path).parent.mkdir()
+            model.save(path)
+        else:
+            return model
+        model.reopen(path)  # the pipeline has the model too, and must not keep the arrays in memory
+        if not self._streams:
+            model._temporary = folder  # it goes when the last of the images does
+        return model
+
+    def output_paths(self, models: Sequence[Any]) -> list[str]:
+        """Return the paths of the flagged exposures."""
+        if not (self.save_results or self.output_file):
+            return []
+        self._asn_id = self._asn_id or self.search_attr("asn_id")
+        suffix, several = self.suffix or self.default_suffix(), len(models) > 1
+        return [self._path_of(m, suffix, k if several else None) for k, m in enumerate(models)]
+
+    def _path_of(self, model: Any, suffix: str, index: int | None = None) -> str:
+        base = self.output_file or str(model.meta.filename).replace("_outlier_", "_")
+        number = index if self.output_file else None
+        return self.make_output_path(basepath=base, suffix=suffix, idx=number, asn_id=self._asn_id)
+
+    def _note_association(self, init: Any, models: Sequence[Any]) -> None:
+        """Remember the identifier of the association, for names of products, and tell the models of it."""
+        self._asn_id = self.search_attr("asn_id")
+        if isinstance(init, Mapping) or (isinstance(init, (str, Path)) and is_association_name(init)):
+            association = as_level3(self.located(init))
+            self._asn_id = association.asn_id or self._asn_id
+            for model in models:
+                model.meta.asn.table_name, model.meta.asn.pool_name = (
+                    association.filename,
+                    association.asn_pool,
+                )
+
+    # ---------------------------------------------------------------- the comparison
+    def _comparison(self, models: Sequence[Any], p: Any) -> Callable[[int], Outcome]:
+        """Return the function that flags the image of a number."""
+        snr, scale = _two(p.snr, "snr"), _two(p.scale, "scale")
+        weighting = Weighting.of(p.weight_type, p.good_bits)
+        images: list[Any] = []
+        if p.resample_data:
+            grid = grid_around(models, GridSettings())
+            images = [InputImage(model, grid, weighting) for model in models]
+            median = self._resampled_median(models, images, grid, p)
+        else:
+            median = self._aligned_median(models, weighting, p)
+
+        def compare(k: int) -> Outcome:
+            model = models[k]
+            expected = blot(median, images[k]) if p.resample_data else median
+            if p.save_intermediate_results and p.resample_data:
+                self._save_image(expected, model, "blot")
+            thresholds = Thresholds(snr, scale, background_of(model, p.backg))
+            number = flag(model, expected, thresholds, aligned=not p.resample_data)
+            log.info("%s: %d pixels are outliers", model.meta.filename, number)
+            return Outcome(results={"outliers": number})
+
+        return compare
+
+    def _resampled_median(
+        self, models: Sequence[Any], images: list[InputImage], grid: OutputGrid, p: Any
+    ) -> F32:
+        how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
+        wanted = Wanted(errors=None, context=False, fill=fill_value(p.fillval))
+        whole = Box.of_shape(grid.shape)
+        with ImageStack(grid.shape, self.output_folder) as stack:
+            for members in groups_of(models).values():
+                chosen = [images[k] for k in members]
+                box = whole if p.save_intermediate_results else _around(chosen, grid)
+                mosaic = make_mosaic(chosen, box, how, wanted)
+                if p.save_intermediate_results:
+                    self._save_resampled(mosaic, grid, [models[k] for k in members], how, p)
+                mosaic.data[mosaic.weights < weight_threshold(mosaic.weights, p.maskpt)] = np.nan
+                stack.append(box, mosaic.data)
+            median = stack.median()
+        if p.save_intermediate_results:
+            self._save_image(median, models[0], "median", grid)
+        return median
+
+    def _aligned_median(self, models: Sequence[Any], weighting: Weighting, p: Any) -> F32:
+        shapes = {tuple(model.shape) for model in models}
+        if len(shapes) > 1:
+            raise InputError(
+                f"outlier_detection without resampling needs images of one shape, not {sorted(shapes)}; "
+                "set resample_data=True"
+            )
+        (shape,) = shapes
+        whole = Box.of_shape(shape)
+        with ImageStack(shape, self.output_folder) as stack:
+            for model in models:
+                region = WeightedImage(model, weighting).region(whole)
+                region.data[region.weight < weight_threshold(region.weight, p.maskpt)] = np.nan
+                stack.append(whole, region.data)
+            median = stack.median()
+        if p.save_intermediate_results:
+            self._save_image(median, models[0], "median")
+        return median
+
+    # ---------------------------------------------------------------- intermediate results
+    def _save_resampled(
+        self, mosaic: Mosaic, grid: OutputGrid, models: Sequence[Any], how: Drop, p: Any
+    ) -> None:
+        product = product_of(mosaic, grid, models, blend=False)
+        describe(product, grid, how, p.weight_type, p.fillval, 1)
+        product.save(self._path_of(models[0], "outlier_i2d"))
+
+    def _save_image(self, image: F32, model: Any, suffix: str, grid: OutputGrid | None = None) -> None:
+        product = datamodels.ImageModel(image)
+        product.update(model)
+        if product.meta.hasattr("bunit_err"):
+            del product.meta.bunit_err  # or there would be an ERR extension with nothing but this keyword
+        if grid is None:
+            product.meta.wcs = stored_wcs(model)
+        else:
+            set_wcs(product, grid)
+        product.save(self._path_of(model, suffix))
+
+
+def _around(images: Sequence[InputImage], grid: OutputGrid) -> Box:
+    """Return the box of the output that holds all images."""
+    boxes = [image.footprint(grid) for image in images]
+    return Box(
+        min(b.y0 for b in boxes), max(b.y1 for b in boxes), min(b.x0 for b in boxes), max(b.x1 for b in boxes)
+    )
+
+
+def _check_types(models: Sequence[Any]) -> None:
+    for model in models:
+        exp_type = str(model.meta.exposure.type).upper()
+        if exp_type not in _IMAGES:
+            raise PlanError(
+                f"{model.meta.filename}: outlier detection of {exp_type} exposures is not available in "
+                "this version of webbcal; run with outlier_detection.skip=true to go on without"
+            )
+
+
+def _two(text: str, name: str) -> tuple[float, float]:
+    """Return the two numbers of a parameter.
+
+    Raises
+    ------
+    ParameterError
+        If there are not two, or one is negative.
+    """
+    try:
+        first, second = (float(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise ParameterError(
+            f"outlier_detection.{name} = {text!r}: expected two numbers, as '5.0 4.0'"
+        ) from None
+    if not (first >= 0 and second >= 0):
+        raise ParameterError(f"outlier_detection.{name} = {text!r}: neither may be negative")
+    return first, second

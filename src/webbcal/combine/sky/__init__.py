@@ -1,0 +1,1 @@
+"""Sky levels measured and matched."""

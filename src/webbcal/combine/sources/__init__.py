@@ -1,0 +1,1 @@
+"""Sources found, measured and catalogued."""

@@ -1,0 +1,256 @@
+"""``source_catalog``: find the sources of a mosaic and measure them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from webbcal.combine.sources.aperture_photometry import finite_positions, measure_apertures
+from webbcal.combine.sources.aperture_reference import check_percentages, read_apertures, read_vega_offset
+from webbcal.combine.sources.catalog_table import Measured, catalog_table
+from webbcal.combine.sources.detection import find_sources, kron_of
+from webbcal.combine.sources.source_shape import (
+    concentrations,
+    extended,
+    nearest_neighbours,
+    sharpness_and_roundness,
+)
+from webbcal.combine.sources.star_finding import FinderSettings
+from webbcal.core.errors import InputError
+from webbcal.run import record
+from webbcal.run.chain import SkipStep
+from webbcal.run.model_step import ModelStep
+from webbcal.run.parameters import StepParameters, param
+from webbcal.run.planning import Sizes
+from webbcal.wcs.image_wcs import image_wcs, stored_wcs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SourceCatalogParameters(StepParameters):
+    """Parameters of `SourceCatalogStep`."""
+
+    aperture_ee1: int = param(30, "Encircled energy of the smallest aperture", unit="percent")
+    aperture_ee2: int = param(50, "Encircled energy of the middle aperture", unit="percent")
+    aperture_ee3: int = param(70, "Encircled energy of the largest aperture", unit="percent")
+    ci1_star_threshold: float = param(2.0, "First concentration index up to which a source is a star")
+    ci2_star_threshold: float = param(1.8, "Second concentration index up to which a source is a star")
+    suffix: str | None = param("cat", "Suffix of the catalogue's file name")
+    starfinder: Literal["dao", "iraf", "segmentation"] = param("segmentation", "How sources are found")
+    snr_threshold: float = param(3.0, "Signal to noise per pixel above which there are sources")
+    bkg_boxsize: int = param(1000, "Side of the boxes in which the sky is measured", unit="pixel", ge=1)
+    kernel_fwhm: float = param(2.0, "FWHM of the Gaussian that the image is smoothed with", unit="pixel")
+    minsep_fwhm: float = param(0.0, "dao, iraf: least distance of sources, in units of kernel_fwhm")
+    sigma_radius: float = param(1.5, "dao, iraf: radius of the kernel, in units of its sigma")
+    sharplo: float = param(0.5, "dao, iraf: least sharpness")
+    sharphi: float = param(2.0, "dao, iraf: largest sharpness")
+    roundlo: float = param(0.0, "dao, iraf: least roundness")
+    roundhi: float = param(0.2, "dao, iraf: largest roundness")
+    brightest: int | None = param(200, "dao, iraf: number of brightest sources that are kept")
+    peakmax: float | None = param(None, "dao, iraf: largest peak, above the sky", unit="Jy/pixel")
+    npixels: int = param(25, "segmentation: least number of connected pixels", ge=1)
+    connectivity: Literal[4, 8] = param(8, "segmentation: neighbours that a pixel is connected to")
+    nlevels: int = param(32, "segmentation: levels at which a segment may split", ge=1)
+    contrast: float = param(
+        0.001, "segmentation: least share of the light for a source of its own", ge=0, le=1
+    )
+    multithresh_mode: Literal["exponential", "linear", "sinh"] = param(
+        "exponential", "segmentation: spacing of the levels"
+    )
+    localbkg_width: int = param(0, "segmentation: width of a ring of local background", unit="pixel", ge=0)
+    apermask_method: Literal["correct", "mask", "none"] = param(
+        "correct", "segmentation: what neighbours in apertures are replaced by"
+    )
+    kron_params: list[float] | None = param(None, "segmentation: Kron aperture; no column depends on it")
+    deblend: bool = param(True, "segmentation: split segments with several peaks")
+
+
+@dataclass(frozen=True)
+class _Catalogued:
+    """An image with its catalogue and the labels of its pixels."""
+
+    model: Any
+    table: Any
+    segments: np.ndarray | None
+
+
+class SourceCatalogStep(ModelStep):
+    """Find and measure the sources of a mosaic (`_i2d`); returns the catalogue, or None if there is none.
+
+    Saved are the catalogue (`_cat.ecsv`) and, for segmentation, the labels of the pixels (`_segm.fits`).
+    """
+
+    class_alias = "source_catalog"
+    library_bytes = 185_000_000
+    reference_file_types = ("apcorr", "abvegaoffset")
+    Parameters = SourceCatalogParameters
+
+    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+        """Skip what is no image."""
+        kind = type(model).__name__
+        if kind != "ImageModel":
+            return f"works on mosaics (ImageModel), but the input is a {kind}"
+        return None
+
+    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+        """The mosaic, and its images in double precision while sources are found."""
+        return 55 * sizes.output
+
+    def check_reference(self, reference: Any, model: Any) -> None:
+        """Leave it to `apply` to find the rows of a table: a mosaic is of no detector."""
+
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> _Catalogued:
+        """Make the catalogue.
+
+        Raises
+        ------
+        InputError
+            If the image lacks what is needed.
+        SkipStep
+            If the references have no rows for the image, or no sources are found.
+        """
+        percentages = check_percentages((p.aperture_ee1, p.aperture_ee2, p.aperture_ee3))
+        apertures = read_apertures(references["apcorr"], model, percentages)
+        vega_offset = read_vega_offset(references["abvegaoffset"], model)
+        data, err, mask = _image_in_jansky(model)
+        finder = FinderSettings(**{name: getattr(p, name) for name in FinderSettings.__dataclass_fields__})
+        wcs = image_wcs(model)
+        sources = find_sources(data, mask, finder, err, wcs)
+        if not len(sources):
+            raise SkipStep(
+                f"no sources found in {model.meta.filename} above {p.snr_threshold:g} times the noise of the "
+                "sky (snr_threshold): no catalogue is made"
+            )
+        positions = finite_positions(sources.x, sources.y)
+        photometry = measure_apertures(data, err, positions, apertures)
+        indices = concentrations(photometry.flux)
+        known = np.isfinite(sources.x) & np.isfinite(sources.y)
+        measured = Measured(
+            sources,
+            apertures,
+            photometry,
+            vega_offset,
+            indices,
+            extended(indices, (p.ci1_star_threshold, p.ci2_star_threshold)),
+            *sharpness_and_roundness(data, positions, p.kernel_fwhm),
+            *nearest_neighbours(sources.label, positions, known),
+            wcs.pixel_to_world(sources.x, sources.y),
+            _direction_of_north(wcs, model.meta.wcsinfo),
+        )
+        table = catalog_table(measured, _settings(finder))
+        log.info(
+            "%s: %d sources, %d of them extended", model.meta.filename, len(sources), measured.extended.sum()
+        )
+        return _Catalogued(model, table, sources.segments)
+
+    def _recorded(self, plan: Any, result: Any) -> Any:
+        """Record what was done in the image and in the catalogue; save the segments."""
+        if not isinstance(result, _Catalogued):
+            super()._recorded(plan, result)
+            return None
+        model, table = result.model, result.table
+        if self.save_results:
+            model.meta.source_catalog = Path(self._catalog_path()).name
+            if result.segments is not None:
+                model.meta.segmentation_map = Path(self.make_output_path(suffix="segm")).name
+        super()._recorded(plan, model)
+        table.meta["webbcal"] = record.step_entry(plan)
+        if self.save_results and result.segments is not None:
+            self._save_segments(model, result.segments)
+        return table
+
+    def _save_segments(self, model: Any, segments: np.ndarray) -> None:
+        from webbcal import datamodels
+
+        labels = datamodels.SegmentationMapModel(segments)
+        labels.update(model, only="PRIMARY")
+        labels.meta.wcs = stored_wcs(model)
+        labels.meta.wcsinfo = model.meta.wcsinfo
+        labels.meta.run_record = model.meta.run_record
+        self.save_model(labels, suffix="segm")
+
+    def _save(self, result: Any) -> None:
+        if result is None:
+            return
+        path = self._catalog_path()
+        write_catalog(result, path)
+        self.note_saved(path)
+
+    def output_paths(self, models: Sequence[Any]) -> list[str]:
+        """Return the paths of the catalogue and of the labels of pixels."""
+        if not (self.save_results or self.output_file):
+            return []
+        labels = [self.make_output_path(suffix="segm")] if self.starfinder == "segmentation" else []
+        return [self._catalog_path(), *labels]
+
+    def _catalog_path(self) -> str:
+        return self.make_output_path(basepath=self.output_file, ext=".ecsv")
+
+
+def write_catalog(table: Any, path: str) -> None:
+    """Write a catalogue as ECSV; the file appears whole, or not at all."""
+    from webbcal.io.atomic import AtomicFile
+
+    text = StringIO()
+    table.write(text, format="ascii.ecsv")
+    file = AtomicFile(path)
+    try:
+        file.write_at(text.getvalue().encode(), 0)
+        file.commit()
+    except BaseException:
+        file.abort()
+        raise
+
+
+def _settings(finder: FinderSettings) -> dict[str, Any]:
+    if finder.starfinder != "segmentation":
+        return {key: value for key, value in asdict(finder).items() if key in ("starfinder", "kernel_fwhm")}
+    return {
+        "local_bkg_width": finder.localbkg_width,
+        "aperture_mask_method": finder.apermask_method,
+        "kron_params": kron_of(finder),
+    }
+
+
+def _image_in_jansky(model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return data and errors in Jy/pixel, and where there is no data."""
+    name = model.meta.filename or "input image"
+    missing = [n.upper() for n in ("data", "err", "wht") if not model.has(n)]
+    if missing:
+        raise InputError(
+            f"{name} has no {', '.join(missing)} array; source_catalog works on resampled images (_i2d)"
+        )
+    if model.meta.bunit_data != "MJy/sr" or model.meta.bunit_err not in ("MJy/sr", None):
+        raise InputError(
+            f"{name}: data and errors are in {model.meta.bunit_data} and {model.meta.bunit_err}; "
+            "source_catalog needs MJy/sr, as photom makes them"
+        )
+    area = model.meta.photometry.pixelarea_steradians
+    if area is None:
+        raise InputError(
+            f"{name} has no pixel area (PIXAR_SR), and fluxes cannot be made without; run photom"
+        )
+    if stored_wcs(model) is None:
+        raise InputError(f"{name} has no WCS; run assign_wcs and resample")
+    to_jansky = np.float32(1e6 * area)
+    # Read, not kept in the model: a mosaic that is in its file already shall not be written again.
+    data, err, weights = (model.source(array).read() for array in ("data", "err", "wht"))
+    mask = np.isnan(err) | (weights == 0)
+    return data * to_jansky, err * to_jansky, mask
+
+
+def _direction_of_north(wcs: Any, wcsinfo: Any) -> float:
+    """Return the angle from the x axis to north at the reference pixel, degrees."""
+    import astropy.units as u
+
+    here = wcs.pixel_to_world(wcsinfo.crpix1 - 1, wcsinfo.crpix2 - 1)
+    north = here.directional_offset_by(0.0 * u.deg, 1.0 * u.arcsec)
+    (x0, y0), (x1, y1) = (wcs.world_to_pixel(position) for position in (here, north))
+    return float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))

@@ -1,0 +1,1 @@
+"""Backgrounds of other exposures, subtracted."""

@@ -1,0 +1,1 @@
+"""From counts to physical units: flat field and photometry."""
