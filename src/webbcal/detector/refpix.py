@@ -10,11 +10,13 @@ import numpy as np
 
 from webbcal.core.box import Box
 from webbcal.core.errors import PlanError, ReferenceFileError
+from webbcal.core.resources import available_threads
+from webbcal.core.threads import run_on_threads
 from webbcal.kernels.reference_pixels.geometry import Border, Geometry, border_boxes
 from webbcal.kernels.reference_pixels.measure import Correction, Options, apply, apply_zeroframe, measure
 from webbcal.run.band_step import BandStep, Upstream
 from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences, SkipStep, available_threads, run_on_threads
+from webbcal.run.chain import BandReferences, SkipStep
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 

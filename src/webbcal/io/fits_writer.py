@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from webbcal.core.errors import OutputError
-from webbcal.core.threads import available_threads, run_on_threads
+from webbcal.core.resources import available_threads
+from webbcal.core.threads import run_on_threads
 from webbcal.datamodels.table import Schema, is_array
 from webbcal.io import arrays as io_arrays
 from webbcal.io import asdf_extension, headers

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from webbcal.core.box import Box
-from webbcal.core.threads import available_threads as available_threads
 from webbcal.core.threads import run_on_threads as run_on_threads
 from webbcal.run.bands import Band, RampBand, Source
 from webbcal.run.exposure import Exposure
