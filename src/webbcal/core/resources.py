@@ -137,7 +137,7 @@ def kilobytes(file: str, field: str) -> int | None:
 
 
 def scratch_folder() -> Path:
-    """Where scratch files go: WEBBCAL_SCRATCH, else TMPDIR, else /var/tmp (on many systems /tmp is memory)."""
+    """Where scratch files go: WEBBCAL_SCRATCH, else TMPDIR, else /var/tmp (/tmp is often memory)."""
     for text in (os.environ.get("WEBBCAL_SCRATCH"), os.environ.get("TMPDIR")):
         if text:
             return Path(text)
