@@ -1,7 +1,7 @@
 """Planning: what will be done, why, with which references and how much memory, before a pixel is read.
 
-What all runs have in common: the plan of a step, of a run, and the search for references. How band steps are
-planned is in `webbcal.run.band_plan`; steps on models and lists of models plan themselves (`decide`).
+What all runs have in common: the plan of a step, of a run, and the search for references. How block steps are
+planned is in `webbcal.run.engine.block_plan`; steps on models and lists of models plan themselves (`decide`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from webbcal.combine.mosaic.inputs import VARIANCES, InputImage, Scratch
 from webbcal.core.box import Box
 from webbcal.core.resources import available_threads
 from webbcal.core.threads import run_on_threads
-from webbcal.run.bands import MemorySink, Sink
+from webbcal.run.engine.sinks import MemorySink, Sink
 
 F32 = NDArray[np.float32]
 
