@@ -75,7 +75,7 @@ class FileSink:
     """Streams pieces to the product's file, so that memory does not grow with the exposure."""
 
     def __init__(self, path: str, model: Any, layout: Layout) -> None:
-        from webbcal.io.fits_writer import ProductWriter
+        from webbcal.datamodels.product_writer import ProductWriter
 
         self._path = path
         self._names = set(layout)
