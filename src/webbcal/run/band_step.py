@@ -15,6 +15,7 @@ from webbcal.core.box import Box
 from webbcal.run.bands import Band, RampBand
 from webbcal.run.chain import BandReferences
 from webbcal.run.exposure import Exposure
+from webbcal.run.run import Run
 from webbcal.run.step import Step
 
 Upstream = Callable[[Box], RampBand]
@@ -69,17 +70,17 @@ class BandStep(Step):
         """Return the bytes per pixel that `apply` needs beside the band, for the memory projection."""
         return 0
 
-    def process(self, *args: Any) -> Any:
+    def work(self, run: Run, *args: Any) -> Any:
         """Run this step alone."""
         from webbcal.run.stream import run_alone
 
-        return run_alone(self, args[0])
+        return run_alone(self, args[0], run)
 
-    def plan(self, init: Any) -> Any:
+    def planned(self, run: Run, *args: Any) -> Any:
         """Return the plan of running this step alone."""
         from webbcal.run.stream import plan_alone
 
-        return plan_alone(self, init)
+        return plan_alone(self, args[0], run)
 
 
 class UnavailableStep(BandStep):

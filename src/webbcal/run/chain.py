@@ -17,6 +17,7 @@ from webbcal.core.box import Box
 from webbcal.core.threads import run_on_threads as run_on_threads
 from webbcal.run.bands import Band, RampBand, Source
 from webbcal.run.exposure import Exposure
+from webbcal.run.planning import SkipStep as SkipStep
 from webbcal.run.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 
 #: A band is cropped when it has this many times the rows that the steps to come need.
 WASTE = 1.15
-
-
-class SkipStep(Exception):
-    """Raised by a step's `measure` when the data do not allow the step; the message is the reason."""
 
 
 class BandReferences:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.run import planning, progress, record
+from webbcal.run import planning, record
 from webbcal.run.band_plan import BandPlan, plan_steps
 from webbcal.run.band_step import BandStep
 from webbcal.run.bands import (
@@ -31,40 +31,32 @@ from webbcal.run.bands import (
 from webbcal.run.chain import Chain, Operation, SkipStep
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import Output, StepPlan
-from webbcal.run.step import Step
+from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
 
-def run_alone(step: BandStep, init: Any) -> Any:
+def run_alone(step: BandStep, init: Any, run: Run) -> Any:
     """Run one band step on a path or model, as the field's `Step.run` does."""
     model = open_input(step, init)
-    step.record = plan = _plan_model(step, model)
-    models = run_plan(plan, model)
-    note_saved(step, plan)
+    plan = _plan_model(step, model, run)
+    models = run_plan(plan, model, run)
     return models[0] if len(models) == 1 else tuple(models)
 
 
-def note_saved(step: Step, plan: BandPlan) -> None:
-    """Tell a step or pipeline which files a run has written."""
-    for output in plan.outputs:
-        if output.path is not None:
-            step.note_saved(output.path)
-
-
-def plan_alone(step: BandStep, init: Any) -> BandPlan:
+def plan_alone(step: BandStep, init: Any, run: Run) -> BandPlan:
     """Return the plan of running one band step on a path or model."""
-    return _plan_model(step, open_input(step, init))
+    return _plan_model(step, open_input(step, init), run)
 
 
-def _plan_model(step: BandStep, model: Any) -> BandPlan:
+def _plan_model(step: BandStep, model: Any, run: Run) -> BandPlan:
     exposure = Exposure.of_model(model)
     check_consumes(step, exposure, model)
-    plan = make_plan([step], model, exposure)
+    plan = make_plan([step], model, exposure, run)
     products = final_products(plan)
     indices = range(len(products)) if len(products) > 1 else [None]
     plan.outputs = [
-        Output(0, product, step.make_output_path(idx=index) if step._streams else None)
+        Output(0, product, step.make_output_path(idx=index) if step.streams else None)
         for product, index in zip(products, indices, strict=True)
     ]
     return plan
@@ -99,10 +91,10 @@ def check_consumes(step: BandStep, exposure: Exposure, model: Any) -> None:
         )
 
 
-def make_plan(steps: Sequence[BandStep], model: Any, exposure: Exposure) -> BandPlan:
+def make_plan(steps: Sequence[BandStep], model: Any, exposure: Exposure, run: Run) -> BandPlan:
     """Plan band steps on an opened model; outputs are added by the caller."""
     plans = plan_steps(steps, model, exposure)
-    return BandPlan(plans, [], planning.crds_context(plans), exposure)
+    return BandPlan(plans, [], planning.crds_context(plans), run.resources, exposure)
 
 
 def final_products(plan: BandPlan) -> list[str]:
@@ -112,14 +104,19 @@ def final_products(plan: BandPlan) -> list[str]:
     return ["image", "ints"] if fits_rates(plan.steps) else ["ramp"]
 
 
+def product_of(model: Any) -> str:
+    """Return which product a model is."""
+    return {"CubeModel": "ints", "ImageModel": "image"}.get(type(model).__name__, "ramp")
+
+
 def fits_rates(steps: Sequence[StepPlan]) -> bool:
     """Tell whether these steps turn ramps into rates."""
     return any(s.applied and s.step.produces == "rate" for s in steps)
 
 
-def run_plan(plan: BandPlan, model: Any) -> list[Any]:
+def run_plan(plan: BandPlan, model: Any, run: Run) -> list[Any]:
     """Run a plan; return a model for each of its outputs. On any error nothing is left behind."""
-    plan.check_memory()
+    plan.checked()
     source: Source = RampSource(model) if plan.exposure.readout else RateSource(model)
     chain, positions = _measured_chain(plan, source)
     sinks: list[Sink] = []
@@ -136,7 +133,7 @@ def run_plan(plan: BandPlan, model: Any) -> list[Any]:
                 optional.append((band.interior, band.optional))
             band.optional = None
 
-    display = progress.current()
+    display = run.progress
     display.start("calibrating", -(-plan.exposure.shape[-2] // plan.band_rows))
     try:
         sinks += (_sink(output, plan, model) for output in plan.outputs)
@@ -157,6 +154,11 @@ def run_plan(plan: BandPlan, model: Any) -> list[Any]:
         raise
     finally:
         display.stop()
+    run.note_done(plan.steps)
+    for output, made in zip(plan.outputs, models, strict=True):
+        if output.path is not None:
+            run.closes(made)
+            run.note_saved(output.path)
     return models
 
 

@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 
 from webbcal import datamodels
+from webbcal.core import resources
 from webbcal.core.errors import InputError, PlanError
 from webbcal.detector.dq_init import DQInitStep
 from webbcal.detector.gain_scale import GainScaleStep
@@ -17,7 +18,7 @@ from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.detector.saturation import SaturationStep
 from webbcal.detector.superbias import SuperBiasStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
-from webbcal.run import band_plan, planning
+from webbcal.run import band_plan
 from webbcal.run.record import runs_of
 from webbcal.run.step import Step
 
@@ -215,8 +216,8 @@ def test_steps_that_are_not_there_yet_say_so(crds: Any) -> None:
 
 
 def test_a_run_that_will_not_fit_is_refused(crds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "available_memory", lambda: 1_000_000)
-    with pytest.raises(PlanError, match=r"needs about .* GB, but 0.0 GB are free"):
+    monkeypatch.setattr(resources, "available_memory", lambda: 1_000_000)
+    with pytest.raises(PlanError, match=r"needs about .* GB, but 1 MB are free"):
         SuperBiasStep().run(crds.uncal[0])
 
 

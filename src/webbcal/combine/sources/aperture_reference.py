@@ -11,7 +11,7 @@ import numpy as np
 
 from webbcal.core.errors import InputError, ParameterError, ReferenceFileError
 from webbcal.io.asdf_text import NotPlain, Tagged, table_array
-from webbcal.run.chain import SkipStep
+from webbcal.run.planning import SkipStep
 
 log = logging.getLogger(__name__)
 
