@@ -221,7 +221,7 @@ def _refuse_twice(model: Any, steps: Sequence[ModelStep]) -> None:
             )
 
 
-def _warn_if_empty(model: Any) -> None:
+def _warn_if_empty(model: Any, path: str) -> None:
     """Say so if no pixel can be used."""
     unusable = (model.dq & _DO_NOT_USE != 0) if model.has("dq") else False
     if not (np.isfinite(model.data) & ~unusable).any():

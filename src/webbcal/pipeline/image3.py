@@ -161,7 +161,7 @@ class Image3Pipeline(AssociationPipeline):
         ny, nx = mosaic_shape(models, settings)
         native, final = sizes_of(models), sizes_of(models, settings)
         sizes = {
-            task.step: replace(final, in_file=bool(task.destination) or task.step.saves)
+            task.step: replace(final, in_file=task.destination is not None)
             if task.step.class_alias in ("resample", "source_catalog")
             else native
             for task in script
@@ -183,11 +183,10 @@ class Image3Pipeline(AssociationPipeline):
             run.note_saved(path)
 
 
-def _warn_if_empty(mosaic: Any) -> None:
+def _warn_if_empty(mosaic: Any, path: str) -> None:
     """Say so if no pixel of a mosaic has data."""
     if not mosaic.source("wht").read().any():
-        name = mosaic.meta.filename
-        log.warning("%s: has no data: all pixels of all exposures are flagged or NaN", name)
+        log.warning("%s: has no data: all pixels of all exposures are flagged or NaN", path)
 
 
 def _name_of(product: Product) -> str:

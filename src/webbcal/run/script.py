@@ -56,12 +56,12 @@ class Product:
     saved : bool
         Whether it is saved.
     look : callable
-        Is shown the product.
+        Is shown the product before it has its name, and the path.
     """
 
     path: str
     saved: bool
-    look: Callable[[Any], None]
+    look: Callable[[Any, str], None]
 
 
 Script = Sequence[Task | Product]
@@ -102,8 +102,8 @@ def perform(script: Script, data: Any, run: Run) -> Any:
     try:
         for item in script:
             if isinstance(item, Product):
+                item.look(data, item.path)
                 data.meta.filename = Path(item.path).name
-                item.look(data)
                 kept.append((item, data))
             elif item.unless is None:
                 made = item.step.start(data, *item.more, destination=item.destination).result

@@ -84,7 +84,8 @@ class Step:
     def __init__(
         self, name: str | None = None, parent: Step | None = None, config_file: Any = None, **parameters: Any
     ) -> None:
-        self._values: dict[str, Any] = {n: info.default for n, info in self.parameter_infos().items()}
+        # Lists are this instance's own: users append hooks to them.
+        self._values: dict[str, Any] = {n: copy.copy(i.default) for n, i in self.parameter_infos().items()}
         self._origins: dict[str, str] = dict.fromkeys(self._values, "default")
         self.name = name or type(self).__name__
         self.parent = parent

@@ -105,7 +105,7 @@ class ResampleStep(ListStep):
     def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
         """The mosaic unless it goes to its file, and a tile with what is dropped on it for each thread."""
         planes = 4 + 3 * p.report_var + -(-sizes.exposures // 32) * p.enable_ctx
-        kept = 0 if sizes.in_file else 4 * planes * sizes.output
+        kept = 0 if sizes.in_file or self._own_file() else 4 * planes * sizes.output
         return kept + sizes.threads * min(TILE_BYTES, 110 * sizes.output)
 
     def decide(self, models: Sequence[Any]) -> list[StepPlan]:
@@ -184,10 +184,12 @@ class ResampleStep(ListStep):
 
     def _destination(self, run: Run) -> str | None:
         """Return where the mosaic will be saved, by this step or its pipeline; None if it will not be."""
-        if self.single:
-            return None
-        path = self.make_output_path(basepath=self.output_file) if self.saves else run.destination
-        return path if path is not None and path.endswith(".fits") else None
+        return self._own_file() or (None if self.single else run.destination)
+
+    def _own_file(self) -> str | None:
+        """Return where this step saves the mosaic, if it does and it can be written there at once."""
+        path = self.make_output_path(basepath=self.output_file)
+        return path if self.saves and not self.single and path.endswith(".fits") else None
 
     def _grid(self, models: Sequence[Any], p: Any) -> OutputGrid:
         settings = self.grid_settings()
