@@ -116,7 +116,8 @@ class Image2Pipeline(AssociationPipeline):
         outputs = outputs_of(script, model)
         plan = ModelPlan([], outputs, None, run.resources, str(product.name)).fitted(needs)
         run.resources = plan.checked()
-        return perform(script, model, run)
+        run.result = perform(script, model, run)
+        return run.result
 
     def _project(self, run: Run, model: Any, script: Script) -> ModelPlan:
         steps, outputs = decide(script, model)

@@ -101,9 +101,9 @@ class Image3Pipeline(AssociationPipeline):
             plan = self._project(part, models, script)
             plan.outputs = outputs_of(script, models)
             part.resources = plan.checked()
-            result = perform(script, models, part)
+            part.result = perform(script, models, part)
         run.own_name = part.own_name
-        return result
+        return part.result
 
     def planned(self, run: Run, *args: Any) -> ModelPlan:
         """Return the plan of a run on this input, without running anything."""

@@ -12,14 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, SkipStep
 from webbcal.run import record
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import (
     ModelPlan,
     Output,
     Sizes,
-    SkipStep,
     StepPlan,
     crds_context,
     find_references,

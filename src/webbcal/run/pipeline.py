@@ -1,7 +1,7 @@
 """Pipelines: ordered tables of steps.
 
 A pipeline holds its steps as attributes (`pipeline.jump.rejection_threshold = 6`). Running one splits its
-steps into segments of consecutive band steps, each streamed in one go; a step with hooks of its own, or one
+steps into segments of consecutive block steps, each streamed in one go; a step with hooks of its own, or one
 that works on whole models, ends a segment.
 """
 
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from webbcal.core.errors import ParameterError
-from webbcal.run import hooks, stream
-from webbcal.run.band_plan import BandPlan
-from webbcal.run.band_step import BandStep
+from webbcal.run import hooks
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine import stream
+from webbcal.run.engine.block_plan import BlockPlan
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import suggestion
 from webbcal.run.planning import Output, opaque, told_to_skip
@@ -125,18 +126,18 @@ class Pipeline(Step):
     def _first_opened(self, init: Any) -> tuple[Any, Exposure]:
         """Open the input as the first step takes it."""
         first = getattr(self, next(iter(self.step_defs)))
-        model = stream.open_input(first, init) if isinstance(first, BandStep) else self.open_model(init)
+        model = stream.open_input(first, init) if isinstance(first, BlockStep) else self.open_model(init)
         return model, Exposure.of_model(model)
 
     def _run_segment(self, run: Run, steps: list[Step], model: Any, last: bool) -> list[Any]:
         """Run consecutive steps; return what they made: the main product, then others that are kept."""
         (head, *_), (*_, tail) = steps, steps
-        band_steps = [s for s in steps if isinstance(s, BandStep) and _streams(s)]
-        if not band_steps:
+        block_steps = [s for s in steps if isinstance(s, BlockStep) and _streams(s)]
+        if not block_steps:
             made = head.run(model)
             return list(made) if isinstance(made, tuple) else [made]
         (model,) = hooks.run_pre_hooks(head, (model,))
-        plan = stream.make_plan(band_steps, model, Exposure.of_model(model), run)
+        plan = stream.make_plan(block_steps, model, Exposure.of_model(model), run)
         plan.outputs = self._outputs(plan, last)
         handed_on = sum(output.after == len(plan.steps) - 1 and output.handed_on for output in plan.outputs)
         made = stream.run_plan(plan, model, run)[:handed_on]
@@ -157,7 +158,7 @@ class Pipeline(Step):
         hooked = any(step.pre_hooks or step.post_hooks for step in steps)
         return self.saves or (hooked and any(step.saves for step in steps))
 
-    def _outputs(self, plan: BandPlan, last: bool) -> list[Output]:
+    def _outputs(self, plan: BlockPlan, last: bool) -> list[Output]:
         """List the products: first what the segment hands on, then what else is saved on the way."""
         end = len(plan.steps) - 1
         outputs = [
@@ -186,7 +187,7 @@ class Pipeline(Step):
                 model.save(path)
                 run.note_saved(path)
 
-    def _saved_on_the_way(self, plan: BandPlan, position: int) -> list[Output]:
+    def _saved_on_the_way(self, plan: BlockPlan, position: int) -> list[Output]:
         step = plan.steps[position].step
         # A step that finds that it has nothing to do hands its input on, and that is what is saved.
         if not step.saves or step.skip:
@@ -211,7 +212,7 @@ class Pipeline(Step):
 
 def _streams(step: Step) -> bool:
     """Tell whether a step can be streamed together with others."""
-    return isinstance(step, BandStep) and not step.is_opaque
+    return isinstance(step, BlockStep) and not step.is_opaque
 
 
 def _segments(steps: Sequence[Step]) -> list[list[Step]]:

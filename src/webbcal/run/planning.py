@@ -1,7 +1,7 @@
 """Planning: what will be done, why, with which references and how much memory, before a pixel is read.
 
-What all runs have in common: the plan of a step, of a run, and the search for references. How band steps are
-planned is in `webbcal.run.band_plan`; steps on models and lists of models plan themselves (`decide`).
+What all runs have in common: the plan of a step, of a run, and the search for references. How block steps are
+planned is in `webbcal.run.engine.block_plan`; steps on models and lists of models plan themselves (`decide`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,6 @@ from webbcal.run.run import Run, current
 PROCESS_BYTES = 165 << 20
 #: The same of steps on models, which have libraries of their own (`Step.library_bytes`).
 MODEL_PROCESS_BYTES = 125_000_000
-
-
-class SkipStep(Exception):
-    """Raised by a step when the data do not allow it; the message is the reason."""
 
 
 @dataclass

@@ -130,12 +130,12 @@ class Run:
         return opened
 
     def close(self) -> None:
-        """Close what was opened. Models read their files again if they are touched later."""
+        """Close what was opened, but for the files that results still read from."""
+        needed = {id(file) for model in [*_listed(self.result), *self.others] for file in _files(model)}
         while self._opened:
-            self._opened.pop().close()
-        for model in [*_listed(self.result), *self.others]:
-            if hasattr(model, "meta") and hasattr(model, "close"):
-                model.close()
+            opened = self._opened.pop()
+            if not any(id(file) in needed for file in _files(opened)):
+                opened.close()
 
     @contextmanager
     def active(self) -> Iterator[Run]:
@@ -154,6 +154,10 @@ _current: ContextVar[Run | None] = ContextVar("webbcal_run", default=None)
 def current() -> Run | None:
     """Return the run that this code is part of, or None."""
     return _current.get()
+
+
+def _files(model: Any) -> Sequence[Any]:
+    return getattr(getattr(model, "contents", None), "files", ())
 
 
 def _listed(result: Any) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from webbcal.combine.alignment import groups as alignment
 from webbcal.combine.alignment.groups import FitSettings, Geometry, Image
 from webbcal.combine.members.list_step import ListStep, Outcome, group_of
 from webbcal.combine.members.opening import has_wcs
-from webbcal.combine.sources.star_finding import FinderSettings
+from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run

@@ -20,7 +20,7 @@ from webbcal.combine.mosaic.drizzling import Drop, drop, tiles_of
 from webbcal.combine.mosaic.inputs import VARIANCES, InputImage, Scratch
 from webbcal.core.box import Box
 from webbcal.core.threads import run_on_threads
-from webbcal.run.bands import MemorySink, Sink
+from webbcal.run.engine.sinks import MemorySink, Sink
 
 F32 = NDArray[np.float32]
 

@@ -15,18 +15,18 @@ from webbcal.combine.sources.aperture_photometry import finite_positions, measur
 from webbcal.combine.sources.aperture_reference import check_percentages, read_apertures, read_vega_offset
 from webbcal.combine.sources.catalog_table import Measured, catalog_table
 from webbcal.combine.sources.detection import find_sources, kron_of
+from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.combine.sources.source_shape import (
     concentrations,
     extended,
     nearest_neighbours,
     sharpness_and_roundness,
 )
-from webbcal.combine.sources.star_finding import FinderSettings
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, SkipStep
 from webbcal.run import record
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import Sizes, SkipStep, StepPlan
+from webbcal.run.planning import Sizes, StepPlan
 from webbcal.run.run import Run
 from webbcal.wcs.image_wcs import image_wcs, stored_wcs
 
