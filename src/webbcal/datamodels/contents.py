@@ -11,7 +11,7 @@ import numpy as np
 
 from webbcal.datamodels.cast import as_declared, check_dimensions
 from webbcal.datamodels.table import Schema
-from webbcal.io.arrays import ArraySource
+from webbcal.io.arrays import in_file
 
 Tree = dict[str, Any]
 
@@ -108,7 +108,7 @@ def _copy_tree(value: Any, shallow: bool) -> Any:
         return [_copy_tree(member, shallow) for member in value]
     if isinstance(value, np.ndarray):
         return value if shallow else value.copy()
-    if shallow or isinstance(value, (ArraySource, str, int, float)):
+    if shallow or isinstance(value, (str, int, float)) or in_file(value):
         return value
     return copy.deepcopy(value)
 

@@ -17,22 +17,19 @@ import yaml
 
 from webbcal import __version__
 from webbcal.io import asdf_text
-from webbcal.io.asdf_text import CORE, NDARRAY, Dumper, NotPlain, Tagged, Tree
+from webbcal.io.asdf_text import CORE, NDARRAY, NotPlain, Tagged, Tree
 
 
-class HduReference:
+class HduReference(Tagged):
     """An array of the tree that lives in an HDU."""
 
     def __init__(self, name: str, version: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.node = {
-            "source": f"fits:{name},{version}",
-            "datatype": datatype_of(dtype),
-            "byteorder": "big",
-            "shape": list(shape),
-        }
+        node = {"source": f"fits:{name},{version}", "datatype": datatype_of(dtype), "byteorder": "big"}
+        super().__init__(NDARRAY, node | {"shape": list(shape)})
 
-
-Dumper.add_representer(HduReference, lambda dumper, ref: dumper.represent_mapping(NDARRAY, ref.node))
+    def resolve(self) -> HduReference:
+        """Return this: the array is not in the tree."""
+        return self
 
 
 def datatype_of(dtype: np.dtype[Any]) -> Any:
@@ -79,7 +76,7 @@ def _write_by_library(tree: Tree, history: list[Tree]) -> bytes:
 
     def convert(value: Any) -> Any:
         if isinstance(value, HduReference):
-            return TaggedDict(dict(value.node), NDARRAY)
+            return TaggedDict(dict(value.value), value.tag)
         if isinstance(value, np.recarray):
             return value.view(np.ndarray)
         return value.item() if isinstance(value, np.generic) else value

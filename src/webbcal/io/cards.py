@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
 from webbcal.core.errors import InputError
@@ -17,6 +18,7 @@ BLOCK = 2880
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 _STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s?(.*))?")
 _CUT_STRING = re.compile(r"\s*'(.*)'\s*(?:/\s?(.*))?")
+_SIMPLE = re.compile("[A-Z0-9_-]{1,8}")
 _COMPLEX = re.compile(r"\(\s*([^,()]+),\s*([^,()]+)\)")
 _LONGEST = 67  # characters of a string on one card, beside the mark that it continues
 #: Keywords that say how an HDU is stored; they are written anew with the data. (Checksums would be stale.)
@@ -101,6 +103,7 @@ def _finished(card: Card) -> Card:
     return card
 
 
+@lru_cache(4096)  # the HDUs of a list of slits repeat most of their cards
 def _card(line: str) -> Card:
     keyword, field = line[:8].rstrip(), line[8:]
     if keyword == "HIERARCH" and "=" in field:
@@ -112,10 +115,11 @@ def _card(line: str) -> Card:
 
 
 def _value(field: str) -> tuple[Any, str]:
-    # The second form is for long strings that were cut between two quotes, as astropy does.
-    match = _STRING.fullmatch(field) or _CUT_STRING.fullmatch(field)
-    if match:
-        return _Text(match[1]), (match[2] or "").rstrip()
+    if "'" in field:
+        # The second form is for long strings that were cut between two quotes, as astropy does.
+        match = _STRING.fullmatch(field) or _CUT_STRING.fullmatch(field)
+        if match:
+            return _Text(match[1]), (match[2] or "").rstrip()
     text, _, comment = field.partition("/")
     return _number(text.strip()), comment.strip()
 
@@ -124,20 +128,28 @@ def _number(text: str) -> Any:
     """Return a value that is no string; text that is no value of FITS stays text."""
     if text in ("T", "F", ""):
         return None if text == "" else text == "T"
-    match = _COMPLEX.fullmatch(text)
-    if match:
-        return complex(float(match[1]), float(match[2]))
     for kind, form in ((int, text), (float, text.upper().replace("D", "E"))):
         try:
             return kind(form)
         except ValueError:
             continue
-    return text
+    match = _COMPLEX.fullmatch(text)
+    return complex(float(match[1]), float(match[2])) if match else text
 
 
 def header_bytes(cards: Iterable[Card]) -> bytes:
     """Return a header as it stands in a file; what FITS cannot hold (NaN, infinity) is left out."""
-    text = "".join(line.ljust(80) for card in cards for line in _lines(card)) + "END"
+    return padded(header_text(cards))
+
+
+def header_text(cards: Iterable[Card]) -> str:
+    """Return cards as they stand in a header, 80 characters each."""
+    return "".join([line.ljust(80) for card in cards for line in _lines(card)])
+
+
+def padded(text: str) -> bytes:
+    """Return the text of all cards of a header as it stands in a file, up to a whole block."""
+    text += "END"
     return text.ljust(len(text) + -len(text) % BLOCK).encode("ascii")
 
 
@@ -149,7 +161,7 @@ def _lines(card: Card) -> Iterator[str]:
         text = ascii_text(str(value))
         yield from (f"{keyword:8}{text[start : start + 72]}" for start in range(0, max(len(text), 1), 72))
         return
-    simple = re.fullmatch("[A-Z0-9_-]{1,8}", keyword) is not None
+    simple = _SIMPLE.fullmatch(keyword) is not None
     start = f"{keyword:8}= " if simple else f"HIERARCH {card.keyword} = "
     if not isinstance(value, str):
         shown = f"{start}{_shown(value):>20}"
