@@ -91,15 +91,16 @@ def _write_by_library(tree: Tree, history: list[Tree]) -> bytes:
     return buffer.getvalue()
 
 
-def read_tree(content: bytes) -> Tree:
-    """Return the tree of an ASDF file, without the arrays that live in HDUs (they are None there).
+def read_tree(content: bytes, follow: Callable[[str], Any]) -> Tree:
+    """Return the tree of an ASDF file.
 
+    For arrays that live in HDUs (``fits:SCI,1``) there is what `follow` returns, and nothing if that is None.
     History entries are under ``history``, as a list of dictionaries. Objects of other libraries are `Tagged`.
     """
     try:
-        tree = asdf_text.read(content)
+        tree = asdf_text.read(content, follow)
     except (NotPlain, yaml.YAMLError):
-        tree = asdf_text.read_by_library(content)
+        tree = asdf_text.read_by_library(content, follow)
     for internal in ("asdf_library", "_fits_hash", "extra_fits"):
         tree.pop(internal, None)
     history = tree.pop("history", None) or {}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def tagged(value: Any) -> Any:
     return read(buffer.getvalue())["value"]
 
 
-def read_by_library(content: bytes) -> Tree:
+def read_by_library(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> Tree:
     """Return the tree of an ASDF file, with all objects made and arrays in memory."""
     import warnings
 
@@ -97,7 +98,7 @@ def read_by_library(content: bytes) -> Tree:
         if isinstance(value, dict):  # what asdf 6 makes of a reference that it cannot follow
             source = value.get("source")
         if isinstance(source, str) and source.startswith("fits:"):
-            return None
+            return follow(source)
         return np.array(value) if isinstance(value, NDArrayType) else value
 
     with warnings.catch_warnings():
@@ -136,8 +137,15 @@ def write(tree: Tree, largest: float = LARGEST_INLINE) -> bytes:
 _MAPPINGS = tuple(f"{CORE}{kind}-" for kind in ("asdf", "software", "history_entry", "extension_metadata"))
 
 
-def read(content: bytes) -> Tree:
+def read(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> Tree:
     """Return the tree of an ASDF file; values of other libraries are `Tagged`.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    follow : function
+        Returns what stands for an array that lives in an HDU (``fits:SCI,1``).
 
     Raises
     ------
@@ -154,19 +162,19 @@ def read(content: bytes) -> Tree:
 
     def finish(made: Any) -> Any:
         is_array = type(made) is Tagged and made.tag.startswith(f"{CORE}ndarray-")
-        return _array_of(made.value, blocks) if is_array else made
+        return _array_of(made.value, blocks, follow) if is_array else made
 
     tree: Tree = yaml_reader.load(content if end < 0 else content[: end + 1], begin, finish) or {}
     return tree
 
 
-def _array_of(entries: Any, blocks: list[memoryview]) -> np.ndarray | None:
-    """Return an array; None for one that lives in an HDU (the headers have told of it)."""
+def _array_of(entries: Any, blocks: list[memoryview], follow: Callable[[str], Any]) -> Any:
+    """Return an array."""
     if not isinstance(entries, dict):
         raise NotPlain("an array without description")
     source, kind = entries.get("source"), entries.get("datatype", "float64")
     if isinstance(source, str) and source.startswith("fits:"):
-        return None
+        return follow(source)
     extras = set(entries) - {"source", "data", "datatype", "byteorder", "shape"}
     if extras or kind == "ucs4":
         raise NotPlain("an array of another layout")
