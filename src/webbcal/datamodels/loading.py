@@ -201,7 +201,7 @@ def put(tree: Any, leaf: Leaf, version: int, value: Any) -> None:
     node = tree
     for part, following in zip(leaf.path, (*leaf.path[1:], None), strict=True):
         key: Any = version - 1 if part == "[]" else part
-        if part == "[]":
+        if part == "[]" and len(node) < version:
             node.extend({} for _ in range(version - len(node)))
         if following is None:
             node[key] = value

@@ -42,9 +42,7 @@ class Header:
 
     def __init__(self, cards: Iterable[Card]) -> None:
         self.cards = list(cards)
-        self._first: dict[str, Any] = {}
-        for card in self.cards:
-            self._first.setdefault(card.keyword, card.value)
+        self._first = {card.keyword: card.value for card in reversed(self.cards)}
 
     def __getitem__(self, keyword: str) -> Any:
         return self._first[keyword]
@@ -73,7 +71,7 @@ def read_header(file: BinaryIO) -> Header:
         text = block.decode("ascii", "replace")
         for start in range(0, BLOCK, 80):
             line = text[start : start + 80]
-            if line.rstrip() == "END":
+            if line.startswith("END") and line.rstrip() == "END":
                 return Header(_parse(lines))
             lines.append(line)
 
@@ -82,36 +80,38 @@ class _Text(str):
     """A string as it stands on a card, with its quotes doubled."""
 
 
-def _parse(lines: list[str]) -> Iterator[Card]:
-    last: Card | None = None
+def _parse(lines: list[str]) -> list[Card]:
+    cards: list[Card] = []
+    unended: Card | None = None  # the last card, if its text goes on
     for line in lines:
-        card = _card(line)
-        continues = card.keyword == "CONTINUE" and isinstance(card.value, _Text)
-        if continues and last is not None and str(last.value).endswith("&"):
-            last = Card(last.keyword, _Text(last.value[:-1] + card.value), last.comment + card.comment)
-            continue
-        if last is not None:
-            yield _finished(last)
-        last = card
-    if last is not None:
-        yield _finished(last)
+        raw, card = _card(line)
+        if unended is not None and raw.keyword == "CONTINUE" and isinstance(raw.value, _Text):
+            raw = Card(unended.keyword, _Text(unended.value[:-1] + raw.value), unended.comment + raw.comment)
+            cards[-1] = _finished(raw)
+        else:
+            cards.append(card)
+        unended = raw if isinstance(raw.value, _Text) and raw.value.endswith("&") else None
+    return cards
 
 
 def _finished(card: Card) -> Card:
     if isinstance(card.value, _Text):
-        return card._replace(value=card.value.replace("''", "'").rstrip())
+        return Card(card.keyword, card.value.replace("''", "'").rstrip(), card.comment)
     return card
 
 
 @lru_cache(4096)  # the HDUs of a list of slits repeat most of their cards
-def _card(line: str) -> Card:
+def _card(line: str) -> tuple[Card, Card]:
+    """Return the card of a line as it stands, and as it is if its text does not go on in the next line."""
     keyword, field = line[:8].rstrip(), line[8:]
     if keyword == "HIERARCH" and "=" in field:
         keyword, _, field = field.partition("=")
-        return Card(keyword.strip(), *_value(field))
-    if field.startswith("= ") or keyword == "CONTINUE":
-        return Card(keyword, *_value(field[2:]))
-    return Card(keyword, field.rstrip())
+        raw = Card(keyword.strip(), *_value(field))
+    elif field.startswith("= ") or keyword == "CONTINUE":
+        raw = Card(keyword, *_value(field[2:]))
+    else:
+        raw = Card(keyword, field.rstrip())
+    return raw, _finished(raw)
 
 
 def _value(field: str) -> tuple[Any, str]:

@@ -229,6 +229,7 @@ class _Tail:
         if hdu.is_table:
             for part in table_hdu(hdu):
                 self._put(part)
+            self._put(bytes(-self.end % BLOCK))
             return
         self._put(image_header(hdu))
         if hdu.dtype is None:
@@ -249,6 +250,8 @@ class _Tail:
         self._put(bytes(-self.end % BLOCK))
 
     def _put(self, part: bytes | memoryview) -> None:
+        if len(part) >= _PIECE_BYTES:
+            self.flush()
         self._parts.append(part)
         self._size += len(part)
         if self._size >= _PIECE_BYTES:
