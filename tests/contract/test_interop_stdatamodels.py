@@ -215,7 +215,8 @@ def test_a_wcs_that_slits_share_passes_both_ways(tmp_path):
         steps = [Tagged("tag:stsci.edu:gwcs/step-1.3.0", step) for step in [*steps, {"frame": frames[1]}]]
         slit.meta.wcs = Tagged("tag:stsci.edu:gwcs/wcs-1.4.0", {"name": "", "steps": steps})
         model.slits.append(slit)
-    ours, theirs, again = (str(tmp_path / name) for name in ("ours.fits", "theirs.fits", "again.fits"))
+    names = ("ours.fits", "theirs.fits", "again.fits", "looked_at.fits")
+    ours, theirs, again, looked_at = (str(tmp_path / name) for name in names)
     model.save(ours)
     script = (
         "import sys, json; from stdatamodels.jwst import datamodels\n"
@@ -229,7 +230,8 @@ def test_a_wcs_that_slits_share_passes_both_ways(tmp_path):
         assert [slit.data[0, 0] for slit in back.slits] == [0, 1, 2]
         back.save(again)
         assert [[float(v) for v in slit.meta.wcs(1.0, 2.0)] for slit in back.slits] == expected
-    assert json.loads(run_peer("-c", script, again)) == expected
+        back.save(looked_at)
+    assert json.loads(run_peer("-c", script, looked_at)) == expected
     for path in (ours, theirs, again):
         assert Path(path).read_bytes().count(b"polynomial-1") == 1, path
 

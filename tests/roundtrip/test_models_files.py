@@ -85,6 +85,25 @@ def test_arrays_and_objects_that_only_asdf_can_hold(tmp_path):
     assert twice.meta.polynomial(2.0) == 17 and twice.to_flat_dict(False)["meta.my_own.list.2"] == "x"
 
 
+def test_objects_that_slits_share_are_copied_and_stored_once(tmp_path):
+    from astropy.modeling.models import Polynomial2D, Shift
+
+    model, shared = datamodels.MultiSlitModel(), Polynomial2D(1, c0_0=3.0, c1_0=1.0, c0_1=2.0)
+    for number in range(3):
+        slit = model.slits.item(data=np.zeros((2, 2)))
+        slit.instance["meta"] = {"model": (Shift(number) & Shift(0.0)) | shared}
+        model.slits.append(slit)
+    copy = model.copy()
+    models = [slit.meta.model for slit in copy.slits]
+    assert models[0].right is models[1].right is models[2].right is not shared
+    path = copy.save(tmp_path / "a.fits")
+    with open(path, "rb") as file:  # noqa: PTH123
+        assert file.read().count(b"polynomial-1") == 1
+    assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(path).slits] == [6.0, 7.0, 8.0]
+    asdf_path = copy.save(tmp_path / "a.asdf")
+    assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(asdf_path).slits] == [6.0, 7.0, 8.0]
+
+
 def test_the_astropy_header_is_that_of_official_files(tmp_path):
     path = filled().save(tmp_path / "a.fits")
     with fits.open(path) as hdus:

@@ -90,7 +90,8 @@ class Contents:
 
         With `shallow`, arrays in memory are shared also.
         """
-        tree = _copy_tree(self.tree, shallow)
+        memo = {} if memo is None else memo
+        tree = _copy_tree(self.tree, shallow, memo)
         made = Contents(tree, self.name, list(self.files), copy.deepcopy(self.history, memo))
         made.asdf, made.declares = self.asdf, self.declares
         return made
@@ -101,16 +102,15 @@ class Contents:
             file.close()
 
 
-def _copy_tree(value: Any, shallow: bool) -> Any:
+def _copy_tree(value: Any, shallow: bool, memo: dict[int, Any]) -> Any:
+    """Return a copy in which what was the same array or object (a WCS of many slits) is so again."""
     if isinstance(value, dict):
-        return {key: _copy_tree(member, shallow) for key, member in value.items()}
+        return {key: _copy_tree(member, shallow, memo) for key, member in value.items()}
     if isinstance(value, list):
-        return [_copy_tree(member, shallow) for member in value]
-    if isinstance(value, np.ndarray):
-        return value if shallow else value.copy()
+        return [_copy_tree(member, shallow, memo) for member in value]
     if shallow or isinstance(value, (str, int, float)) or in_file(value):
         return value
-    return copy.deepcopy(value)
+    return copy.deepcopy(value, memo)
 
 
 def merge(tree: Tree, other: Tree) -> None:

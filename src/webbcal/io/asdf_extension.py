@@ -1,12 +1,13 @@
 """The ASDF extension: a table of one cell that holds an ASDF file with the full tree of the model.
 
 Arrays of the tree that live in HDUs stand there as references (``source: fits:SCI,1``). Trees are read and
-written as text (`asdf_text`); one that holds an object of another library, or an array without an HDU that is
-not small, is written by the `asdf` library, which takes about a second to find its extensions.
+written as text (`asdf_text`); objects of other libraries, and a tree with an array without an HDU that is not
+small, are written by the `asdf` library, which takes about a second to find its extensions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 from collections.abc import Callable
@@ -48,10 +49,10 @@ def _field(name: str, dtype: np.dtype[Any]) -> Tree:
 
 def write_tree(tree: Tree, history: list[Tree]) -> bytes:
     """Return an ASDF file that holds the tree and the history entries."""
-    try:
-        return _write_as_text(tree, history)
-    except NotPlain:
-        return _write_by_library(asdf_text.resolved(tree), history)
+    for prepare in (lambda plain: plain, asdf_text.with_tagged_objects):
+        with contextlib.suppress(NotPlain):
+            return _write_as_text(prepare(tree), history)
+    return _write_by_library(asdf_text.resolved(tree), history)
 
 
 def _write_as_text(tree: Tree, history: list[Tree]) -> bytes:

@@ -10,6 +10,7 @@ Source: the ASDF Standard, https://asdf-standard.readthedocs.io (file layout, co
 
 from __future__ import annotations
 
+import datetime
 import io
 import math
 import struct
@@ -68,21 +69,65 @@ class Tagged:
 
 
 def resolved(tree: Any) -> Any:
-    """Return a copy of a tree of dictionaries and lists with the objects of all tagged values."""
-    if type(tree) is dict:
-        return {key: resolved(value) for key, value in tree.items()}
-    if type(tree) is list:
-        return [resolved(value) for value in tree]
-    return tree.resolve() if isinstance(tree, Tagged) else tree
+    """Return a tree of dictionaries and lists with the objects of all tagged values.
+
+    What tagged values share, the objects share.
+    """
+
+    def objects_of(values: list[Any]) -> list[Any]:
+        made: list[Any] = read_by_library(write({"values": values}, math.inf))["values"]
+        return made
+
+    return _replaced(tree, lambda value: type(value) is Tagged, objects_of)
+
+
+def with_tagged_objects(tree: Any) -> Any:
+    """Return a tree with all objects of other libraries as they would stand in a file."""
+    return _replaced(tree, lambda value: not isinstance(value, _OWN), tagged)
 
 
 def tagged(value: Any) -> Any:
-    """Return an object of another library as it would stand in a file; the opposite of `Tagged.resolve`."""
+    """Return an object of another library (or a list of them) as it would stand in a file.
+
+    The opposite of `Tagged.resolve`.
+    """
     import asdf
 
     buffer = io.BytesIO()
     asdf.AsdfFile({"value": value}).write_to(buffer)
     return read(buffer.getvalue())["value"]
+
+
+#: What needs no library to be written.
+_OWN = (str, int, float, type(None), datetime.date, np.ndarray, np.generic, Tagged)
+
+
+def _replaced(tree: Any, wanted: Callable[[Any], bool], convert: Callable[[list[Any]], list[Any]]) -> Any:
+    """Return a tree in which the values that are wanted are converted, all at once."""
+    found: dict[int, Any] = {}
+
+    def collect(value: Any) -> None:
+        if type(value) is dict:
+            for member in value.values():
+                collect(member)
+        elif type(value) in (list, tuple):
+            for member in value:
+                collect(member)
+        elif wanted(value):
+            found[id(value)] = value
+
+    def replace(value: Any) -> Any:
+        if type(value) is dict:
+            return {key: replace(member) for key, member in value.items()}
+        if type(value) in (list, tuple):
+            return [replace(member) for member in value]
+        return made.get(id(value), value)
+
+    collect(tree)
+    if not found:
+        return tree
+    made = dict(zip(found, convert(list(found.values())), strict=True))
+    return replace(tree)
 
 
 def read_by_library(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> Tree:
