@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from webbcal.core.errors import OutputError
-from webbcal.core.threads import available_threads, run_on_threads
+from webbcal.core.resources import available_threads
+from webbcal.core.threads import run_on_threads
 from webbcal.io import arrays as io_arrays
 from webbcal.io.arrays import FileHandle, FitsArray, MemoryArray, pieces_of, region_of, runs_of
 from webbcal.io.atomic import AtomicFile
