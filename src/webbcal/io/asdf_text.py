@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from webbcal.io import yaml_reader, yaml_writer
+from webbcal.io.missing_library import MissingLibrary
 from webbcal.io.yaml_writer import NotPlain
 
 Tree = dict[str, Any]
@@ -64,14 +65,24 @@ class Tagged:
         return self.tag.rpartition("/")[2].rpartition("-")[0]
 
     def resolve(self) -> Any:
-        """Return the object, made by the asdf library; a tagged dictionary if no extension knows the tag."""
-        return read_by_library(write({"value": self}, math.inf))["value"]
+        """Return the object, made by the asdf library.
+
+        Raises
+        ------
+        MissingLibrary
+            If no library is installed that knows it, or a tag within it.
+        """
+        made = read_by_library(write({"value": self}, math.inf))["value"]
+        if hasattr(made, "_tag"):  # a tagged dictionary, list or text
+            raise MissingLibrary(self.tag, _tags(self, set()), made)
+        return made
 
 
 def resolved(tree: Any) -> Any:
     """Return a tree of dictionaries and lists with the objects of all tagged values.
 
-    What tagged values share, the objects share.
+    What tagged values share, the objects share. Values that no library knows become what asdf writes as they
+    were.
     """
 
     def objects_of(values: list[Any]) -> list[Any]:
@@ -79,6 +90,17 @@ def resolved(tree: Any) -> Any:
         return made
 
     return _replaced(tree, lambda value: type(value) is Tagged, objects_of)
+
+
+def _tags(value: Any, seen: set[int]) -> set[str]:
+    """Return all tags within a value."""
+    if id(value) in seen:
+        return set()
+    if isinstance(value, Tagged):
+        seen.add(id(value))
+        return {value.tag} | _tags(value.value, seen)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*(_tags(part, seen) for part in parts))
 
 
 def with_tagged_objects(tree: Any) -> Any:

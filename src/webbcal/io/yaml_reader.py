@@ -133,6 +133,8 @@ class _Reader:
         return self._end(event, made)
 
     def _sequence(self, event: yaml.SequenceStartEvent) -> Any:
+        if event.tag == f"{_STANDARD}omap":
+            return self._ordered(event)
         members: list[Any] = []
         made = self._start(event, members, "seq")
         for following in self._events:
@@ -140,3 +142,14 @@ class _Reader:
                 break
             members.append(self.value(following))
         return self._end(event, made)
+
+    def _ordered(self, event: yaml.SequenceStartEvent) -> dict[str, Any]:
+        """Return a mapping that is written as a list of pairs."""
+        members: dict[str, Any] = {}
+        if event.anchor is not None:
+            self._anchors[event.anchor] = members
+        for following in self._events:
+            if not isinstance(following, yaml.MappingStartEvent):
+                break
+            members.update(self._mapping(following))
+        return members

@@ -12,6 +12,7 @@ DOCUMENTS = [
     "base: &x {a: [1, 2]}\nagain: *x\nlist: [*x, &y text, *y]\n",
     "!!str 5: !!int '7'\n? key\n: value\n",
     "--- only text\n",
+    "a: !!omap [x: 1, y: {z: 2}]\nb: 1\n",
     "",
 ]
 
@@ -20,7 +21,10 @@ DOCUMENTS = [
 def test_plain_documents(text):
     expected = yaml.safe_load(text)
     if isinstance(expected, dict):
+        ordered = expected.get("a")  # PyYAML makes a list of pairs of an ordered mapping
         expected = {str(key): value for key, value in expected.items()}
+        if isinstance(ordered, list):
+            expected["a"] = dict(ordered)
     assert load(text.encode(), lambda tag, value: value, lambda made: made) == expected
 
 
@@ -36,7 +40,7 @@ def test_finished_values_take_the_place_of_begun_ones():
     assert read == {"a": "!pair[1, 2]", "b": "!pair[1, 2]", "c": "!one5"}
 
 
-@pytest.mark.parametrize("text", ["a: !!set {x}", "a: !!omap [x: 1]", "a: *nothing", "<<: {a: 1}"])
+@pytest.mark.parametrize("text", ["a: !!set {x}", "a: !!omap {x: 1}", "a: *nothing", "<<: {a: 1}"])
 def test_what_is_rare_is_refused(text):
     with pytest.raises((NotPlain, yaml.YAMLError)):
         load(text.encode(), lambda tag, value: value, lambda made: made)
