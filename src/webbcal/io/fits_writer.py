@@ -22,9 +22,10 @@ from webbcal.core.errors import OutputError
 from webbcal.core.resources import available_threads
 from webbcal.core.threads import run_on_threads
 from webbcal.io import arrays as io_arrays
-from webbcal.io.arrays import FileHandle, FitsArray, MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.arrays import FitsArray, MemoryArray, pieces_of, region_of, runs_of
 from webbcal.io.atomic import AtomicFile
 from webbcal.io.cards import BLOCK
+from webbcal.io.file_handle import FileHandle
 from webbcal.io.hdus import PlannedHdu, image_header, stored_code, stored_dtype, to_stored
 from webbcal.io.table_writer import table_hdu
 

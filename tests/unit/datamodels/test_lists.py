@@ -127,7 +127,7 @@ def test_opening_many_slits_reads_headers_alone(slits, tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("data were read")
 
-    monkeypatch.setattr("webbcal.io.arrays.FileHandle.read_at", refuse)
+    monkeypatch.setattr("webbcal.io.file_handle.FileHandle.read_at", refuse)
     with datamodels.open(path) as model:
         assert [(slit.name, slit.shape, slit.corner[0]) for slit in model.slits] == [
             ("S0", (4, 6), 20),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from webbcal.io.arrays import FileHandle
+from webbcal.io.file_handle import FileHandle
 from webbcal.io.fits_reader import read_hdus
 from webbcal.io.fits_writer import FitsWriter
 from webbcal.io.hdus import PlannedHdu
