@@ -232,7 +232,7 @@ def test_a_wcs_that_slits_share_passes_both_ways(tmp_path):
         assert [[float(v) for v in slit.meta.wcs(1.0, 2.0)] for slit in back.slits] == expected
         back.save(looked_at)
     assert json.loads(run_peer("-c", script, looked_at)) == expected
-    for path in (ours, theirs, again):
+    for path in (ours, theirs, again, looked_at):
         assert Path(path).read_bytes().count(b"polynomial-1") == 1, path
 
 

@@ -104,6 +104,29 @@ def test_objects_that_slits_share_are_copied_and_stored_once(tmp_path):
     assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(asdf_path).slits] == [6.0, 7.0, 8.0]
 
 
+def test_an_object_that_was_looked_at_stays_as_it_stood(tmp_path):
+    """Each slit has an object of its own then; the file still holds what they share once."""
+    from astropy.modeling.models import Polynomial2D, Shift
+
+    model, shared = datamodels.MultiSlitModel(), Polynomial2D(1, c0_0=3.0, c1_0=1.0, c0_1=2.0)
+    for number in range(3):
+        slit = model.slits.item(data=np.zeros((2, 2)))
+        slit.instance["meta"] = {"model": (Shift(number) & Shift(0.0)) | shared}
+        model.slits.append(slit)
+    path = model.save(tmp_path / "a.fits")
+    for copied in (False, True):
+        with datamodels.open(path) as opened:
+            assert [slit.meta.model(1.0, 1.0) for slit in opened.slits] == [6.0, 7.0, 8.0]
+            back = opened.copy() if copied else opened
+            again = back.save(tmp_path / "b.fits")
+            tree = fits.getdata(again, "ASDF")[0][0].tobytes()
+            assert tree.count(b"polynomial-1") == 1
+            back.slits[1].meta.model.right.c0_0 = 13.0
+            changed = back.save(tmp_path / "c.fits")
+        assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(again).slits] == [6.0, 7.0, 8.0]
+        assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(changed).slits] == [6.0, 17.0, 8.0]
+
+
 def test_the_astropy_header_is_that_of_official_files(tmp_path):
     path = filled().save(tmp_path / "a.fits")
     with fits.open(path) as hdus:

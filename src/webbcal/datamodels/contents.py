@@ -12,6 +12,7 @@ import numpy as np
 from webbcal.datamodels.cast import as_declared, check_dimensions
 from webbcal.datamodels.table import Schema
 from webbcal.io.arrays import in_file
+from webbcal.io.asdf_text import Tagged
 
 Tree = dict[str, Any]
 
@@ -50,6 +51,8 @@ class Contents:
         Returns the tree in the ASDF extension, while that is not read.
     declares : dict
         What the file declares beyond the schema of its class.
+    made : dict
+        By identity: objects of other libraries that were made of values in a file, and those values.
     unfinished : Unfinished or None
         The file that arrays were streamed to, while it is not finished.
     """
@@ -67,6 +70,7 @@ class Contents:
         self.history = history or []
         self.asdf: Callable[[], Tree] | None = None
         self.declares: Schema = {}
+        self.made: dict[int, tuple[Any, Tagged]] = {}
         self.unfinished: Unfinished | None = None
 
     def load_asdf(self) -> None:
@@ -94,6 +98,9 @@ class Contents:
         tree = _copy_tree(self.tree, shallow, memo)
         made = Contents(tree, self.name, list(self.files), copy.deepcopy(self.history, memo))
         made.asdf, made.declares = self.asdf, self.declares
+        for key, (thing, origin) in self.made.items():
+            copied = memo.get(key, thing)
+            made.made[id(copied)] = copied, origin
         return made
 
     def close(self) -> None:

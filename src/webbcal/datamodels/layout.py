@@ -117,8 +117,9 @@ def _plan_extra(hdus: Planned, key: str, extra: Tree) -> None:
 
 def asdf_hdu(schema: Schema, contents: Contents, planned: list[PlannedHdu]) -> PlannedHdu:
     """Return the HDU with the whole tree: a table of one cell, in which arrays refer to the planned HDUs."""
+    origins = {key: origin for key, (_, origin) in contents.made.items()}
     tree = asdf_tree(schema, contents.tree, {(hdu.name, hdu.version): hdu for hdu in planned})
-    content = np.frombuffer(asdf_extension.write_tree(tree, contents.history_entries()), np.uint8)
+    content = np.frombuffer(asdf_extension.write_tree(tree, contents.history_entries(), origins), np.uint8)
     cell = np.zeros(1, dtype=[("ASDF_METADATA", np.uint8, content.shape)])
     cell["ASDF_METADATA"][0] = content
     return PlannedHdu("ASDF", 1, cell, cell.dtype, (1,))

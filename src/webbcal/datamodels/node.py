@@ -103,7 +103,9 @@ def read_member(container: Any, key: Any, schema: Schema, contents: Contents, pa
     """
     value = container[key]
     if isinstance(value, Tagged):
-        value = container[key] = value.resolve()
+        made = value.resolve()
+        contents.made[id(made)] = made, value
+        value = container[key] = made
     if not in_file(value):
         return value
     array = value.read()

@@ -18,6 +18,7 @@ import yaml
 
 from webbcal import __version__
 from webbcal.io import asdf_text
+from webbcal.io.asdf_objects import resolved, with_tagged_objects
 from webbcal.io.asdf_text import CORE, NDARRAY, NotPlain, Tagged, Tree
 
 
@@ -47,12 +48,17 @@ def _field(name: str, dtype: np.dtype[Any]) -> Tree:
     return field | ({"shape": list(dtype.shape)} if dtype.shape else {})
 
 
-def write_tree(tree: Tree, history: list[Tree]) -> bytes:
-    """Return an ASDF file that holds the tree and the history entries."""
-    for prepare in (lambda plain: plain, asdf_text.with_tagged_objects):
-        with contextlib.suppress(NotPlain):
-            return _write_as_text(prepare(tree), history)
-    return _write_by_library(asdf_text.resolved(tree), history)
+def write_tree(tree: Tree, history: list[Tree], origins: dict[int, Tagged]) -> bytes:
+    """Return an ASDF file that holds the tree and the history entries.
+
+    Objects that were made of values of a file (`origins`, by their identity) stand there as they did, as far
+    as they have not changed.
+    """
+    with contextlib.suppress(NotPlain):
+        return _write_as_text(tree, history)
+    with contextlib.suppress(NotPlain):
+        return _write_as_text(with_tagged_objects(tree, origins), history)
+    return _write_by_library(resolved(tree), history)
 
 
 def _write_as_text(tree: Tree, history: list[Tree]) -> bytes:

@@ -10,7 +10,6 @@ Source: the ASDF Standard, https://asdf-standard.readthedocs.io (file layout, co
 
 from __future__ import annotations
 
-import datetime
 import io
 import math
 import struct
@@ -78,20 +77,6 @@ class Tagged:
         return made
 
 
-def resolved(tree: Any) -> Any:
-    """Return a tree of dictionaries and lists with the objects of all tagged values.
-
-    What tagged values share, the objects share. Values that no library knows become what asdf writes as they
-    were.
-    """
-
-    def objects_of(values: list[Any]) -> list[Any]:
-        made: list[Any] = read_by_library(write({"values": values}, math.inf))["values"]
-        return made
-
-    return _replaced(tree, lambda value: type(value) is Tagged, objects_of)
-
-
 def _tags(value: Any, seen: set[int]) -> set[str]:
     """Return all tags within a value."""
     if id(value) in seen:
@@ -101,11 +86,6 @@ def _tags(value: Any, seen: set[int]) -> set[str]:
         return {value.tag} | _tags(value.value, seen)
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return set().union(*(_tags(part, seen) for part in parts))
-
-
-def with_tagged_objects(tree: Any) -> Any:
-    """Return a tree with all objects of other libraries as they would stand in a file."""
-    return _replaced(tree, lambda value: not isinstance(value, _OWN), tagged)
 
 
 def tagged(value: Any) -> Any:
@@ -118,38 +98,6 @@ def tagged(value: Any) -> Any:
     buffer = io.BytesIO()
     asdf.AsdfFile({"value": value}).write_to(buffer)
     return read(buffer.getvalue())["value"]
-
-
-#: What needs no library to be written.
-_OWN = (str, int, float, type(None), datetime.date, np.ndarray, np.generic, Tagged)
-
-
-def _replaced(tree: Any, wanted: Callable[[Any], bool], convert: Callable[[list[Any]], list[Any]]) -> Any:
-    """Return a tree in which the values that are wanted are converted, all at once."""
-    found: dict[int, Any] = {}
-
-    def collect(value: Any) -> None:
-        if type(value) is dict:
-            for member in value.values():
-                collect(member)
-        elif type(value) in (list, tuple):
-            for member in value:
-                collect(member)
-        elif wanted(value):
-            found[id(value)] = value
-
-    def replace(value: Any) -> Any:
-        if type(value) is dict:
-            return {key: replace(member) for key, member in value.items()}
-        if type(value) in (list, tuple):
-            return [replace(member) for member in value]
-        return made.get(id(value), value)
-
-    collect(tree)
-    if not found:
-        return tree
-    made = dict(zip(found, convert(list(found.values())), strict=True))
-    return replace(tree)
 
 
 def read_by_library(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> Tree:
