@@ -24,9 +24,22 @@ _STANDARD = "tag:yaml.org,2002:"
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+(e[+-][0-9]+)?")
 
 
+_SCALARS = {f"{_STANDARD}{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp")}
+
+
 @lru_cache(1)
-def _standard() -> yaml.SafeLoader:
-    return yaml.SafeLoader("")
+def _loader() -> yaml.SafeLoader:
+    return yaml.SafeLoader("")  # used only for what keeps no state
+
+
+def _standard(tag: str, text: str) -> Any:
+    """Return the scalar of one of YAML's own types."""
+    if tag not in _SCALARS:
+        raise NotPlain(tag)
+    try:
+        return yaml.SafeLoader.yaml_constructors[tag](_loader(), yaml.ScalarNode(tag, text))
+    except ValueError as error:  # a 13th month
+        raise NotPlain(f"{text}: {error}") from error
 
 
 def _resolved(text: str) -> Any:
@@ -38,9 +51,7 @@ def _resolved(text: str) -> Any:
 
 @lru_cache(8192)
 def _resolved_otherwise(text: str) -> Any:
-    loader = _standard()
-    node = yaml.ScalarNode(loader.resolve(yaml.ScalarNode, text, (True, False)), text)
-    return loader.construct_object(node)
+    return _standard(_loader().resolve(yaml.ScalarNode, text, (True, False)), text)
 
 
 def load(content: bytes, begin: Begin, finish: Finish) -> Any:
@@ -99,7 +110,7 @@ class _Reader:
         if tag is None or tag == "!":
             return _resolved(event.value) if event.implicit[0] else event.value
         if tag.startswith(_STANDARD):
-            return _standard().construct_object(yaml.ScalarNode(tag, event.value))
+            return _standard(tag, event.value)
         return self._finish(self._begin(tag, event.value))
 
     def _start(self, event: yaml.CollectionStartEvent, empty: Any, standard: str) -> Any:

@@ -40,7 +40,9 @@ def test_finished_values_take_the_place_of_begun_ones():
     assert read == {"a": "!pair[1, 2]", "b": "!pair[1, 2]", "c": "!one5"}
 
 
-@pytest.mark.parametrize("text", ["a: !!set {x}", "a: !!omap {x: 1}", "a: *nothing", "<<: {a: 1}"])
+@pytest.mark.parametrize(
+    "text", ["a: !!set {x}", "a: !!omap {x: 1}", "a: *nothing", "a: 2020-13-45", "!!int x", "<<: {a: 1}"]
+)
 def test_what_is_rare_is_refused(text):
     with pytest.raises((NotPlain, yaml.YAMLError)):
         load(text.encode(), lambda tag, value: value, lambda made: made)
