@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
 from typing import Any
 
+from webbcal.run import progress
 from webbcal.run.progress import Progress
+
+#: Logger of what takes long for a reason that users should know.
+NEWS = "webbcal.kernels.compiling"
 
 
 class Bar:
@@ -37,6 +42,10 @@ class Bar:
             self._bar.remove_task(self._task)
             self._task = None
 
+    def note(self, text: str) -> None:
+        """Show a line above the bar."""
+        self._bar.console.print(text)
+
 
 class Lines:
     """Plain lines on stderr, at most one every ten seconds."""
@@ -65,7 +74,24 @@ class Lines:
     def stop(self) -> None:
         """End the stretch."""
 
+    def note(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=sys.stderr, flush=True)
+
+
+class _News(logging.Handler):
+    """Shows what is logged where the display of the moment is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        display = progress.current()
+        if isinstance(display, (Bar, Lines)):
+            display.note(f"{record.getMessage()} …")
+
 
 def make() -> Progress:
-    """Return the display that fits where stderr goes."""
+    """Return the display that fits where stderr goes; it also tells that kernels are being compiled."""
+    logger = logging.getLogger(NEWS)
+    if not any(isinstance(handler, _News) for handler in logger.handlers):
+        logger.addHandler(_News())
+    logger.setLevel(logging.INFO)
     return Bar() if sys.stderr.isatty() else Lines()

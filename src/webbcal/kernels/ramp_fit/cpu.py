@@ -6,7 +6,7 @@ The weighted sums of a line fit shrink to one sum of products, because for a giv
 weighting power the coefficients are known beforehand (`settings.weights`).
 
 Functions that run once a pixel take plain arrays and indices: slices and named tuples of arrays cost
-reference counting, many atomic operations a pixel. Named tuples appear where a function runs once a block.
+reference counting, many atomic operations a pixel.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ SLOPE, POISSON, RNOISE, ERR = 0, 1, 2, 3
 
 
 class _Block(NamedTuple):
-    """Scratch arrays; K samples of a pixel, L lanes, I integrations, and the exposure as the last of I+1."""
+    """Scratch arrays; K samples of a pixel, L lanes, I integrations, and the exposure as the last of I+1.
+
+    Python allocates them: numba would compile that anew for each type and number of axes.
+    """
 
     ramp: np.ndarray  # (K, L) float32
     flags: np.ndarray  # (K, L) uint8
@@ -50,6 +53,53 @@ class _Block(NamedTuple):
     constants: np.ndarray  # (3, L) gain, noise of a group in electrons, dark
     value: np.ndarray  # (I+1, 4, L) slope, variances, error
     dq: np.ndarray  # (I+1, L) uint32
+    usable: np.ndarray  # (L,) int64, how many differences are
+    ordered: np.ndarray  # (G, L)
+    photons: np.ndarray  # (L,)
+    power: np.ndarray  # (L,) int64
+    totals: np.ndarray  # (3, L)
+
+    @classmethod
+    def of(cls, nints: int, ngroups: int) -> _Block:
+        k = nints * ngroups
+        return cls(
+            np.zeros((k, LANES), np.float32),
+            np.zeros((k, LANES), np.uint8),
+            np.zeros(LANES, np.uint8),
+            np.zeros((nints, LANES)),
+            np.zeros((3, LANES)),
+            np.zeros((nints + 1, 4, LANES)),
+            np.zeros((nints + 1, LANES), np.uint32),
+            np.zeros(LANES, np.int64),
+            np.zeros((ngroups, LANES)),
+            np.zeros(LANES),
+            np.zeros(LANES, np.int64),
+            np.zeros((3, LANES)),
+        )
+
+
+class _Lane(NamedTuple):
+    """Scratch arrays for a single pixel of a block."""
+
+    y: np.ndarray  # (K,) samples
+    dq: np.ndarray  # (K,) uint32
+    info: np.ndarray  # (I, 4), see above
+    sums: np.ndarray  # (4,)
+    total: np.ndarray  # (4,)
+    spans: np.ndarray  # (G+1, 2) int64, first and last of each segment
+    line: np.ndarray  # (G+1, 7) the table of segments, or empty
+
+    @classmethod
+    def of(cls, nints: int, ngroups: int, save: bool) -> _Lane:
+        return cls(
+            np.zeros(nints * ngroups),
+            np.zeros(nints * ngroups, np.uint32),
+            np.zeros((nints, 4)),
+            np.zeros(4),
+            np.zeros(4),
+            np.zeros((ngroups + 1, 2), np.int64),
+            np.zeros((ngroups + 1 if save else 0, 7)),
+        )
 
 
 @helper
@@ -83,19 +133,18 @@ def _gather_pixels(pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes,
 @helper
 def _median_steps(ramp, flags, ngroups, i, ordered, count, steps):  # type: ignore[no-untyped-def]
     """Median difference of usable groups of integration `i`, each lane; NaN if there is none."""
-    lanes = ramp.shape[1]
-    for x in range(lanes):
+    for x in range(LANES):
         count[x] = 0
     for j in range(ngroups - 1):
         k = i * ngroups + j
-        for x in range(lanes):
+        for x in range(LANES):
             step = np.float64(ramp[k + 1, x]) - np.float64(ramp[k, x])
             dq = ((flags[k, x] | flags[k + 1, x]) & BAD) | (flags[k + 1, x] & JUMP)
             usable = dq == 0 and step == step
             ordered[j, x] = step if usable else np.inf
             count[x] += 1 if usable else 0
     sort_columns(ordered, ngroups - 1)
-    for x in range(lanes):
+    for x in range(LANES):
         steps[i, x] = middle(ordered, x, 0, count[x])
 
 
@@ -282,10 +331,10 @@ def _put(value, i, lane, results):  # type: ignore[no-untyped-def]
 @helper
 def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power, total, value):  # type: ignore[no-untyped-def]
     """Fit all lanes as if they had no flags: one segment an integration, at least three groups."""
-    nints, lanes = steps.shape
+    nints = steps.shape[0]
     ngroups = ramp.shape[0] // nints
     offset = ngroups * (ngroups - 1) // 2
-    for x in range(lanes):
+    for x in range(LANES):
         median = 0.0
         for i in range(nints):
             median += steps[i, x] / group_time
@@ -294,14 +343,14 @@ def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power,
         total[0, x] = total[1, x] = total[2, x] = 0.0
     for i in range(nints):
         first = i * ngroups
-        for x in range(lanes):
+        for x in range(LANES):
             signal = np.float64(ramp[first + ngroups - 1, x]) - np.float64(ramp[first, x])
             power[x] = _power_index(signal, constants[0, x], constants[1, x])
             value[i, SLOPE, x] = 0.0
         for k in range(ngroups):
-            for x in range(lanes):
+            for x in range(LANES):
                 value[i, SLOPE, x] += coefficients[0, power[x], offset + k] * ramp[first + k, x]
-        for x in range(lanes):
+        for x in range(LANES):
             _, _, _, poisson, rnoise, both, weighted = _weigh(
                 value[i, SLOPE, x], ngroups, constants[0, x], constants[1, x], photons[x], group_time
             )
@@ -309,7 +358,7 @@ def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power,
             total[1, x] += rnoise
             total[2, x] += weighted
             _put(value, i, x, _average(poisson, rnoise, both, weighted))
-    for x in range(lanes):
+    for x in range(LANES):
         _put(value, nints, x, _combine(total[0, x], total[1, x], total[2, x]))
 
 
@@ -409,12 +458,12 @@ def _store_segments(fits, i, row, x, n, line, pedestal):  # type: ignore[no-unty
 
 
 @helper
-def _store_jumps(block, ngroups, lanes, crmag, row, x0):  # type: ignore[no-untyped-def]
+def _store_jumps(ramp, flags, union, ngroups, lanes, crmag, row, x0):  # type: ignore[no-untyped-def]
     """Store the sizes of jumps as far as `crmag` has room; return the most in an integration."""
-    ramp, flags, most = block.ramp, block.flags, 0
+    most = 0
     for i in range(ramp.shape[0] // ngroups):
         for lane in range(lanes):
-            if (block.union[lane] & JUMP) == 0:
+            if (union[lane] & JUMP) == 0:
                 continue
             n = 0
             for k in range(i * ngroups + 1, (i + 1) * ngroups):
@@ -515,50 +564,31 @@ def _fit_lanes(  # type: ignore[no-untyped-def]
 @kernel
 def _fit(  # type: ignore[no-untyped-def]
     data, groupdq, pixeldq, gain, readnoise, dark, zeroframe, times, pedestal_groups, noise_factor, suppress,
-    coefficients, moments, out_row, rate, rateints, save, fits,
+    coefficients, moments, out_row, rate, rateints, fits, block, lane,
 ):  # fmt: skip
     """Fit a band; return the number of planes that segments, and jumps, need."""
     nints, ngroups, rows, nx = data.shape
-    k = nints * ngroups
-    block = _Block(
-        np.zeros((k, LANES), np.float32),
-        np.zeros((k, LANES), np.uint8),
-        np.zeros(LANES, np.uint8),
-        np.zeros((nints, LANES)),
-        np.zeros((3, LANES)),
-        np.zeros((nints + 1, 4, LANES)),
-        np.zeros((nints + 1, LANES), np.uint32),
-    )
-    count, ordered = np.zeros(LANES, np.int64), np.zeros((ngroups, LANES))
-    y, dq, info = np.zeros(k), np.zeros(k, np.uint32), np.zeros((nints, 4))
-    sums, total, spans = np.zeros(4), np.zeros(4), np.zeros((ngroups + 1, 2), np.int64)
-    line = np.zeros((ngroups + 1 if save else 0, 7))
-    photons, power, totals = np.zeros(LANES), np.zeros(LANES, np.int64), np.zeros((3, LANES))
+    ramp, flags, union, steps, constants, value, out_dq, count, ordered, photons, power, totals = block
+    y, dq, info, sums, total, spans, line = lane
     planes = jumps = 0
     for row in range(rows):
         for x0 in range(0, nx, LANES):
             lanes = min(LANES, nx - x0)
-            _gather(data, groupdq, row, x0, lanes, block.ramp, block.flags, block.union)
-            _gather_pixels(
-                pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes, block.constants, block.dq
-            )
+            _gather(data, groupdq, row, x0, lanes, ramp, flags, union)
+            _gather_pixels(pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes, constants, out_dq)
             for i in range(nints):
-                _median_steps(block.ramp, block.flags, ngroups, i, ordered, count, block.steps)
+                _median_steps(ramp, flags, ngroups, i, ordered, count, steps)
             if ngroups > 2:
-                _fit_clean(
-                    block.ramp, block.steps, block.constants, times[0], coefficients, photons, power, totals,
-                    block.value,
-                )  # fmt: skip
+                _fit_clean(ramp, steps, constants, times[0], coefficients, photons, power, totals, value)
             n = _fit_lanes(
-                block.ramp, block.flags, block.union, block.steps, block.constants, block.value, block.dq,
-                lanes, zeroframe, row, x0, times, pedestal_groups, suppress, coefficients, moments, fits,
-                y, dq, info, sums, total, spans, line,
+                ramp, flags, union, steps, constants, value, out_dq, lanes, zeroframe, row, x0, times,
+                pedestal_groups, suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line,
             )  # fmt: skip
             planes = max(planes, n)
-            jumps = max(jumps, _store_jumps(block, ngroups, lanes, fits[8], row, x0))
+            jumps = max(jumps, _store_jumps(ramp, flags, union, ngroups, lanes, fits[8], row, x0))
             for i in range(nints):
-                _store(block.value, block.dq, i, lanes, rateints, i, out_row + row, x0)
-            _store(block.value, block.dq, nints, lanes, rate, 0, out_row + row, x0)
+                _store(value, out_dq, i, lanes, rateints, i, out_row + row, x0)
+            _store(value, out_dq, nints, lanes, rate, 0, out_row + row, x0)
     return planes, jumps
 
 
@@ -617,10 +647,19 @@ def fit_ramps(
         settings.noise_factor, settings.suppress_one_group and ngroups > 1, table.coefficients, table.moments,
         int(row), tuple(array[np.newaxis] for array in rate), tuple(rateints),
     )  # fmt: skip
+    block = _Block.of(nints, ngroups)
     fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
-    planes, jumps = _fit(*arguments, False, tuple(fits))
+    planes, jumps = _fit(*arguments, tuple(fits), block, _Lane.of(nints, ngroups, False))
     if settings.save_opt:  # now that the sizes are known
         fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
-        _fit(*arguments, True, tuple(fits))
+        _fit(*arguments, tuple(fits), block, _Lane.of(nints, ngroups, True))
     saturated = bool((groupdq[:, 0] & np.uint8(SATURATED)).all())
     return RampFit(rate, rateints, fits if settings.save_opt else None, saturated)
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    data, groupdq = np.zeros((1, 3, 1, 1), np.float32), np.zeros((1, 3, 1, 1), np.uint8)
+    pixel = np.ones((1, 1), np.float32)
+    settings = RampFitSettings(group_time=1.0, frame_time=1.0)
+    fit_ramps(data, groupdq, np.zeros((1, 1), np.uint32), pixel, pixel, None, None, settings)
