@@ -8,6 +8,7 @@ processes (`warm_up`) begin at the other end of the work.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -16,12 +17,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from numba import njit
 from numba.core import event
 
-from webbcal.core.threads import available_threads
+from webbcal.core.errors import ParameterError
+from webbcal.core.resources import available_threads
 
 try:
     import fcntl
@@ -29,8 +31,6 @@ except ImportError:  # no locks for files on this system: kernels may be compile
     fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 # Options that numba uses itself but does not document: without the wrappers for calls from C and from Python,
 # which take longer to compile than many a function; and without reference counting of arrays, which would
@@ -51,7 +51,7 @@ _locks: dict[str, threading.RLock] = {}
 _held: set[str] = set()
 
 
-def kernel(function: F) -> F:
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls: kept on disk after the first compilation, run without the GIL."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"} | _NOT_FROM_C
     try:
@@ -67,7 +67,7 @@ def kernel(function: F) -> F:
         with sole_compiler(folder):
             return compiled(*arguments)
 
-    return call  # type: ignore[return-value]
+    return call
 
 
 @contextlib.contextmanager
@@ -165,15 +165,13 @@ def _start_helpers() -> None:
     if len(names) < 2 or not sys.executable:
         return
     command = [sys.executable, "-m", "webbcal.kernels.warm_up", *names]
-    for _ in range(min(available_threads() - 1, _MOST_HELPERS)):
-        with contextlib.suppress(OSError):
-            _end_with_us(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                          stderr=subprocess.DEVNULL))  # fmt: skip
+    nothing = subprocess.DEVNULL
+    with contextlib.suppress(OSError, ParameterError):  # a wrong number of threads is for others to tell
+        for _ in range(min(available_threads() - 1, _MOST_HELPERS)):
+            _end_with_us(subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing))
 
 
 def _end_with_us(process: subprocess.Popen[bytes]) -> None:
-    import atexit
-
     def end() -> None:
         process.kill()
         process.wait()

@@ -144,9 +144,7 @@ def image_wcs(model: Any) -> Any:
 def stored_wcs(model: Any) -> Any:
     """Return the WCS of a model as the model holds it, a tree or an object, to be given to another model."""
     meta = model.meta
-    if not meta.hasattr("wcs"):
-        model._load_asdf()
-    return meta.instance.get("wcs")
+    return meta.instance["wcs"] if meta.hasattr("wcs") else None
 
 
 def usable(wcs: Any) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webbcal.datamodels.node import schema_at
 from webbcal.wcs.sip_fit import Bounds, Goal, PixelToSky, Polynomials, TangentSip, fit_tangent_sip
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ def update_sip(model: Any, wcs: PixelToSky, bounds: Bounds, settings: SipSetting
     except ValueError as error:
         log.warning("%s: no SIP approximation in the header: %s", model.meta.filename, error)
         return False
-    known = info._schema.get("properties", {})
+    known = schema_at(info).get("properties", {})
     for key in _stale():
         with contextlib.suppress(AttributeError):
             delattr(info, key)

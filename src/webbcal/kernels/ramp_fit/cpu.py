@@ -17,7 +17,7 @@ import numpy as np
 
 from webbcal.core import dqflags
 from webbcal.kernels.compiling import helper, kernel
-from webbcal.kernels.ramp_fit.results import Fit, RampFit, SegmentFits
+from webbcal.kernels.ramp_fit.results import Fit, RampFit, SegmentFits, Shares, empty_shares
 from webbcal.kernels.ramp_fit.settings import (
     LARGE_VARIANCE,
     SNR_LIMITS,
@@ -57,7 +57,11 @@ class _Block(NamedTuple):
     ordered: np.ndarray  # (G, L)
     photons: np.ndarray  # (L,)
     power: np.ndarray  # (L,) int64
-    totals: np.ndarray  # (3, L)
+    totals: np.ndarray  # (4, L)
+    given: np.ndarray  # (L,) median rates of all integrations
+    start: np.ndarray  # (4, L) sums over the integrations before
+    common: np.ndarray  # (L,) uint32, flags that all integrations share
+    any_dq: np.ndarray  # (L,) uint32, flags of any
 
     @classmethod
     def of(cls, nints: int, ngroups: int) -> _Block:
@@ -74,7 +78,11 @@ class _Block(NamedTuple):
             np.zeros((ngroups, LANES)),
             np.zeros(LANES),
             np.zeros(LANES, np.int64),
-            np.zeros((3, LANES)),
+            np.zeros((4, LANES)),
+            np.zeros(LANES),
+            np.zeros((4, LANES)),
+            np.zeros(LANES, np.uint32),
+            np.zeros(LANES, np.uint32),
         )
 
 
@@ -100,6 +108,10 @@ class _Lane(NamedTuple):
             np.zeros((ngroups + 1, 2), np.int64),
             np.zeros((ngroups + 1 if save else 0, 7)),
         )
+
+
+def _scratch(nints: int, ngroups: int, save: bool = False) -> tuple[_Block, _Lane]:
+    return _Block.of(nints, ngroups), _Lane.of(nints, ngroups, save)
 
 
 @helper
@@ -329,8 +341,13 @@ def _put(value, i, lane, results):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power, total, value):  # type: ignore[no-untyped-def]
-    """Fit all lanes as if they had no flags: one segment an integration, at least three groups."""
+def _fit_clean(  # type: ignore[no-untyped-def]
+    ramp, steps, constants, group_time, coefficients, folding, given, start, photons, power, total, value
+):
+    """Fit all lanes as if they had no flags: one segment an integration, at least three groups.
+
+    `given` are the median rates of all integrations if this is a part of them (`folding`).
+    """
     nints = steps.shape[0]
     ngroups = ramp.shape[0] // nints
     offset = ngroups * (ngroups - 1) // 2
@@ -338,9 +355,10 @@ def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power,
         median = 0.0
         for i in range(nints):
             median += steps[i, x] / group_time
-        median /= nints
+        median = given[x] if folding else median / nints
         photons[x] = (median if median > 0.0 else 0.0) + constants[2, x]
-        total[0, x] = total[1, x] = total[2, x] = 0.0
+        for k in range(4):
+            total[k, x] = start[k, x]
     for i in range(nints):
         first = i * ngroups
         for x in range(LANES):
@@ -358,6 +376,8 @@ def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power,
             total[1, x] += rnoise
             total[2, x] += weighted
             _put(value, i, x, _average(poisson, rnoise, both, weighted))
+            if folding and value[i, RNOISE, x] > 0.0:
+                total[3, x] += 1.0 / value[i, RNOISE, x]
     for x in range(LANES):
         _put(value, nints, x, _combine(total[0, x], total[1, x], total[2, x]))
 
@@ -418,15 +438,14 @@ def _lost_charge_weight(dq, first, ngroups, gain, noise, group_time, single_time
 
 
 @helper
-def _restore_lost_charge(flags, lane, gain, noise, group_time, dq, info, spans, value):  # type: ignore[no-untyped-def]
+def _restore_lost_charge(flags, lane, gain, noise, group_time, dq, info, spans, value, total):  # type: ignore[no-untyped-def]
     """Replace read noise variances where groups were dropped for charge migration.
 
     The loss of groups says something about the star, not about the noise: weights in later combinations of
-    exposures must not depend on it.
+    exposures must not depend on it. Returns the sum of the inverse variances, added to `total`.
     """
     nints = info.shape[0]
     ngroups = dq.size // nints
-    total = 0.0
     for i in range(nints):
         variance = value[i, RNOISE, lane]
         weight = 1.0 / variance if variance > 0.0 else 0.0
@@ -441,6 +460,7 @@ def _restore_lost_charge(flags, lane, gain, noise, group_time, dq, info, spans, 
         total += weight
     variance = value[nints, RNOISE, lane]
     value[nints, RNOISE, lane] = _known(1.0 / total if total > 0.0 else variance)
+    return total
 
 
 @helper
@@ -493,9 +513,12 @@ def _fit_lane(  # type: ignore[no-untyped-def]
     lane, pixel, nints, ngroups, row, x, times, pedestal_groups, coefficients, moments, fits, y, dq, info,
     sums, total, spans, line, out_dq, value,
 ):  # fmt: skip
-    """Fit a prepared pixel; return the most segment planes, and whether charge was lost."""
+    """Fit a prepared pixel, adding to `total`.
+
+    Returns the most segment planes, whether charge was lost, the flags that all integrations share, and
+    SATURATED if a part of one is.
+    """
     most, common, saturated, lost = 0, BAD, np.uint32(0), False
-    total[0] = total[1] = total[2] = 0.0
     for i in range(nints):
         first = i * ngroups
         bits, n, planes = _segments_of(dq, first, ngroups, info, i, spans)
@@ -529,13 +552,14 @@ def _fit_lane(  # type: ignore[no-untyped-def]
         results = _combine(total[0], total[1], total[2])
     _put(value, nints, lane, results)
     out_dq[nints, lane] |= saturated
-    return most, lost
+    return most, lost, common, saturated
 
 
 @helper
 def _fit_lanes(  # type: ignore[no-untyped-def]
     ramp, flags, union, steps, constants, value, out_dq, lanes, zeroframe, row, x0, times, pedestal_groups,
-    suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line,
+    suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line, folding, given, start,
+    totals, common, any_dq,
 ):  # fmt: skip
     """Fit, one by one, the pixels of a block that `_fit_clean` is not right for; return the most planes."""
     nints = steps.shape[0]
@@ -550,26 +574,67 @@ def _fit_lanes(  # type: ignore[no-untyped-def]
         median = _prepare_lane(
             ramp, flags, lane, steps, zeroframe, row, x0 + lane, suppress, times, y, dq, info, out_dq
         )
+        median = given[lane] if folding else median
         pixel = gain, noise, (median if median > 0.0 else 0.0) + constants[2, lane]
-        planes, lost = _fit_lane(
+        for k in range(3):
+            total[k] = start[k, lane]
+        any_dq[lane] = out_dq[nints, lane] & (JUMP | PERSISTENCE)
+        planes, lost, common[lane], saturated = _fit_lane(
             lane, pixel, nints, ngroups, row, x0 + lane, times, pedestal_groups, coefficients, moments, fits,
             y, dq, info, sums, total, spans, line, out_dq, value,
         )  # fmt: skip
         most = max(most, planes)
+        any_dq[lane] |= saturated | (CHARGELOSS if lost else np.uint32(0))
+        for k in range(3):
+            totals[k, lane] = total[k]
         if lost:
-            _restore_lost_charge(flags, lane, gain, noise, times[0], dq, info, spans, value)
+            totals[3, lane] = _restore_lost_charge(
+                flags, lane, gain, noise, times[0], dq, info, spans, value, start[3, lane]
+            )
+        elif folding:
+            totals[3, lane] = start[3, lane]
+            for i in range(nints):
+                if value[i, RNOISE, lane] > 0.0:
+                    totals[3, lane] += 1.0 / value[i, RNOISE, lane]
     return most
+
+
+@helper
+def _load_sums(rates, sums, row, x0, lanes, given, start, common, any_dq):  # type: ignore[no-untyped-def]
+    """Copy what integrations before this part have summed up to, and start with no flags."""
+    for x in range(LANES):
+        common[x] = any_dq[x] = np.uint32(0)
+    for x in range(lanes):
+        given[x] = rates[row, x0 + x]
+        for k in range(4):
+            start[k, x] = sums[k, row, x0 + x]
+
+
+@helper
+def _store_sums(totals, common, any_dq, row, x0, lanes, sums, bits):  # type: ignore[no-untyped-def]
+    """Copy the sums back, and combine the flags."""
+    for x in range(lanes):
+        for k in range(4):
+            sums[k, row, x0 + x] = totals[k, x]
+        bits[0, row, x0 + x] &= common[x]
+        bits[1, row, x0 + x] |= any_dq[x]
 
 
 @kernel
 def _fit(  # type: ignore[no-untyped-def]
     data, groupdq, pixeldq, gain, readnoise, dark, zeroframe, times, pedestal_groups, noise_factor, suppress,
-    coefficients, moments, out_row, rate, rateints, fits, block, lane,
+    coefficients, moments, out_row, rate, rateints, fits, rates, sums_of, bits_of, block, single,
 ):  # fmt: skip
-    """Fit a band; return the number of planes that segments, and jumps, need."""
+    """Fit a band; return the number of planes that segments, and jumps, need.
+
+    With `rates`, the band is a part of the integrations: their shares are added to `sums_of` and `bits_of`,
+    and `rate` is not touched.
+    """
+    folding = rates.shape[0] > 0
     nints, ngroups, rows, nx = data.shape
-    ramp, flags, union, steps, constants, value, out_dq, count, ordered, photons, power, totals = block
-    y, dq, info, sums, total, spans, line = lane
+    ramp, flags, union, steps, constants, value, out_dq = block[:7]
+    count, ordered, photons, power, totals, given, start, common, any_dq = block[7:]
+    y, dq, info, sums, total, spans, line = single
     planes = jumps = 0
     for row in range(rows):
         for x0 in range(0, nx, LANES):
@@ -578,18 +643,51 @@ def _fit(  # type: ignore[no-untyped-def]
             _gather_pixels(pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes, constants, out_dq)
             for i in range(nints):
                 _median_steps(ramp, flags, ngroups, i, ordered, count, steps)
+            if folding:
+                _load_sums(rates, sums_of, row, x0, lanes, given, start, common, any_dq)
             if ngroups > 2:
-                _fit_clean(ramp, steps, constants, times[0], coefficients, photons, power, totals, value)
+                _fit_clean(
+                    ramp, steps, constants, times[0], coefficients, folding, given, start, photons, power,
+                    totals, value,
+                )  # fmt: skip
             n = _fit_lanes(
                 ramp, flags, union, steps, constants, value, out_dq, lanes, zeroframe, row, x0, times,
                 pedestal_groups, suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line,
+                folding, given, start, totals, common, any_dq,
             )  # fmt: skip
             planes = max(planes, n)
             jumps = max(jumps, _store_jumps(ramp, flags, union, ngroups, lanes, fits[8], row, x0))
             for i in range(nints):
                 _store(value, out_dq, i, lanes, rateints, i, out_row + row, x0)
-            _store(value, out_dq, nints, lanes, rate, 0, out_row + row, x0)
+            if folding:
+                _store_sums(totals, common, any_dq, row, x0, lanes, sums_of, bits_of)
+            else:
+                _store(value, out_dq, nints, lanes, rate, 0, out_row + row, x0)
     return planes, jumps
+
+
+@kernel
+def _add_median_rates(data, groupdq, zeroframe, times, suppress, rates, block, single):  # type: ignore[no-untyped-def]
+    """Add the median rate of each integration to `rates`, in order."""
+    nints, ngroups, rows, nx = data.shape
+    k = nints * ngroups
+    (ramp, flags, union, steps), (count, ordered) = block[:4], block[7:9]
+    y, dq, info = single[:3]
+    for row in range(rows):
+        for x0 in range(0, nx, LANES):
+            lanes = min(LANES, nx - x0)
+            _gather(data, groupdq, row, x0, lanes, ramp, flags, union)
+            for i in range(nints):
+                _median_steps(ramp, flags, ngroups, i, ordered, count, steps)
+            for lane in range(lanes):
+                for j in range(k):
+                    y[j], dq[j] = ramp[j, lane], flags[j, lane]
+                for i in range(nints):
+                    zero = np.float64(zeroframe[i, row, x0 + lane]) if zeroframe.shape[0] > 0 else 0.0
+                    _, rate = _prepare(
+                        y, dq, i * ngroups, ngroups, suppress, times, zero, steps[i, lane], info, i
+                    )
+                    rates[row, x0 + lane] += rate
 
 
 def fit_ramps(
@@ -647,14 +745,81 @@ def fit_ramps(
         settings.noise_factor, settings.suppress_one_group and ngroups > 1, table.coefficients, table.moments,
         int(row), tuple(array[np.newaxis] for array in rate), tuple(rateints),
     )  # fmt: skip
-    block = _Block.of(nints, ngroups)
+    shares = (np.zeros((0, 0)), *empty_shares((0, 0)))
     fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
-    planes, jumps = _fit(*arguments, tuple(fits), block, _Lane.of(nints, ngroups, False))
+    planes, jumps = _fit(*arguments, tuple(fits), *shares, *_scratch(nints, ngroups))
     if settings.save_opt:  # now that the sizes are known
         fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
-        _fit(*arguments, tuple(fits), block, _Lane.of(nints, ngroups, True))
+        _fit(*arguments, tuple(fits), *shares, *_scratch(nints, ngroups, save=True))
     saturated = bool((groupdq[:, 0] & np.uint8(SATURATED)).all())
     return RampFit(rate, rateints, fits if settings.save_opt else None, saturated)
+
+
+def add_median_rates(
+    data: np.ndarray,
+    groupdq: np.ndarray,
+    zeroframe: np.ndarray | None,
+    settings: RampFitSettings,
+    rates: np.ndarray,
+) -> None:
+    """Add the median rates of some integrations, DN/s, to `rates` (float64, (ny, nx))."""
+    zero = np.zeros((0, 0, 0), np.float32) if zeroframe is None else zeroframe
+    suppress = settings.suppress_one_group and data.shape[1] > 1
+    scratch = _scratch(*data.shape[:2])
+    _add_median_rates(data, groupdq, zero, settings.times, suppress, rates, *scratch)
+
+
+def fit_integrations(
+    data: np.ndarray,
+    groupdq: np.ndarray,
+    pixeldq: np.ndarray,
+    gain: np.ndarray,
+    readnoise: np.ndarray,
+    average_dark_current: np.ndarray | None,
+    zeroframe: np.ndarray | None,
+    settings: RampFitSettings,
+    rates: np.ndarray,
+    shares: Shares,
+) -> tuple[Fit, SegmentFits | None]:
+    """Fit some integrations of an exposure whose others are fitted apart, to the same bits.
+
+    Parameters
+    ----------
+    data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe, settings
+        As for `fit_ramps`.
+    rates : array of float64, shape (ny, nx)
+        The mean of the median rates of all integrations of the exposure (`add_median_rates`), DN/s: the
+        photon noise of each depends on it.
+    shares : Shares
+        Receives what the integrations contribute to the exposure; they must come in order.
+
+    Returns
+    -------
+    Fit
+        Of the integrations.
+    SegmentFits or None
+        With ``save_opt`` only.
+    """
+    check_band(data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe)
+    nints, ngroups, ny, nx = data.shape
+    dark = np.zeros((ny, nx), np.float32) if average_dark_current is None else average_dark_current
+    zero = np.zeros((0, 0, 0), np.float32) if zeroframe is None else zeroframe
+    rate, rateints = Fit.empty((0, 0)), Fit.empty((nints, ny, nx))
+    table = weights(ngroups)
+    arguments = (
+        data, groupdq, pixeldq, gain, readnoise, dark, zero, settings.times, settings.pedestal_groups,
+        settings.noise_factor, settings.suppress_one_group and ngroups > 1, table.coefficients, table.moments,
+        0, tuple(array[np.newaxis] for array in rate), tuple(rateints),
+    )  # fmt: skip
+    fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
+    if not settings.save_opt:
+        _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups))
+        return rateints, None
+    unused = (share.copy() for share in shares)
+    planes, jumps = _fit(*arguments, tuple(fits), rates, *unused, *_scratch(nints, ngroups))
+    fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
+    _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups, save=True))
+    return rateints, fits
 
 
 def warm_up() -> None:
@@ -663,3 +828,4 @@ def warm_up() -> None:
     pixel = np.ones((1, 1), np.float32)
     settings = RampFitSettings(group_time=1.0, frame_time=1.0)
     fit_ramps(data, groupdq, np.zeros((1, 1), np.uint32), pixel, pixel, None, None, settings)
+    add_median_rates(data, groupdq, None, settings, np.zeros((1, 1)))
