@@ -24,6 +24,7 @@ from numba.core import event
 
 from webbcal.core.errors import ParameterError
 from webbcal.core.resources import available_threads
+from webbcal.kernels import expected
 
 try:
     import fcntl
@@ -159,8 +160,6 @@ event.register("numba:compile", helping)
 
 
 def _start_helpers() -> None:
-    from webbcal.kernels.warm_up import expected
-
     names = expected()
     if len(names) < 2 or not sys.executable:
         return

@@ -11,23 +11,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-#: Packages of kernels, those that take longest to compile first; of stage 1, these are also needed last.
-NAMES = (
-    "ramp_fit", "jump", "drizzle", "distribution", "polynomial", "saturation", "reference_pixels",
-    "convolution", "charge", "frames", "coadd", "stack", "outliers", "clipping", "smoothing", "segments",
-    "peaks",
-)  # fmt: skip
-
-
-def expected() -> list[str]:
-    """Return the kernels that this process has taken notice of: whoever uses one has imported its package."""
-    return [name for name in NAMES if f"{__package__}.{name}" in sys.modules]
+from webbcal.kernels import NAMES, compiling
 
 
 def main(names: Sequence[str]) -> None:
     """Compile kernels that no other process is compiling."""
-    from webbcal.kernels import compiling
-
     compiling.helping.wanted = False
     parent = os.getppid()
     for name in names or NAMES:
