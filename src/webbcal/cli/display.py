@@ -6,9 +6,9 @@ import logging
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
-from webbcal.run import progress
 from webbcal.run.progress import Progress
 
 #: Logger of what takes long for a reason that users should know.
@@ -80,18 +80,24 @@ class Lines:
 
 
 class _News(logging.Handler):
-    """Shows what is logged where the display of the moment is."""
+    """Shows what is logged on a display, as long as there is that."""
+
+    def __init__(self, display: Bar | Lines) -> None:
+        super().__init__(logging.INFO)
+        self._display = weakref.ref(display)
 
     def emit(self, record: logging.LogRecord) -> None:
-        display = progress.current()
-        if isinstance(display, (Bar, Lines)):
+        display = self._display()
+        if display is not None:
             display.note(f"{record.getMessage()} …")
 
 
 def make() -> Progress:
     """Return the display that fits where stderr goes; it also tells that kernels are being compiled."""
+    display = Bar() if sys.stderr.isatty() else Lines()
     logger = logging.getLogger(NEWS)
-    if not any(isinstance(handler, _News) for handler in logger.handlers):
-        logger.addHandler(_News())
+    for handler in [h for h in logger.handlers if isinstance(h, _News)]:
+        logger.removeHandler(handler)
+    logger.addHandler(_News(display))
     logger.setLevel(logging.INFO)
-    return Bar() if sys.stderr.isatty() else Lines()
+    return display

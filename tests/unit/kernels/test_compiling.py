@@ -128,11 +128,11 @@ def test_without_a_place_to_keep_them(tmp_path):
 
 def test_the_display_of_the_command_line_tells(capsys):
     from webbcal.cli import display
-    from webbcal.run import progress
 
-    with progress.showing(display.make()):
-        compiling.log.info("compiling kernels, once per installation")
+    earlier, shown = display.make(), display.make()
+    compiling.log.info("compiling kernels, once per installation")
     assert capsys.readouterr().err == "compiling kernels, once per installation …\n"
+    del earlier, shown
     compiling.log.info("nobody is watching")
     assert capsys.readouterr().err == ""
     assert compiling.log.name == display.NEWS

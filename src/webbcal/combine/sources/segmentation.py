@@ -11,7 +11,7 @@ from webbcal import kernels
 from webbcal.kernels.smoothing.reference import gaussian
 
 if TYPE_CHECKING:
-    from webbcal.combine.sources.star_finding import FinderSettings
+    from webbcal.combine.sources.finder_settings import FinderSettings
 
 segment_kernels = kernels.get("segments")
 smoothing = kernels.get("smoothing")

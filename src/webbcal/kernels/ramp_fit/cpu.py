@@ -641,8 +641,9 @@ def _fit(  # type: ignore[no-untyped-def]
             lanes = min(LANES, nx - x0)
             _gather(data, groupdq, row, x0, lanes, ramp, flags, union)
             _gather_pixels(pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes, constants, out_dq)
-            for i in range(nints):
-                _median_steps(ramp, flags, ngroups, i, ordered, count, steps)
+            if not folding:
+                for i in range(nints):
+                    _median_steps(ramp, flags, ngroups, i, ordered, count, steps)
             if folding:
                 _load_sums(rates, sums_of, row, x0, lanes, given, start, common, any_dq)
             if ngroups > 2:
