@@ -278,6 +278,7 @@ class DataModel(Arrayed, FlatAccess):
     @property
     def history(self) -> list[dict[str, Any]]:
         """The history entries: dictionaries with a ``description``."""
+        self._contents.load_asdf()
         return self._contents.history
 
     @history.setter

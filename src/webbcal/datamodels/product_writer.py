@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from webbcal.datamodels.contents import Contents, Tree
-from webbcal.datamodels.layout import Streamed, asdf_hdu, plan_hdus
+from webbcal.datamodels.layout import Streamed, asdf_hdu, needs_asdf, plan_hdus
 from webbcal.datamodels.table import Schema
 from webbcal.io.arrays import FitsArray
 from webbcal.io.fits_writer import FitsWriter
@@ -116,7 +116,7 @@ class ProductWriter:
             model.contents.load_asdf()
             model.on_save(self._writer.path)
             planned = plan_hdus(model.schema, model.contents, self.arrays)
-            if model.with_asdf:
+            if model.with_asdf or needs_asdf(planned):
                 planned.append(asdf_hdu(model.schema, model.contents, planned))
             self._writer.finish(planned)
         except BaseException:

@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.core.errors import OutputError
+from webbcal.io.arrays import FitsArray
 from webbcal.io.cards import Card, header_text, padded
+from webbcal.io.compressed import CompressedArray
+from webbcal.io.foreign import ForeignData
 from webbcal.io.tables import FitsTable
 
 
@@ -31,6 +35,8 @@ class PlannedHdu:
         Units of the columns of a table.
     stream : str
         The name by which its data are written piece by piece, if they are.
+    as_it_stands : bool
+        Whether data that are still in another file may stay as they are stored there.
     """
 
     name: str
@@ -41,6 +47,15 @@ class PlannedHdu:
     cards: list[Card] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
     stream: str = ""
+    as_it_stands: bool = False
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether the data are passed on as they are stored in another file."""
+        odd = isinstance(self.data, (CompressedArray, ForeignData)) or (
+            isinstance(self.data, FitsArray) and self.data.is_scaled
+        )
+        return self.as_it_stands and odd
 
     @property
     def is_table(self) -> bool:
@@ -72,7 +87,7 @@ def stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.kind == "f" and dtype.itemsize == 2:
         return np.dtype("f4")
     if dtype.str[1:] not in _STORED:
-        raise ValueError(f"an image cannot hold values of type {dtype}")
+        raise OutputError(f"a FITS image cannot hold values of type {dtype}; give them another type")
     return dtype.newbyteorder("=")
 
 
