@@ -48,7 +48,8 @@ class OpenedFile:
     def model_type(self) -> str | None:
         """The class that the file says it is, or None."""
         if self.tree is not None:
-            return self.tree.get("meta", {}).get("model_type")
+            name = self.tree.get("meta", {}).get("model_type")
+            return name if isinstance(name, str) else None
         return self.keyword("DATAMODL")
 
     def keyword(self, name: str) -> str | None:
@@ -122,6 +123,10 @@ def tree_of_asdf(init: Any, name: str) -> Tree:
         tree = asdf_text.read(content)
     except (asdf_text.NotPlain, yaml.YAMLError):
         tree = _tree_by_library(content, name)
+    if not isinstance(tree, dict) or not isinstance(tree.get("meta", {}), dict):
+        raise InputError(
+            f"{name}: cannot be read as ASDF (its tree, or meta in it, is no mapping); fetch it again"
+        )
     tree.pop("asdf_library", None)
     return tree
 
