@@ -54,6 +54,7 @@ def from_file(array: np.ndarray, schema: Schema, name: str) -> np.ndarray:
         raise
     except InputError as error:
         warnings.warn(str(error), ValidationWarning, stacklevel=4)
+        array.__dict__["as_found"] = True
         return array
 
 
@@ -186,6 +187,8 @@ def as_table(value: Any, schema: Schema, name: str) -> np.ndarray:
     given = {column.lower(): column for column in value.dtype.names}
     missing = [column for column in declared.names if column.lower() not in given]
     extra = [column for key, column in given.items() if key not in {n.lower() for n in declared.names}]
+    if isinstance(value, TableRows) and value.as_found:
+        return value
     if missing or (extra and not schema.get("allow_extra_columns")):
         raise InputError(f"{name}: columns do not match: missing {missing}, not declared {extra}")
     columns: dict[str, np.ndarray] = {}

@@ -14,7 +14,7 @@ from webbcal.datamodels.cast import as_declared, cast_source, check_dimensions
 from webbcal.datamodels.contents import Contents, Tree
 from webbcal.datamodels.hdu_key import HduKey
 from webbcal.datamodels.schema import fits_index
-from webbcal.datamodels.table import FitsIndex, Leaf, Schema, is_table
+from webbcal.datamodels.table import FitsIndex, Leaf, Schema, is_array, is_table
 from webbcal.datamodels.validate import Rules
 from webbcal.io import asdf_extension
 from webbcal.io.cards import STRUCTURAL, Card
@@ -84,10 +84,31 @@ def _contents_of(file: OpenedFile, model: Target) -> Contents:
     else:
         tree = dict(file.tree)
         entries = asdf_extension.history_of(tree.pop("history", None))
+        _check_arrays(tree, model.schema, file.name)
         contents = Contents(tree, file.name, history=entries)
     if file.path is not None:
         contents.tree.setdefault("meta", {})["filename"] = file.path.name
     return contents
+
+
+def _check_arrays(tree: Any, schema: Schema, name: str) -> None:
+    """Make sure that there are arrays where arrays are declared.
+
+    Raises
+    ------
+    InputError
+        If there is something else.
+    """
+    if is_array(schema):
+        if tree is not None and not hasattr(tree, "shape"):
+            raise InputError(f"{name}: no array, but {type(tree).__name__}; make the file again")
+    elif isinstance(tree, dict):
+        for member, declared in schema.get("properties", {}).items():
+            if member in tree:
+                _check_arrays(tree[member], declared, f"{name}: {member}")
+    elif isinstance(tree, list) and "items" in schema:
+        for item in tree:
+            _check_arrays(item, schema["items"], name)
 
 
 def _of_hdus(file: OpenedFile, model: Target) -> Contents:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from webbcal.core.errors import InputError
 from webbcal.io import asdf_text
@@ -121,7 +120,7 @@ def tree_of_asdf(init: Any, name: str) -> Tree:
     content = Path(init).read_bytes() if isinstance(init, (str, os.PathLike)) else init.read()
     try:
         tree = asdf_text.read(content)
-    except (asdf_text.NotPlain, yaml.YAMLError):
+    except Exception:  # not plain, or damaged: the library says it better
         tree = _tree_by_library(content, name)
     if not isinstance(tree, dict) or not isinstance(tree.get("meta", {}), dict):
         raise InputError(
@@ -132,11 +131,9 @@ def tree_of_asdf(init: Any, name: str) -> Tree:
 
 
 def _tree_by_library(content: bytes, name: str) -> Tree:
-    import asdf
-
     try:
         return asdf_text.read_by_library(content)
-    except (OSError, ValueError, TypeError, yaml.YAMLError, asdf.ValidationError) as error:
+    except Exception as error:  # asdf and its extensions raise whatever their parts raise
         raise InputError(f"{name}: cannot be read as ASDF ({error}); fetch it again") from error
 
 

@@ -47,16 +47,20 @@ class TableRows(np.recarray):
         By name of a column: what is said of it beside its values.
     source : object or None
         The table in a file that these are all rows of, if only that has all of it; see `FitsTable.is_plain`.
+    as_found : bool
+        Whether its columns are others than those declared, and it is taken all the same.
     """
 
     notes: Notes
     source: Any
+    as_found: bool
 
     def __array_finalize__(self, origin: Any) -> None:
         """Take over what is known of the columns."""
         super().__array_finalize__(origin)
         self.__dict__["notes"] = getattr(origin, "notes", {})
         self.__dict__["source"] = None
+        self.__dict__["as_found"] = getattr(origin, "as_found", False)
         self.__dict__["_columns"] = getattr(origin, "_columns", None)
 
     def __reduce__(self) -> tuple[Any, ...]:
