@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -235,8 +236,13 @@ def _own_cards(hdu: Hdu) -> Iterator[Card]:
         if card.keyword == "HISTORY" and hdu.name == "PRIMARY":
             continue  # those are the history of the model
         is_title = not card.keyword and (not card.value or (number and _is_blank(cards[number - 1])))
-        if not is_title and not STRUCTURAL.fullmatch(card.keyword):
+        if not is_title and not _is_structural(card.keyword):
             yield card
+
+
+@lru_cache(4096)
+def _is_structural(keyword: str) -> bool:
+    return STRUCTURAL.fullmatch(keyword) is not None
 
 
 def _is_blank(card: Card) -> bool:

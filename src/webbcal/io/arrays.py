@@ -173,6 +173,15 @@ _NATIVE = {(8, 0): "u1", (8, -128): "i1", (16, 0): "i2", (16, 1 << 15): "u2", (3
 _NATIVE |= {(32, 1 << 31): "u4", (64, 0): "i8", (64, 1 << 63): "u8", (-32, 0): "f4", (-64, 0): "f8"}
 
 
+_FILE_TYPES: dict[int, np.dtype[Any]] = {
+    8: np.dtype("u1"),
+    16: np.dtype(">i2"),
+    32: np.dtype(">i4"),
+    64: np.dtype(">i8"),
+}
+_FILE_TYPES |= {-32: np.dtype(">f4"), -64: np.dtype(">f8")}
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """How the values of an image are stored (FITS 4.0, section 4.4.2.5).
@@ -196,8 +205,7 @@ class Stored:
     @property
     def file_type(self) -> np.dtype[Any]:
         """Type of the stored values, big-endian."""
-        kind = "u1" if self.bitpix == 8 else f"{'i' if self.bitpix > 0 else 'f'}{abs(self.bitpix) // 8}"
-        return np.dtype(f">{kind}")
+        return _FILE_TYPES[self.bitpix]
 
     @property
     def native(self) -> np.dtype[Any] | None:

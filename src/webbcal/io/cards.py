@@ -173,7 +173,21 @@ def header_bytes(cards: Iterable[Card]) -> bytes:
 
 def header_text(cards: Iterable[Card]) -> str:
     """Return cards as they stand in a header, 80 characters each."""
-    return "".join([line.ljust(_WIDTH) for card in cards for line in _lines(card)])
+    lines = [_short(card) or "".join([line.ljust(_WIDTH) for line in _lines(card)]) for card in cards]
+    return "".join(lines)
+
+
+def _short(card: Card) -> str | None:
+    """Return the line of a short card without comment, as nearly all are; None if it is another one."""
+    keyword, value, comment = card
+    if comment or not _SIMPLE.fullmatch(keyword) or keyword in COMMENTARY:
+        return None
+    if type(value) is str:
+        plain = len(value) <= _LONGEST and "'" not in value and value.isascii() and value.isprintable()
+        return f"{keyword:8}= '{value:8}'".ljust(_WIDTH) if plain else None
+    if type(value) is int and -(10**20) < value < 10**20:
+        return f"{keyword:8}= {value:>20}".ljust(_WIDTH)
+    return None
 
 
 def padded(text: str) -> bytes:

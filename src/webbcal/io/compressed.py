@@ -105,3 +105,8 @@ class CompressedArray:
 def image_cards(header: Header) -> list[Card]:
     """Return the cards of a compressed image that are about the image, and not about its tiles."""
     return [card for card in header.cards if not _TILES.fullmatch(card.keyword)]
+
+
+def tile_cards(header: Header) -> list[Card]:
+    """Return the cards of a compressed image that are about its tiles; none if it is no such image."""
+    return [card for card in header.cards if _TILES.fullmatch(card.keyword)] if is_compressed(header) else []

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,9 +52,8 @@ def read_hdus(handle: Handle) -> list[Hdu]:
             if header is None:
                 break
             offset = file.tell()
-            hdu = _checked(handle, header, offset, number)
+            hdu, nbytes = _checked(handle, header, offset, number)
             hdus.append(hdu)
-            nbytes = data_bytes(header)
             if offset + nbytes > size:
                 raise InputError(
                     f"{handle.name}: truncated: HDU {number} ({hdu.name}) needs "
@@ -85,9 +85,11 @@ def _damaged(name: str, number: int, what: str) -> InputError:
     return InputError(f"{name}: damaged header of HDU {number}: {what}; fetch the file again")
 
 
-def _checked(handle: Handle, header: Header, offset: int, number: int) -> Hdu:
+def _checked(handle: Handle, header: Header, offset: int, number: int) -> tuple[Hdu, int]:
     try:
-        return _hdu(handle, header, offset, data_bytes(header), number)
+        axes = _axes(header)
+        nbytes = data_bytes(header, axes)
+        return _hdu(handle, header, offset, nbytes, axes, number), nbytes
     except InputError as error:
         raise _damaged(handle.name, number, f"{error}") from error
 
@@ -101,6 +103,8 @@ def _whole(header: Header, keyword: str, default: int | None = None, least: int 
         If it is missing or something else.
     """
     value = header.get(keyword, default)
+    if type(value) is int and value >= least:
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if value is None or isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -116,9 +120,8 @@ def _axes(header: Header, prefix: str = "") -> list[int]:
     return [_whole(header, f"{prefix}NAXIS{axis}") for axis in range(1, count + 1)]
 
 
-def data_bytes(header: Header) -> int:
+def data_bytes(header: Header, axes: list[int]) -> int:
     """Return the length of the data of an HDU without padding (FITS 4.0, equation 2)."""
-    axes = _axes(header)
     if header.get("BITPIX") not in _BITPIX or isinstance(header["BITPIX"], bool):
         raise InputError(f"no valid BITPIX ({header.get('BITPIX')!r})")
     if not axes:
@@ -129,11 +132,10 @@ def data_bytes(header: Header) -> int:
     return int(abs(header["BITPIX"]) // 8 * elements)
 
 
-def _hdu(handle: Handle, header: Header, offset: int, nbytes: int, number: int) -> Hdu:
+def _hdu(handle: Handle, header: Header, offset: int, nbytes: int, axes: list[int], number: int) -> Hdu:
     name = str(header.get("EXTNAME", "" if number else "PRIMARY")).strip().upper()
     name = "PRIMARY" if number == 0 else name
     kind = "IMAGE" if number == 0 else str(header.get("XTENSION", "IMAGE")).strip()
-    axes = _axes(header)
     data: HduData | None = None
     if kind in ("BINTABLE", "TABLE", "A3DTABLE"):
         if len(axes) != 2 or header["BITPIX"] != 8 or not 0 <= _whole(header, "TFIELDS") <= 999:
@@ -174,6 +176,8 @@ def _storage(header: Header, bitpix: str) -> Stored:
     """
     if header.get(bitpix) not in _BITPIX or isinstance(header[bitpix], bool):
         raise InputError(f"no valid {bitpix} ({header.get(bitpix)!r})")
+    if not any(keyword in header for keyword in ("BSCALE", "BZERO", "BLANK")):
+        return _as_it_is(header[bitpix])
     scaling = []
     for keyword, default in (("BSCALE", 1), ("BZERO", 0)):
         value = header.get(keyword)
@@ -186,6 +190,11 @@ def _storage(header: Header, bitpix: str) -> Stored:
         _whole(header, "BLANK", None, -(1 << 63)) if integers and header.get("BLANK") is not None else None
     )
     return Stored(header[bitpix], scaling[0], scaling[1], blank)
+
+
+@cache
+def _as_it_is(bitpix: int) -> Stored:
+    return Stored(bitpix)
 
 
 def hdus_in_memory(hdulist: Any) -> Iterator[Hdu]:

@@ -117,9 +117,7 @@ def _storage_text(name: str, dtype: np.dtype[Any] | None, shape: tuple[int, ...]
     ]
     cards += [Card("BITPIX", bitpix, "array data type"), Card("NAXIS", len(shape), "number of axes")]
     cards += [Card(f"NAXIS{axis}", length) for axis, length in enumerate(reversed(shape), 1)]
-    if primary:
-        return header_text([*cards, Card("EXTEND", True)])
-    cards += [Card("PCOUNT", 0), Card("GCOUNT", 1)]
+    cards += [Card("EXTEND", True)] if primary else [Card("PCOUNT", 0), Card("GCOUNT", 1)]
     if bzero:
         cards += [Card("BSCALE", 1), Card("BZERO", bzero)]
     return header_text(cards)
@@ -130,7 +128,12 @@ def name_cards(hdu: PlannedHdu) -> list[Card]:
     return [Card("EXTNAME", hdu.name, "extension name"), Card("EXTVER", hdu.version, "extension version")]
 
 
+@lru_cache(4096)
+def _name_text(name: str, version: int) -> str:
+    return header_text(name_cards(PlannedHdu(name, version)))
+
+
 def image_header(hdu: PlannedHdu) -> bytes:
     """Return the header of an image HDU, or of the primary HDU, padded to blocks."""
-    own = hdu.cards if hdu.name == "PRIMARY" else [*name_cards(hdu), *hdu.cards]
-    return padded(_storage_text(hdu.name, hdu.dtype, hdu.shape) + header_text(own))
+    names = "" if hdu.name == "PRIMARY" else _name_text(hdu.name, hdu.version)
+    return padded(_storage_text(hdu.name, hdu.dtype, hdu.shape) + names + header_text(hdu.cards))

@@ -48,7 +48,7 @@ class OpenedFile:
         """The class that the file says it is, or None."""
         if self.tree is not None:
             name = self.tree.get("meta", {}).get("model_type")
-            return name if isinstance(name, str) else None
+            return str(name) if isinstance(name, str) else None
         return self.keyword("DATAMODL")
 
     def keyword(self, name: str) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 from webbcal.core.errors import InputError, OutputError
 from webbcal.io.arrays import in_file
 from webbcal.io.cards import BLOCK, STRUCTURAL, Card, Header, header_bytes, read_header
+from webbcal.io.compressed import tile_cards
 from webbcal.io.hdus import PlannedHdu, name_cards
 from webbcal.io.records import ColumnNote, Notes, TableRows, encoded, notes_of, same_rows
 from webbcal.io.tables import FitsTable
@@ -69,7 +70,7 @@ def carried(hdu: PlannedHdu, source: Carried) -> tuple[bytes, Bytes]:
     """Return an HDU with the bytes of another file as they are, and what its header says of them."""
     other = ("CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "")
     cards = (card for card in source.header.cards if card.keyword not in other)
-    structural = [card for card in cards if STRUCTURAL.fullmatch(card.keyword)]
+    structural = [card for card in cards if STRUCTURAL.fullmatch(card.keyword)] + tile_cards(source.header)
     known = {card.keyword for card in structural}
     own = (card for card in hdu.cards if card.keyword not in known)
     return header_bytes([*structural, *name_cards(hdu), *own]), source.raw()
@@ -109,6 +110,10 @@ def _with_astropy(hdu: PlannedHdu, table: np.ndarray, notes: Notes) -> tuple[byt
     return header_bytes([*header.cards, *hdu.cards]), buffer.read()
 
 
+#: What astropy calls what cards of a column say.
+_ASTROPY = {"TFORM1": "format", "TDIM1": "dim", "TZERO1": "bzero", "TNULL1": "null"}
+
+
 def _variable_columns(table: np.ndarray, hdu_name: str, notes: Notes) -> Any:
     from astropy.io import fits
 
@@ -116,12 +121,14 @@ def _variable_columns(table: np.ndarray, hdu_name: str, notes: Notes) -> Any:
     for name in table.dtype.names or ():
         values = np.asarray(table[name])
         note = notes.get(name, ColumnNote())
+        how: dict[str, Any] = {"unit": note.unit, "disp": note.disp}
         if values.dtype.kind == "O":
-            code, values = _cells(values, note.form)
+            how["format"], values = _cells(values, note.form)
         else:
             stored = _stored_rows(np.asarray(table)[[name]], hdu_name, notes)
-            code = _format(stored.dtype[name], table.dtype[name])
-        columns.append(fits.Column(name, code, array=values, unit=note.unit, null=_null(note, values.dtype)))
+            cards = _column_cards(1, name, stored.dtype[name], table.dtype[name], note)
+            how |= {_ASTROPY[card.keyword]: card.value for card in cards if card.keyword in _ASTROPY}
+        columns.append(fits.Column(name, array=values, **how))
     return fits.ColDefs(columns)
 
 

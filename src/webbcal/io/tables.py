@@ -20,7 +20,9 @@ _TYPES |= {"E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16"}
 OFFSETS = {("B", -128): "i1", ("I", 1 << 15): "u2", ("J", 1 << 31): "u4", ("K", 1 << 63): "u8"}
 _FORMAT = re.compile(r"(\d*)([A-Z])", re.ASCII)
 #: Formats of all kinds, also of tables of text, with what may follow the letter.
-_ANY_FORMAT = re.compile(r"\d*[LXBIJKAEDCMPQ].*|[AIFED]\d*(\.\d+)?", re.ASCII)
+_ANY_FORMAT = re.compile(
+    r"\d*[LXBIJKEDCM]|\d*A.*|[01]?[PQ][LXBIJKAEDCM](\(\d*\))?|[AIFED]\d*(\.\d+)?", re.ASCII
+)
 
 
 class Column(NamedTuple):
