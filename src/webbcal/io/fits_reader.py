@@ -212,7 +212,8 @@ def _table_in_memory(hdu: Any, name: str) -> Hdu:
     from astropy.io import fits
 
     buffer = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), hdu.copy()]).writeto(buffer, output_verify="ignore")
+    hdu.data  # noqa: B018 - read it from its file first, with the heap
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(buffer, output_verify="ignore")
     return read_hdus(MemoryHandle(buffer.getvalue(), name))[1]
 
 
