@@ -18,6 +18,9 @@ USAGE = """usage: webbcal info FILE [FILE ...]   [--tree] shows the whole tree o
 Files are products and reference files (FITS, ASDF), associations (JSON), parameter files (ASDF, cfg), and
 catalogues (ECSV)."""
 
+#: Parameter files as text; they may begin with a section, as JSON does with a list.
+_TEXT_OF_PARAMETERS = (".cfg", ".ini")
+
 _KEYWORDS = {
     "reference file of": "meta.reftype",
     "description": "meta.description",
@@ -63,9 +66,9 @@ def describe(path: str, with_tree: bool = False) -> list[str]:
         If it is damaged or of an unknown kind; the message says what is wrong.
     """
     kind = kind_of(path)
-    if kind == "json":
+    if kind == "json" and Path(path).suffix not in _TEXT_OF_PARAMETERS:
         return _association(path)
-    if kind == "unknown":
+    if kind in ("json", "unknown"):
         return _text(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -206,7 +209,7 @@ def _text(path: str) -> list[str]:
         return _catalogue(path)
     if Path(path).suffix in (".yaml", ".yml"):
         return _association(path)
-    if Path(path).suffix in (".cfg", ".ini"):
+    if Path(path).suffix in _TEXT_OF_PARAMETERS:
         return _parameters(path)
     raise InputError(
         f"{path}: begins as none of the files that webbcal knows: FITS, ASDF, JSON (an association), ECSV (a "
