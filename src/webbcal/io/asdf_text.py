@@ -185,6 +185,14 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.Node) -> Iterator[Tree]:
     made.update({str(key): value for key, value in loader.construct_mapping(node).items()})  # type: ignore[arg-type]
 
 
+def _ordered(loader: yaml.SafeLoader, node: yaml.Node) -> Iterator[Tree]:
+    """Construct a mapping that is written as a list of pairs."""
+    made: Tree = {}
+    yield made
+    for pair in node.value:
+        made.update({str(key): value for key, value in loader.construct_mapping(pair).items()})
+
+
 def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Iterator[Tagged]:
     made = Tagged(node.tag)
     yield made
@@ -225,6 +233,7 @@ def _array_of(loader: Any, node: yaml.Node) -> np.ndarray | None:
     return values.reshape(shape).astype(dtype)
 
 
+_Loader.add_constructor("tag:yaml.org,2002:omap", _ordered)
 # The first that fits is taken.
 _Loader.add_multi_constructor(CORE, _core)
 _Loader.add_multi_constructor("tag:", _tagged)
