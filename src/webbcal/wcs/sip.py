@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webbcal.wcs.sip_fit import Bounds, Goal, PixelToSky, Polynomials, TangentSip, fit_tangent_sip
+from webbcal.wcs.bounds import Bounds
+from webbcal.wcs.sip_fit import Goal, PixelToSky, Polynomials, TangentSip, fit_tangent_sip
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from webbcal.run.chain import available_threads
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.wcs.footprint import update_s_region
-from webbcal.wcs.image_wcs import ImageWCS, bounded, bounds_of, image_wcs
+from webbcal.wcs.of_model import bounded, bounds_of, wcs_of
 from webbcal.wcs.sip import SipSettings, update_sip
+from webbcal.wcs.tree_wcs import TreeWCS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -210,7 +211,7 @@ def _image(model: Any) -> Image | str:
     angles = {name: getattr(model.meta.wcsinfo, name) for name in _ANGLES}
     from astropy.table import Table
 
-    wcs = bounded(image_wcs(model), model.shape)
+    wcs = bounded(wcs_of(model), model.shape)
     image = Image(str(model.meta.filename), group_of(model), wcs, angles, Table({"x": [], "y": []}))
     return alignment.why_unsupported(image) or image
 
@@ -269,7 +270,7 @@ def _update(model: Any, image: Image, p: Any) -> None:
     """Give a model its corrected WCS, and bring the header in line."""
     if image.reference or not image.fit:
         return
-    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, ImageWCS) else image.wcs
+    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, TreeWCS) else image.wcs
     update_s_region(model)
     bounds = bounds_of(image.wcs)
     if p.sip_approx and bounds is not None:

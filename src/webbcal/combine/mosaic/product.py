@@ -15,8 +15,9 @@ from webbcal.combine.mosaic.drizzling import Drop
 from webbcal.combine.mosaic.inputs import measurement_time
 from webbcal.combine.mosaic.tiles import Mosaic
 from webbcal.io.asdf_text import tagged
-from webbcal.wcs.image_wcs import ImageWCS, bounds_of
+from webbcal.wcs.of_model import bounds_of
 from webbcal.wcs.sip import SipSettings, update_sip
+from webbcal.wcs.tree_wcs import TreeWCS
 
 _ARCSEC2 = (180.0 / 3.141592653589793 * 3600.0) ** 2  # in a steradian
 #: Keywords of the detector's distortion and of the aperture: they do not describe a mosaic.
@@ -90,7 +91,7 @@ def set_wcs(product: Any, grid: OutputGrid) -> None:
     info = product.meta.wcsinfo
     for name in [name for name in info.instance if _STALE.fullmatch(name)]:
         del info.instance[name]
-    tree = grid.wcs.tree if isinstance(grid.wcs, ImageWCS) else tagged(grid.wcs)
+    tree = grid.wcs.tree if isinstance(grid.wcs, TreeWCS) else tagged(grid.wcs)
     product.meta.wcs = tree
     first, last = tree.value["steps"][0].value, tree.value["steps"][-1].value
     plane = first["transform"].value

@@ -30,7 +30,7 @@ from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.chain import available_threads, run_on_threads
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
-from webbcal.wcs.image_wcs import stored_wcs
+from webbcal.wcs.of_model import stored_wcs
 
 log = logging.getLogger(__name__)
 

@@ -72,8 +72,8 @@ class AssignWcsStep(ModelStep):
     def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
         """Attach the WCS."""
         from webbcal.wcs.footprint import update_s_region
-        from webbcal.wcs.image_wcs import bounds_of, image_wcs
         from webbcal.wcs.imaging import imaging_wcs
+        from webbcal.wcs.of_model import bounds_of, wcs_of
         from webbcal.wcs.sip import SipSettings, update_sip
 
         distortion = references["distortion"]
@@ -87,7 +87,7 @@ class AssignWcsStep(ModelStep):
         if p.sip_approx:
             names = SipSettings.__dataclass_fields__
             settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
-            wcs = image_wcs(model)
+            wcs = wcs_of(model)
             bounds = bounds_of(wcs)
             assert bounds is not None
             update_sip(model, wcs, bounds, settings)
