@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from webbcal.io.missing_library import MissingLibrary
+
 Tree = dict[str, Any]
 
 CORE = "tag:stsci.edu:asdf/core/"
@@ -60,17 +62,43 @@ class Tagged:
         return self.tag.rpartition("/")[2].rpartition("-")[0]
 
     def resolve(self) -> Any:
-        """Return the object, made by the asdf library; a tagged dictionary if no extension knows the tag."""
-        return read_by_library(write({"value": self}, _WholeDumper))["value"]
+        """Return the object, made by the asdf library.
+
+        Raises
+        ------
+        MissingLibrary
+            If no library is installed that knows it, or a tag within it.
+        """
+        made = read_by_library(write({"value": self}, _WholeDumper))["value"]
+        if hasattr(made, "_tag"):  # a tagged dictionary, list or text
+            raise MissingLibrary(self.tag, _tags(self, set()), made)
+        return made
 
 
 def resolved(tree: Any) -> Any:
-    """Return a copy of a tree of dictionaries and lists with the objects of all tagged values."""
+    """Return a copy of a tree of dictionaries and lists with the objects of all tagged values.
+
+    Values that no library knows become what asdf writes as they were.
+    """
     if type(tree) is dict:
         return {key: resolved(value) for key, value in tree.items()}
     if type(tree) is list:
         return [resolved(value) for value in tree]
-    return tree.resolve() if isinstance(tree, Tagged) else tree
+    try:
+        return tree.resolve() if isinstance(tree, Tagged) else tree
+    except MissingLibrary as missing:
+        return missing.kept
+
+
+def _tags(value: Any, seen: set[int]) -> set[str]:
+    """Return all tags within a value."""
+    if id(value) in seen:
+        return set()
+    if isinstance(value, Tagged):
+        seen.add(id(value))
+        return {value.tag} | _tags(value.value, seen)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*(_tags(part, seen) for part in parts))
 
 
 def tagged(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from webbcal.core.errors import InputError, ReferenceFileError
 from webbcal.io.asdf_text import Tagged, tagged
+from webbcal.io.missing_library import MissingLibrary
 from webbcal.wcs import transforms, trees
 from webbcal.wcs.bounds import Bounds, CompoundBounds, bounds_in
 from webbcal.wcs.evaluation import forward
@@ -92,13 +93,16 @@ def _distortion_transform(reference: Any) -> Tagged:
     try:
         forward(transform)
     except Unknown:
-        made = transform.resolve() if transform is not None else None
-        if not hasattr(made, "n_inputs"):
-            found = getattr(made, "_tag", type(made).__name__)
+        try:
+            made = transform.resolve() if transform is not None else None
+        except MissingLibrary as missing:
             raise ReferenceFileError(
-                f"{reference.name} holds no transform that can be read ({found}). If it is one of the jwst "
-                "package's own transforms, install stdatamodels beside webbcal; or give another with "
-                "override_distortion"
+                f"{reference.name}: {missing}; or give another reference with override_distortion"
+            ) from None
+        if not hasattr(made, "n_inputs"):
+            raise ReferenceFileError(
+                f"{reference.name} holds no transform that can be read, but a {type(made).__name__}; give "
+                "another with override_distortion"
             ) from None
     assert isinstance(transform, Tagged)
     return transform

@@ -16,23 +16,31 @@ from typing import Any
 
 from webbcal.core.errors import InputError
 from webbcal.io.asdf_text import Tagged
+from webbcal.io.missing_library import MissingLibrary
 from webbcal.wcs.bounds import Bounds, CompoundBounds
 from webbcal.wcs.kinds.kind import Unknown
 from webbcal.wcs.tree_wcs import TreeWCS
 
 
 def wcs_of(model: Any) -> Any:
-    """Return the WCS of a model: a `TreeWCS`, a `gwcs.WCS`, or None if it has none."""
-    wcs = usable(stored_wcs(model))
+    """Return the WCS of a model: a `TreeWCS`, a `gwcs.WCS`, or None if it has none.
+
+    Raises
+    ------
+    InputError
+        If it has a transform that no installed library knows.
+    """
+    try:
+        wcs = usable(stored_wcs(model))
+    except MissingLibrary as missing:
+        raise InputError(f"{model.meta.filename}: its WCS cannot be used: {missing}") from None
     return wcs if wcs is None or isinstance(wcs, TreeWCS) else model.meta.wcs
 
 
 def stored_wcs(model: Any) -> Any:
     """Return the WCS of a model as the model holds it, a tree or an object, to be given to another model."""
     meta = model.meta
-    if not meta.hasattr("wcs"):
-        model._load_asdf()
-    return meta.instance.get("wcs")
+    return meta.instance["wcs"] if meta.hasattr("wcs") else None
 
 
 def usable(wcs: Any) -> Any:
