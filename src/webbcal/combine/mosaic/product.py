@@ -16,7 +16,8 @@ from webbcal.combine.mosaic.inputs import measurement_time
 from webbcal.combine.mosaic.tiles import Mosaic
 from webbcal.io.asdf_text import tagged
 from webbcal.wcs.of_model import bounds_of
-from webbcal.wcs.sip import SipSettings, update_sip
+from webbcal.wcs.sip import update_sip
+from webbcal.wcs.sip_settings import SipSettings
 from webbcal.wcs.tree_wcs import TreeWCS
 
 _ARCSEC2 = (180.0 / 3.141592653589793 * 3600.0) ** 2  # in a steradian
@@ -98,7 +99,7 @@ def set_wcs(product: Any, grid: OutputGrid) -> None:
     if first["transform"].kind != "fitswcs_imaging" or plane["projection"].kind != "gnomonic":
         ny, nx = grid.shape
         bounds = bounds_of(grid.wcs) or ((-0.5, nx - 0.5), (-0.5, ny - 0.5))
-        update_sip(product, grid.wcs, bounds, SipSettings(degree=1))
+        update_sip(product, grid.wcs, bounds, SipSettings(sip_degree=1))
         return
     info.crpix1, info.crpix2 = (float(v) + 1.0 for v in plane["crpix"])
     info.crval1, info.crval2 = (float(v) for v in plane["crval"])
