@@ -37,8 +37,8 @@ _FAMILIES = (
     regions,
     optics,
 )
-#: All kinds that are known, by name.
-KINDS: dict[str, Kind] = {kind.name: kind for family in _FAMILIES for kind in family.KINDS}
+#: All kinds that are known, by their tags without the version.
+KINDS: dict[str, Kind] = {kind.tag: kind for family in _FAMILIES for kind in family.KINDS}
 
 
 def transform(node: object) -> Transform:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from webbcal.wcs.bounds import Bounds, CompoundBounds, without
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown, number
+from webbcal.wcs.kinds.kind import ASDF, F64, Function, Kind, Transform, Unknown, number
 
 
 def _compose(t: Transform) -> Function:
@@ -48,14 +48,14 @@ def _side_by_side(functions: Sequence[Function], counts: Sequence[int]) -> Funct
     return run
 
 
-def _arithmetic(name: str, operation: Callable[[Any, Any], Any]) -> Kind:
+def _arithmetic(tag: str, operation: Callable[[Any, Any], Any]) -> Kind:
     """Return the record of an operation on the outputs of two transforms of the same inputs."""
 
     def forward(t: Transform) -> Function:
         first, second = (part.forward() for part in t.parts)
         return lambda *inputs: tuple(map(operation, first(*inputs), second(*inputs)))
 
-    return Kind(name, _inputs_of_first, lambda t: t.parts[0].outputs, forward)
+    return Kind(tag, _inputs_of_first, lambda t: t.parts[0].outputs, forward)
 
 
 def _inputs_of_first(t: Transform) -> int:
@@ -108,18 +108,20 @@ def _fixed_bounds(t: Transform) -> Bounds | CompoundBounds | None:
 
 
 KINDS = (
-    Kind("compose", _inputs_of_first, lambda t: t.parts[-1].outputs, _compose, _compose_back),
+    Kind(ASDF + "compose", _inputs_of_first, lambda t: t.parts[-1].outputs, _compose, _compose_back),
     Kind(
-        "concatenate",
+        ASDF + "concatenate",
         lambda t: sum(part.inputs for part in t.parts),
         lambda t: sum(part.outputs for part in t.parts),
         _concatenate,
         _concatenate_back,
     ),
-    _arithmetic("add", operator.add),
-    _arithmetic("subtract", operator.sub),
-    _arithmetic("multiply", operator.mul),
-    _arithmetic("divide", operator.truediv),
-    _arithmetic("power", operator.pow),
-    Kind("fix_inputs", _fixed_count, lambda t: _fixed(t)[0].outputs, _fix_inputs, bounds=_fixed_bounds),
+    _arithmetic(ASDF + "add", operator.add),
+    _arithmetic(ASDF + "subtract", operator.sub),
+    _arithmetic(ASDF + "multiply", operator.mul),
+    _arithmetic(ASDF + "divide", operator.truediv),
+    _arithmetic(ASDF + "power", operator.pow),
+    Kind(
+        ASDF + "fix_inputs", _fixed_count, lambda t: _fixed(t)[0].outputs, _fix_inputs, bounds=_fixed_bounds
+    ),
 )

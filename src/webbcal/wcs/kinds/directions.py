@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown, number
+from webbcal.wcs.kinds.kind import ASDF, F64, GWCS, Function, Kind, Transform, Unknown, number
 
 
 def to_vector(lon: F64, lat: F64) -> tuple[F64, F64, F64]:
@@ -145,19 +145,19 @@ def _of_euler(t: Transform, way: Callable[[F64], F64]) -> Function:
 
 KINDS = (
     Kind(
-        "spherical_cartesian",
+        GWCS + "spherical_cartesian",
         lambda t: _SPHERICAL[t["transform_type"]][0],
         lambda t: _SPHERICAL[t["transform_type"]][1],
         _spherical,
         _spherical_back,
     ),
     Kind(
-        "direction_cosines",
+        GWCS + "direction_cosines",
         lambda t: _COSINES[t["transform_type"]][0],
         lambda t: _COSINES[t["transform_type"]][1],
         _cosines,
         _cosines_back,
     ),
-    Kind("rotate_sequence_3d", _dimensions, _dimensions, _sequence, _sequence_back),
-    Kind("rotate3d", 2, 2, _euler, _euler_back),
+    Kind(ASDF + "rotate_sequence_3d", _dimensions, _dimensions, _sequence, _sequence_back),
+    Kind(ASDF + "rotate3d", 2, 2, _euler, _euler_back),
 )

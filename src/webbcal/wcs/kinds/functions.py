@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from webbcal.wcs.kinds.kind import Function, Kind, Transform, Unknown
+from webbcal.wcs.kinds.kind import ASDF, Function, Kind, Transform, Unknown
 
 #: Those that astropy.modeling has models of.
 NAMES = frozenset((
@@ -29,4 +29,4 @@ def _function(t: Transform) -> Function:
     return function if function.nout > 1 else lambda *inputs: (function(*inputs),)
 
 
-KINDS = (Kind("math_functions", lambda t: _ufunc(t).nin, lambda t: _ufunc(t).nout, _function),)
+KINDS = (Kind(ASDF + "math_functions", lambda t: _ufunc(t).nin, lambda t: _ufunc(t).nout, _function),)

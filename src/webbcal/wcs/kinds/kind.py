@@ -17,6 +17,9 @@ Function = Callable[..., tuple[F64, ...]]
 Count = Callable[["Transform"], int]
 T = TypeVar("T")
 
+#: What the tags of ASDF's own transforms begin with, and those of gwcs.
+ASDF, GWCS = "tag:stsci.edu:asdf/transform/", "tag:stsci.edu:gwcs/"
+
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -30,8 +33,8 @@ class Kind:
 
     Attributes
     ----------
-    name : str
-        What its tags end in, without the version: ``shift``.
+    tag : str
+        Its tag without the version. Other libraries have transforms of the same names.
     inputs, outputs : int or callable
         How many there are, if the transform does not name them.
     forward : callable
@@ -42,7 +45,7 @@ class Kind:
         The bounding box that it has if none is kept with it.
     """
 
-    name: str
+    tag: str
     inputs: int | Count
     outputs: int | Count
     forward: Callable[[Transform], Function]
@@ -56,7 +59,7 @@ class Transform:
     Raises
     ------
     Unknown
-        If it is of no kind among `kinds`.
+        If it is of no kind among `kinds`, which are by their tags.
     """
 
     __slots__ = ("_kinds", "kind", "tag", "value")
@@ -64,10 +67,11 @@ class Transform:
     def __init__(self, node: object, kinds: Mapping[str, Kind]) -> None:
         if not isinstance(node, Tagged) or not isinstance(node.value, dict):
             raise Unknown(type(node).__name__)
-        if node.kind not in kinds:
+        kind = kinds.get(node.tag.rpartition("-")[0])
+        if kind is None:
             raise Unknown(node.tag)
         self.tag: str = node.tag
-        self.kind = kinds[node.kind]
+        self.kind = kind
         self.value: dict[str, Any] = node.value
         self._kinds = kinds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown
+from webbcal.wcs.kinds.kind import ASDF, F64, Function, Kind, Transform, Unknown
 
 
 def _shift(t: Transform) -> Function:
@@ -111,14 +111,14 @@ def _remap_inputs(t: Transform) -> int:
 
 
 KINDS = (
-    Kind("shift", 1, 1, _shift, _shift_back),
-    Kind("scale", 1, 1, _scale, _scale_back),
-    Kind("multiplyscale", 1, 1, _scale, _scale_back),
-    Kind("linear1d", 1, 1, _line, _line_back),
-    Kind("planar2d", 2, 1, _plane),
-    Kind("affine", 2, 2, _affine, _affine_back),
-    Kind("rotate2d", 2, 2, _rotate, _rotate_back),
-    Kind("identity", _axes, _axes, _identity, _identity),
-    Kind("constant", lambda t: int(t.value.get("dimensions", 1)), 1, _constant),
-    Kind("remap_axes", _remap_inputs, lambda t: len(_mapping(t)), _remap_axes, _remap_axes_back),
+    Kind(ASDF + "shift", 1, 1, _shift, _shift_back),
+    Kind(ASDF + "scale", 1, 1, _scale, _scale_back),
+    Kind(ASDF + "multiplyscale", 1, 1, _scale, _scale_back),
+    Kind(ASDF + "linear1d", 1, 1, _line, _line_back),
+    Kind(ASDF + "planar2d", 2, 1, _plane),
+    Kind(ASDF + "affine", 2, 2, _affine, _affine_back),
+    Kind(ASDF + "rotate2d", 2, 2, _rotate, _rotate_back),
+    Kind(ASDF + "identity", _axes, _axes, _identity, _identity),
+    Kind(ASDF + "constant", lambda t: int(t.value.get("dimensions", 1)), 1, _constant),
+    Kind(ASDF + "remap_axes", _remap_inputs, lambda t: len(_mapping(t)), _remap_axes, _remap_axes_back),
 )

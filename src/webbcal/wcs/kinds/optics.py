@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown
+from webbcal.wcs.kinds.kind import F64, GWCS, Function, Kind, Transform, Unknown
 
 _ABSOLUTE_ZERO = -273.15  # °C
 
@@ -91,12 +91,12 @@ def _air(wavelength: F64, celsius: float, atmospheres: float) -> F64:
 
 KINDS = (
     Kind(
-        "grating_equation",
+        GWCS + "grating_equation",
         lambda t: 3 if _to_angles(t) else 2,
         lambda t: 3 if _to_angles(t) else 1,
         _grating,
     ),
-    Kind("snell3d", 4, 3, _snell),
-    Kind("sellmeier_glass", 1, 1, _sellmeier),
-    Kind("sellmeier_zemax", 1, 1, _sellmeier_zemax),
+    Kind(GWCS + "snell3d", 4, 3, _snell),
+    Kind(GWCS + "sellmeier_glass", 1, 1, _sellmeier),
+    Kind(GWCS + "sellmeier_zemax", 1, 1, _sellmeier_zemax),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown
+from webbcal.wcs.kinds.kind import ASDF, F64, Function, Kind, Transform, Unknown
 
 #: Module of numpy.polynomial, and what the names of its functions begin with.
 _SERIES = {"chebyshev": "cheb", "legendre": "leg", "hermite": "herm"}
@@ -93,6 +93,6 @@ def _to_window(domain: Any, window: Any) -> Callable[[F64], F64]:
 
 
 KINDS = (
-    Kind("polynomial", _variables, 1, _polynomial),
-    Kind("ortho_polynomial", _variables, 1, _series),
+    Kind(ASDF + "polynomial", _variables, 1, _polynomial),
+    Kind(ASDF + "ortho_polynomial", _variables, 1, _series),
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from webbcal.wcs.kinds.directions import to_angles, to_vector
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown
+from webbcal.wcs.kinds.kind import ASDF, F64, GWCS, Function, Kind, Transform, Unknown
 
 
 class TangentPlane:
@@ -69,7 +69,7 @@ def _fitswcs_back(t: Transform) -> Function:
 
 def _tangent_plane(t: Transform) -> TangentPlane:
     projection = t.part(t["projection"])
-    if projection.kind.name != "gnomonic" or projection["direction"] != "pix2sky":
+    if projection.kind.tag != ASDF + "gnomonic" or projection["direction"] != "pix2sky":
         raise Unknown(projection.tag)
     return TangentPlane(t["crpix"], t["crval"], t["cdelt"], t["pc"])
 
@@ -97,11 +97,11 @@ _GNOMONIC: dict[str, tuple[Function, Function]] = {
 
 KINDS = (
     Kind(
-        "gnomonic",
+        ASDF + "gnomonic",
         2,
         2,
         lambda t: _GNOMONIC[t["direction"]][0],
         lambda t: _GNOMONIC[t["direction"]][1],
     ),
-    Kind("fitswcs_imaging", 2, 2, _fitswcs, _fitswcs_back),
+    Kind(GWCS + "fitswcs_imaging", 2, 2, _fitswcs, _fitswcs_back),
 )

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.io.asdf_text import Tagged
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown, number
+from webbcal.wcs.kinds.kind import F64, GWCS, Function, Kind, Transform, Unknown, number
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[Any]
 
-_NO_LABEL = (0, "")
 #: Relative tolerance of labels, beside the absolute one that a mapper has (as `numpy.isclose`).
 _RELATIVE = 1e-5
 
@@ -132,19 +131,24 @@ def _selection(
         inputs = np.broadcast_arrays(*inputs)
         (labels,) = mapper(*inputs)
         values = tuple(np.full(labels.shape, undefined) for _ in range(outputs))
-        for label in np.unique(labels).tolist():
-            if label in _NO_LABEL or label not in transforms:
-                continue
+        for label, function in transforms.items():
             chosen = labels == label
-            results = transforms[label](*(v[chosen] for v in inputs))
-            for value, result in zip(values, results, strict=True):
-                value[chosen] = result
+            if chosen.any():
+                results = function(*(v[chosen] for v in inputs))
+                for value, result in zip(values, results, strict=True):
+                    value[chosen] = result
         return values
 
     return run
 
 
 KINDS = (
-    Kind("label_mapper", _mapper_inputs, 1, _label_mapper),
-    Kind("regions_selector", lambda t: len(t["inputs"]), lambda t: len(t["outputs"]), _select, _select_back),
+    Kind(GWCS + "label_mapper", _mapper_inputs, 1, _label_mapper),
+    Kind(
+        GWCS + "regions_selector",
+        lambda t: len(t["inputs"]),
+        lambda t: len(t["outputs"]),
+        _select,
+        _select_back,
+    ),
 )

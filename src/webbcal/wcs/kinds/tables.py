@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from webbcal.wcs.bounds import Bounds
-from webbcal.wcs.kinds.kind import F64, Function, Kind, Transform, Unknown, number
+from webbcal.wcs.kinds.kind import ASDF, F64, Function, Kind, Transform, Unknown, number
 
 
 def _variables(t: Transform) -> int:
@@ -105,4 +105,4 @@ def _extent_bounds(t: Transform) -> Bounds:
     return tuple((float(axis.min()), float(axis.max())) for axis in _points(t))
 
 
-KINDS = (Kind("tabular", _variables, 1, _table, _table_back, _extent_bounds),)
+KINDS = (Kind(ASDF + "tabular", _variables, 1, _table, _table_back, _extent_bounds),)
