@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from webbcal.core.errors import InputError
 from webbcal.io.asdf_text import Tagged
 from webbcal.wcs.bounds import Bounds, CompoundBounds, inside
 from webbcal.wcs.evaluation import transform
@@ -28,11 +29,17 @@ class Frame(NamedTuple):
         ``frame2d``, ``celestial_frame``, ``spectral_frame``, ``composite_frame`` …; "" for a name alone.
     parts : tuple of Frame
         What a composite frame consists of.
+    axes : tuple of int
+        Which of the coordinates are its axes, in their order; none if the frame does not tell.
+    system : str
+        The reference system, such as ``icrs``; "" if there is none.
     """
 
     name: str
     kind: str = ""
     parts: tuple[Frame, ...] = ()
+    axes: tuple[int, ...] = ()
+    system: str = ""
 
     @classmethod
     def of(cls, node: object) -> Frame:
@@ -47,8 +54,12 @@ class Frame(NamedTuple):
             return cls(node)
         if not isinstance(node, Tagged) or not isinstance(node.value, dict) or "name" not in node.value:
             raise Unknown(f"a frame of another layout ({node!r})")
-        parts = tuple(map(cls.of, node.value.get("frames", ())))
-        return cls(str(node.value["name"]), node.kind, parts)
+        value, system = node.value, node.value.get("reference_frame")
+        parts = tuple(map(cls.of, value.get("frames", ())))
+        axes = sum((part.axes for part in parts), tuple(value.get("axes_order") or ()))
+        return cls(
+            str(value["name"]), node.kind, parts, axes, system.kind if isinstance(system, Tagged) else ""
+        )
 
 
 class TreeWCS:
@@ -192,8 +203,8 @@ class TreeWCS:
 
         Raises
         ------
-        Unknown
-            If the world has other axes than those of the sky.
+        InputError
+            If the world is something else than RA and Dec (ICRS).
         """
         from astropy.coordinates import SkyCoord
 
@@ -205,8 +216,8 @@ class TreeWCS:
 
         Raises
         ------
-        Unknown
-            If the world has other axes than those of the sky.
+        InputError
+            If the world is something else than RA and Dec (ICRS).
         """
         self._check_sky()
         position = position.icrs
@@ -214,5 +225,8 @@ class TreeWCS:
 
     def _check_sky(self) -> None:
         world = self.described_frames[-1]
-        if world.kind != "celestial_frame":
-            raise Unknown(f"sky positions in the frame {world.name}, which is a {world.kind}")
+        if (world.kind, world.axes, world.system) != ("celestial_frame", (0, 1), "icrs"):
+            raise InputError(
+                f"sky positions need a WCS to RA and Dec (ICRS); this one is to the frame {world.name}, a "
+                f"{world.system} {world.kind}; call it for the numbers"
+            )
