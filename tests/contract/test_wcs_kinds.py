@@ -6,12 +6,15 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.modeling import models as m
+from astropy.modeling.bounding_box import ModelBoundingBox
 from gwcs import selector
 from wcs_kinds import CASES, oracle, oracle_inverse
 
 from webbcal.io.asdf_text import Tagged, tagged
+from webbcal.wcs import trees
 from webbcal.wcs.evaluation import KINDS, backward, forward, transform
 from webbcal.wcs.kinds.kind import ASDF, GWCS, Unknown
+from webbcal.wcs.tree_wcs import TreeWCS
 
 CLOSE = {"rtol": 2e-13, "atol": 2e-13}
 
@@ -108,6 +111,24 @@ def test_backward(case):
     values = oracle(fresh(case), *case.values((60,)))
     for ours, theirs in zip(backward(node)(*values), oracle(inverse, *values), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=case.close)
+
+
+@every
+def test_a_bounding_box_on_it(case):
+    """NaN outside, in every output; inside, what it is without the box."""
+    model, ranges = fresh(case), case.ranges * (case.model.n_inputs if len(case.ranges) == 1 else 1)
+    box = [((3 * low + high) / 4, (low + 3 * high) / 4) for low, high in ranges]
+    model.bounding_box = ModelBoundingBox(dict(enumerate(box)), model, order="F")
+    detector, world = trees.frame("detector", ("x", "y"), "pixel"), trees.sky()
+    wcs = TreeWCS(trees.wcs([(detector, tagged(model)), (world, None)]))
+    assert wcs.bounding_box == tuple(box) and (wcs.inputs, wcs.outputs) == (model.n_inputs, model.n_outputs)
+    values = case.values((300,))
+    inside = np.all([(v >= low) & (v <= high) for v, (low, high) in zip(values, box, strict=True)], axis=0)
+    expected = oracle(fresh(case), *values)
+    for found, free in zip(wcs(*values), expected, strict=True):
+        np.testing.assert_allclose(found, np.where(inside, free, np.nan), **CLOSE)
+    one = [float(v[0]) for v in values]
+    np.testing.assert_array_equal(wcs(*one), [v[0] for v in wcs(*values)])
 
 
 def test_units_and_what_astropy_does_its_own_way_are_left_to_the_libraries():
