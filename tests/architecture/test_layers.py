@@ -16,7 +16,7 @@ ALLOWED = {
     "core": set(),
     "kernels": {"core"},
     "datamodels": {"core", "io"},
-    "io": {"core", "datamodels"},
+    "io": {"core"},
     "references": {"core", "datamodels", "io"},
     "associations": {"core"},
     "wcs": {"core", "datamodels", "io", "references"},

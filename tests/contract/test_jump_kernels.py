@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from webbcal.core import dqflags
+from webbcal.core.box import Box
 from webbcal.kernels import jump
 
 DNU, SATURATED, JUMP = (dqflags.group[name] for name in ("DO_NOT_USE", "SATURATED", "JUMP_DET"))
@@ -64,8 +65,9 @@ def test_cpu_equals_reference(name):
     for nints, ngroups in itertools.product((1, 2, 3), (1, 2, 3, 4, 5, 6, 9, 12)):
         band = random_band(rng, nints, ngroups)
         cleared = rng.random((nints, ngroups)) < 0.05
-        expected = run("reference", band, SETTINGS[name], rows=(1, 5), cleared_groups=cleared)
-        got = run("cpu", band, SETTINGS[name], rows=(1, 5), cleared_groups=cleared)
+        inner = Box(1, 5, 2, band[0].shape[-1] - 3)
+        expected = run("reference", band, SETTINGS[name], inner=inner, cleared_groups=cleared)
+        got = run("cpu", band, SETTINGS[name], inner=inner, cleared_groups=cleared)
         np.testing.assert_array_equal(got[0], expected[0], err_msg=f"{nints} {ngroups}")
         np.testing.assert_array_equal(got[1], expected[1])
         assert got[2].method == expected[2].method
@@ -74,24 +76,18 @@ def test_cpu_equals_reference(name):
 
 
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
-def test_bands_with_a_halo_equal_the_whole(backend):
+def test_blocks_with_a_halo_equal_the_whole(backend):
     rng = np.random.default_rng(8)
-    data, groupdq, pixeldq, gain, readnoise = random_band(rng, 2, 6, ny=11, nx=20)
+    band = random_band(rng, 2, 6, ny=11, nx=20)
     settings = SETTINGS["after"]
-    whole, _, tally = run(backend, (data, groupdq, pixeldq, gain, readnoise), settings)
-    counted = 0
-    for y0 in range(0, 11, 4):
-        y1 = min(y0 + 4, 11)
-        top, end = max(y0 - 1, 0), min(y1 + 1, 11)
-        band = (
-            data[:, :, top:end],
-            groupdq[:, :, top:end],
-            pixeldq[top:end],
-            gain[top:end],
-            readnoise[top:end],
-        )
-        band = tuple(np.ascontiguousarray(a) for a in band)
-        dq, _, part = run(backend, band, settings, rows=(y0 - top, y1 - top))
-        np.testing.assert_array_equal(dq[:, :, y0 - top : y1 - top], whole[:, :, y0:y1])
-        counted += part.primary
+    whole, _, tally = run(backend, band, settings)
+    frame, counted = Box(0, 11, 0, 20), 0
+    for y0, x0 in itertools.product(range(0, 11, 4), range(0, 20, 7)):
+        interior = Box(y0, min(y0 + 4, 11), x0, min(x0 + 7, 20))
+        box = interior.grow(1, within=frame)
+        part = tuple(np.ascontiguousarray(a[(..., *box.slices)]) for a in band)
+        inner = interior.relative_to(box)
+        dq, _, found = run(backend, part, settings, inner=inner)
+        np.testing.assert_array_equal(dq[(..., *inner.slices)], whole[(..., *interior.slices)])
+        counted += found.primary
     assert counted == tally.primary > 0

@@ -80,8 +80,54 @@ def test_bands_equal_the_whole(backend):
     segments = []
     for y0 in range(0, 7, 3):
         part = [np.ascontiguousarray(array[..., y0 : y0 + 3, :]) for array in (*band, dark, zeroframe)]
-        segments.append(fit_ramps(*part, settings, out=out, row=y0).segments)
+        segments.append((y0, 0, fit_ramps(*part, settings, out=out, row=y0).segments))
     merged = ramp_fit.merge_segments(segments)
     for got, expected in ((out.rate, whole.rate), (out.rateints, whole.rateints), (merged, whole.segments)):
         for a, b in zip(got, expected, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("save", [True, False])
+@pytest.mark.parametrize("suppress", [True, False])
+@pytest.mark.parametrize("parts", [[1, 1, 1, 1, 1], [2, 3], [4, 1]])
+def test_integrations_a_few_at_a_time_equal_the_whole(parts, suppress, save):
+    """The rate of an exposure is a fold over its integrations, to the last bit."""
+    from webbcal.kernels.ramp_fit import cpu
+
+    rng = np.random.default_rng(5)
+    for ngroups in (1, 2, 3, 6, 12):
+        *band, dark, zeroframe = random_band(rng, sum(parts), ngroups)
+        data, groupdq, pixeldq, gain, readnoise = band
+        settings = ramp_fit.RampFitSettings(
+            21.47, 10.74, nframes=4, suppress_one_group=suppress, save_opt=save
+        )
+        whole = cpu.fit_ramps(*band, dark, zeroframe, settings)
+        pieces, start = [], 0
+        for n in parts:
+            pieces.append(slice(start, start + n))
+            start += n
+        rates = np.zeros(gain.shape)
+        for piece in pieces:
+            cpu.add_median_rates(data[piece], groupdq[piece], zeroframe[piece], settings, rates)
+        rates /= sum(parts)
+        shares = ramp_fit.empty_shares(gain.shape)
+        fits = [
+            cpu.fit_integrations(
+                data[piece], groupdq[piece], pixeldq, gain, readnoise, dark, zeroframe[piece], settings,
+                rates, shares,
+            )
+            for piece in pieces
+        ]  # fmt: skip
+        for k, name in enumerate(ramp_fit.Fit._fields):
+            together = np.concatenate([fit[k] for fit, _ in fits])
+            np.testing.assert_array_equal(together, whole.rateints[k], err_msg=name)
+        for name, got, expected in zip(
+            ramp_fit.Fit._fields, ramp_fit.combine(shares, pixeldq, gain), whole.rate, strict=True
+        ):
+            np.testing.assert_array_equal(got, expected, err_msg=name)
+        if save:
+            merged = ramp_fit.merge_segments(
+                [(0, p.start, f) for p, (_, f) in zip(pieces, fits, strict=True)]
+            )
+            for name, got, expected in zip(merged._fields, merged, whole.segments, strict=True):
+                np.testing.assert_array_equal(got, expected, err_msg=name)

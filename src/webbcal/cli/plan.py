@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from webbcal.core.errors import ParameterError
+from webbcal.core.resources import available_memory
 from webbcal.run.configuration import build_from_arguments, parse_arguments
 from webbcal.run.parameters import StepParameters, parameter_table
-from webbcal.run.planning import RunPlan, StepPlan, available_memory
+from webbcal.run.planning import RunPlan, StepPlan
 
 USAGE = """\
 usage: webbcal plan STEP INPUT... [--parameter=value] ...

@@ -25,3 +25,7 @@ class OutputError(WebbcalError, OSError):
 
 class PlanError(WebbcalError):
     """The run will not fit (memory, unsupported mode): says what to change."""
+
+
+class SkipStep(Exception):
+    """Raised by a step when the data turn out not to allow it; the message is the reason."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -26,11 +25,3 @@ def run_on_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: in
         for future in futures:
             future.cancel()
         pool.shutdown(wait=True)
-
-
-def available_threads() -> int:
-    """Threads to use: WEBBCAL_THREADS, else the processors this process may run on."""
-    text = os.environ.get("WEBBCAL_THREADS", "")
-    if text.isdigit() and int(text) > 0:
-        return int(text)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

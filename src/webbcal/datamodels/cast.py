@@ -10,6 +10,7 @@ import numpy as np
 from webbcal.core.errors import InputError
 from webbcal.datamodels.table import Schema, dtype_of, is_table
 from webbcal.datamodels.validate import ValidationWarning
+from webbcal.io.records import plain_table, records, text_column
 
 
 def as_declared(value: Any, schema: Schema, name: str) -> np.ndarray:
@@ -97,8 +98,8 @@ def as_table(value: Any, schema: Schema, name: str) -> np.ndarray:
     columns: dict[str, np.ndarray] = {}
     for column, spec in zip(declared.names, schema["datatype"], strict=True):
         columns[column] = _column(value[given[column.lower()]], spec, declared[column], f"{name}.{column}")
-    columns |= {column: _text(value[column]) for column in extra}
-    return _records(columns, value.shape)
+    columns |= {column: text_column(value[column]) for column in extra}
+    return records(columns, value.shape)
 
 
 def _column(values: np.ndarray, spec: Schema, declared: np.dtype[Any], name: str) -> np.ndarray:
@@ -108,39 +109,8 @@ def _column(values: np.ndarray, spec: Schema, declared: np.dtype[Any], name: str
             f"{name}: wrong number of dimensions: expected {spec['ndim']}, got {values.ndim - 1}"
         )
     if declared.base.kind == "S":
-        return _text(values)
+        return text_column(values)
     return values if values.dtype == object else values.astype(declared.base, copy=False)
-
-
-def _text(values: np.ndarray) -> np.ndarray:
-    """Return text as `str` without trailing blanks; other values as they are, in native byte order."""
-    values = np.asarray(values)
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "ascii", "replace")
-    if values.dtype.kind == "U":
-        return np.char.rstrip(values)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-
-def plain_table(value: Any) -> np.ndarray:
-    """Return any table as a native record array whose text columns hold `str`."""
-    array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    if array.dtype.names is None:
-        return array
-    return _records({name: _text(array[name]) for name in array.dtype.names}, array.shape)
-
-
-def _records(columns: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    fields: list[tuple[Any, ...]] = []
-    for name, values in columns.items():
-        kind: Any = values.dtype
-        if kind.kind == "U" and kind.itemsize == 0:
-            kind = np.dtype("U1")
-        fields.append((name, kind, values.shape[len(shape) :]))
-    table = np.empty(shape, dtype=fields)
-    for name, values in columns.items():
-        table[name] = values
-    return table.view(np.recarray)
 
 
 def _free_shapes(declared: np.dtype[Any]) -> np.dtype[Any]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from webbcal.core.errors import InputError
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.models import model_class
 from webbcal.datamodels.table import model_rows
-
-if TYPE_CHECKING:
-    from webbcal.io.opening import OpenedFile
+from webbcal.io.opening import OpenedFile, open_file
 
 #: Classes by number of dimensions of the science array, for products and for reference files.
 _BY_DIMENSIONS = {0: "JwstDataModel", 2: "ImageModel", 3: "CubeModel", 4: "QuadModel"}
@@ -39,8 +37,6 @@ def open_model(init: Any, guess: bool, options: dict[str, Any]) -> DataModel:
         raise TypeError(
             f"cannot open {type(init).__name__} as a data model; give a path, a file or an HDUList"
         )
-    from webbcal.io.opening import open_file
-
     file = open_file(init)  # once: the model takes over what is read
     known = file.model_type in model_rows()
     if not known and not guess:
@@ -49,7 +45,7 @@ def open_model(init: Any, guess: bool, options: dict[str, Any]) -> DataModel:
     opened = model_class(name)(file, **options)
     if not known:
         warnings.warn(f"{file.name}: names no model class; opened as {name}", NoTypeWarning, stacklevel=3)
-        del opened._tree["meta"]["model_type"]
+        del opened.contents.tree["meta"]["model_type"]
     return opened
 
 

@@ -3,59 +3,87 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
+from webbcal.datamodels.cast import as_declared, check_dimensions
+from webbcal.datamodels.table import Schema
 from webbcal.io.arrays import ArraySource
 
-if TYPE_CHECKING:
-    from webbcal.datamodels.model import DataModel
-    from webbcal.io.fits_writer import ProductWriter
-
 Tree = dict[str, Any]
+
+
+class Unfinished(Protocol):
+    """A file that arrays of a model were streamed to, and that saving the model can finish."""
+
+    def suits(self, model: Any, path: Path) -> bool:
+        """Tell whether saving the model under this path can be done by finishing the file."""
+
+    def commit(self, model: Any) -> None:
+        """Finish the file."""
+
+
+class File(Protocol):
+    """Something to close."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Contents:
     """The tree of one model, or of several that share it.
 
-    Parameters
+    Attributes
     ----------
     tree : dict
         Values, arrays, and arrays still in a file.
     name : str
         The file, for messages.
-    asdf : function, optional
-        Returns the tree in the ASDF extension; called when first needed.
     files : list
         Things to close.
     history : list of dict
         History entries.
+    asdf : function or None
+        Returns the tree in the ASDF extension, while that is not read.
+    declares : dict
+        What the file declares beyond the schema of its class.
+    unfinished : Unfinished or None
+        The file that arrays were streamed to, while it is not finished.
     """
 
     def __init__(
         self,
         tree: Tree,
         name: str = "",
-        asdf: Callable[[], Tree] | None = None,
-        files: list[Any] | None = None,
+        files: list[File] | None = None,
         history: list[dict[str, Any]] | None = None,
     ) -> None:
         self.tree = tree
         self.name = name
         self.files = files or []
         self.history = history or []
-        #: What writes the file that arrays were streamed to, while it is not finished (`io.saving`).
-        self.unfinished: ProductWriter | None = None
-        self._asdf = asdf
+        self.asdf: Callable[[], Tree] | None = None
+        self.declares: Schema = {}
+        self.unfinished: Unfinished | None = None
 
     def load_asdf(self) -> None:
         """Add what only the ASDF extension holds to the tree; FITS headers and set values stay."""
-        if self._asdf is not None:
-            asdf, self._asdf = self._asdf, None
+        if self.asdf is not None:
+            asdf, self.asdf = self.asdf, None
             merge(self.tree, asdf())
+
+    def history_entries(self) -> list[dict[str, Any]]:
+        """Return the history for a file: what users appended as text becomes an entry."""
+        return [
+            dict(entry) if isinstance(entry, dict) else {"description": str(entry)} for entry in self.history
+        ]
+
+    def where(self, path: str) -> str:
+        """Return what a message calls a place of the tree."""
+        return f"{self.name}: {path}" if self.name else path
 
     def copy(self, memo: dict[int, Any] | None = None, shallow: bool = False) -> Contents:
         """Return a deep copy (arrays still in a file are shared, as they cannot change).
@@ -63,7 +91,9 @@ class Contents:
         With `shallow`, arrays in memory are shared also.
         """
         tree = _copy_tree(self.tree, shallow)
-        return Contents(tree, self.name, self._asdf, list(self.files), copy.deepcopy(self.history, memo))
+        made = Contents(tree, self.name, list(self.files), copy.deepcopy(self.history, memo))
+        made.asdf, made.declares = self.asdf, self.declares
+        return made
 
     def close(self) -> None:
         """Close the files."""
@@ -97,46 +127,21 @@ def merge(tree: Tree, other: Tree) -> None:
             tree[key].extend(value[len(tree[key]) :])
 
 
-def of(init: Any, model: DataModel) -> Contents:
-    """Return the contents for a model from whatever it is made of.
+def converted(source: Contents, schema: Schema, name: str) -> Contents:
+    """Return contents for a model of another class: a copy of the metadata, with the same arrays.
 
     Raises
     ------
     InputError
-        If a file is damaged or of the wrong kind.
-    TypeError
-        If a model cannot be made from this.
+        If an array does not fit the schema; `name` is what the message calls the source.
     """
-    from webbcal.datamodels.model import DataModel
-
-    if isinstance(init, DataModel):
-        return _of_model(init, model)
-    if isinstance(init, dict):
-        return Contents(init)
-    from webbcal.io import opening
-
-    if isinstance(init, opening.OpenedFile):
-        return opening.contents_of(init, model)
-    if isinstance(init, (str, os.PathLike)) or hasattr(init, "read") or hasattr(init, "fileinfo"):
-        return opening.contents_of(opening.open_file(init), model)
-    if hasattr(init, "tree"):  # an AsdfFile
-        return opening.contents_of(opening.open_file(init), model)
-    raise TypeError(f"cannot make a model from {type(init).__name__}")
-
-
-def _of_model(source: DataModel, target: DataModel) -> Contents:
-    """Share the contents with a model of the same class; else copy the metadata and share the arrays."""
-    if type(source) is type(target):
-        return source._contents
-    contents = source._contents.copy(shallow=True)
-    for name, schema in target._schema["properties"].items():
-        value = contents.tree.get(name)
-        if value is None or not hasattr(value, "shape") or "datatype" not in schema:
+    contents = source.copy(shallow=True)
+    for member, declared in schema["properties"].items():
+        value = contents.tree.get(member)
+        if value is None or not hasattr(value, "shape") or "datatype" not in declared:
             continue
-        from webbcal.datamodels.cast import as_declared, check_dimensions
-
         if isinstance(value, np.ndarray):
-            contents.tree[name] = as_declared(value, schema, f"{type(source).__name__}.{name}")
+            contents.tree[member] = as_declared(value, declared, f"{name}.{member}")
         else:
-            check_dimensions(len(value.shape), schema, f"{type(source).__name__}.{name}")
+            check_dimensions(len(value.shape), declared, f"{name}.{member}")
     return contents

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from webbcal.datamodels.model import DataModel
+from webbcal.io.cards import header_bytes
+from webbcal.io.hdus import PlannedHdu
 
 
-def fits_wcs(model: DataModel, hdu_name: str, hdu_ver: int, key: str) -> Any:
-    """Return the `astropy.wcs.WCS` of an HDU's keywords.
+def fits_wcs(hdus: Sequence[PlannedHdu], name: str, version: int, key: str) -> Any:
+    """Return the `astropy.wcs.WCS` of the keywords of one of the HDUs.
 
     Raises
     ------
     ValueError
-        If the model would have no such HDU.
+        If there is no such HDU.
     """
     from astropy.io.fits import Header
     from astropy.wcs import WCS, FITSFixedWarning
 
-    from webbcal.io.cards import header_bytes
-    from webbcal.io.headers import plan_hdus
-
-    planned = {(hdu.name, hdu.version): hdu for hdu in plan_hdus(model)}
-    hdu = planned.get((hdu_name, hdu_ver))
+    planned = {(hdu.name, hdu.version): hdu for hdu in hdus}
+    hdu = planned.get((name, version))
     if hdu is None:
-        raise ValueError(
-            f"no HDU {hdu_name},{hdu_ver}; there are {', '.join(f'{n},{v}' for n, v in planned)}"
-        )
+        raise ValueError(f"no HDU {name},{version}; there are {', '.join(f'{n},{v}' for n, v in planned)}")
     header = Header.fromstring(header_bytes(hdu.cards))
     for axis, size in enumerate(hdu.shape[::-1], start=1):
         header[f"NAXIS{axis}"] = size

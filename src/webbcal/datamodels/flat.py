@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.datamodels.node import Node, ObjectNode, Tree, in_file, plain
+from webbcal.datamodels.contents import Tree
+from webbcal.datamodels.node import Node, ObjectNode, plain, read_member, schema_at
 from webbcal.datamodels.table import Schema, property_of, walk
-from webbcal.io.arrays import ArraySource
+from webbcal.io.arrays import ArraySource, in_file
 
 #: What `update` leaves alone.
 _PROTECTED = {("meta", "date"), ("meta", "model_type")}
@@ -49,28 +50,21 @@ class FlatAccess(ObjectNode):
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Yield (dotted name, value) of everything that is set; arrays are read."""
-        self._load_asdf()
-        yield from self._flat(self, "", read=True)
+        self._model.contents.load_asdf()
+        yield from self._flat(read=True)
 
-    def _flat(self, node: Node, path: str, read: bool) -> Iterator[tuple[str, Any]]:
-        """Yield all values below a node, with arrays read or left as they are."""
-        tree = node._tree
-        for key in list(tree if isinstance(tree, dict) else range(len(tree))):
-            name = f"{path}{key}"
-            value = tree[key]
-            if isinstance(tree, dict):
-                schema = property_of(node._schema, key) or {}
-            else:
-                schema = node._schema.get("items", {})
-            if isinstance(value, (dict, list, tuple)):
-                yield from self._flat(Node(value, schema, self._model, name), f"{name}.", read)
-            elif value is not None:
-                yield name, node._read(tree, key, schema) if read and in_file(value) else value
+    def _flat(self, read: bool) -> Iterator[tuple[str, Any]]:
+        """Yield all values, with arrays read or left as they are."""
+        for container, key, schema, name in _members(self._tree, self._schema, ""):
+            value = container[key]
+            if read and in_file(value):
+                value = read_member(container, key, schema, self._model.contents, name)
+            yield name, value
 
     def keys(self) -> Iterator[str]:
         """Yield the dotted names of everything that is set; nothing is read but the ASDF extension."""
-        self._load_asdf()
-        return (name for name, _ in self._flat(self, "", read=False))
+        self._model.contents.load_asdf()
+        return (name for name, _ in self._flat(read=False))
 
     def values(self) -> Iterator[Any]:
         """Yield the values of everything that is set; arrays are read."""
@@ -78,8 +72,8 @@ class FlatAccess(ObjectNode):
 
     def to_flat_dict(self, include_arrays: bool = True) -> dict[str, Any]:
         """Return everything that is set by dotted name; times as ISO text."""
-        self._load_asdf()
-        pairs = self._flat(self, "", read=include_arrays)
+        self._model.contents.load_asdf()
+        pairs = self._flat(read=include_arrays)
         return {
             name: value.isoformat() if isinstance(value, datetime.datetime) else value
             for name, value in pairs
@@ -104,7 +98,7 @@ class FlatAccess(ObjectNode):
             hdus = {"PRIMARY"} | {node["fits_hdu"] for _, node in walk(self._schema) if "fits_hdu" in node}
         else:
             hdus = {only} if isinstance(only, str) else set(only)
-        allowed = _keyword_paths(d._schema, hdus) if isinstance(d, Node) else None
+        allowed = _keyword_paths(schema_at(d), hdus) if isinstance(d, Node) else None
         for path, value in _leaves(plain(d)):
             if path in _PROTECTED or path[0] == "extra_fits" or (allowed is not None and path not in allowed):
                 continue
@@ -117,6 +111,18 @@ class FlatAccess(ObjectNode):
                 if "header" in extra and name in hdus:
                     own = self._tree.setdefault("extra_fits", {}).setdefault(name, {})
                     own["header"] = copy.deepcopy(extra["header"])
+
+
+def _members(tree: Any, schema: Schema, path: str) -> Iterator[tuple[Any, Any, Schema, str]]:
+    """Yield (container, key, schema, dotted name) of all values of a tree that are no containers."""
+    inside = isinstance(tree, dict)
+    for key in list(tree if inside else range(len(tree))):
+        name, value = f"{path}{key}", tree[key]
+        declared = (property_of(schema, key) or {}) if inside else schema.get("items", {})
+        if isinstance(value, (dict, list, tuple)):
+            yield from _members(value, declared, f"{name}.")
+        elif value is not None:
+            yield tree, key, declared, name
 
 
 def _keyword_paths(schema: Schema, hdus: set[str]) -> set[tuple[str, ...]]:

@@ -7,7 +7,6 @@ file nor set is None.
 
 from __future__ import annotations
 
-import copy
 import datetime
 import os
 from collections.abc import Callable
@@ -16,14 +15,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from webbcal.datamodels import contents, search
-from webbcal.datamodels.contents import Contents
+from webbcal.datamodels import saving, search
+from webbcal.datamodels.contents import Contents, Tree, converted
+from webbcal.datamodels.fits_wcs import fits_wcs
 from webbcal.datamodels.flat import FlatAccess
-from webbcal.datamodels.node import Tree, in_file
-from webbcal.datamodels.schema import class_schema, merge_schema
+from webbcal.datamodels.layout import plan_hdus
+from webbcal.datamodels.loading import load
+from webbcal.datamodels.schema import class_schema, merged
 from webbcal.datamodels.table import Schema, is_array, model_rows, property_of
-from webbcal.datamodels.validate import accept, flag_from_environment
-from webbcal.io.arrays import ArraySource, MemoryArray, ShiftedArray
+from webbcal.datamodels.validate import Rules
+from webbcal.io.arrays import ArraySource, MemoryArray, ShiftedArray, in_file
 
 
 class DataModel(FlatAccess):
@@ -53,7 +54,7 @@ class DataModel(FlatAccess):
     #: Arrays that come into being with their default when they are read, if the primary array exists.
     _created: ClassVar[tuple[str, ...]] = ()
     #: Whether the file carries the full tree in an ASDF extension.
-    _with_asdf: ClassVar[bool] = True
+    with_asdf: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -67,9 +68,7 @@ class DataModel(FlatAccess):
         ignore_unrecognized_tag: bool = False,
         **arrays: Any,
     ) -> None:
-        self._pass_invalid_values = _flag("PASS_INVALID_VALUES", pass_invalid_values, False)
-        self._strict_validation = _flag("STRICT_VALIDATION", strict_validation, False)
-        self._validate_on_assignment = _flag("VALIDATE_ON_ASSIGNMENT", validate_on_assignment, True)
+        self._rules = Rules.given(strict_validation, pass_invalid_values, validate_on_assignment)
         self._own_schema = schema
         self._path = ""
         self._contents = Contents({})
@@ -77,7 +76,7 @@ class DataModel(FlatAccess):
         if from_file and arrays:
             raise TypeError(f"arrays {sorted(arrays)} cannot be given together with a file, tree or model")
         if from_file:
-            self._contents = contents.of(init, self)
+            self._set_contents(init)
         elif init is not None:
             self._set_primary(init)
         for name, value in arrays.items():
@@ -96,6 +95,16 @@ class DataModel(FlatAccess):
         return self
 
     @property
+    def contents(self) -> Contents:
+        """What this model holds: the tree as it is, with what is still in files."""
+        return self._contents
+
+    @property
+    def rules(self) -> Rules:
+        """What happens to values that do not fit the keyword table."""
+        return self._rules
+
+    @property
     def _tree(self) -> Tree:
         return self._contents.tree
 
@@ -103,22 +112,32 @@ class DataModel(FlatAccess):
     def _schema(self) -> Schema:  # type: ignore[override]
         return self._own_schema if self._own_schema is not None else class_schema(type(self))
 
-    def _where(self, path: str) -> str:
-        return f"{self._contents.name}: {path}" if self._contents.name else path
-
-    def _accepts(self, value: Any, schema: Schema, path: str) -> bool:
-        return not self._validate_on_assignment or accept(
-            value, schema, path, strict=self._strict_validation, keep_invalid=self._pass_invalid_values
-        )
-
-    def _load_asdf(self) -> None:
-        self._contents.load_asdf()
-
     def _find(self, name: str, schema: Schema | None) -> bool:
         if name in self._created and self._primary_shape() is not None:
             self._tree[name] = self.get_default(name)
             return True
         return super()._find(name, schema)
+
+    def _set_contents(self, init: Any) -> None:
+        """Take the contents of whatever this model is made of.
+
+        Raises
+        ------
+        InputError
+            If a file is damaged or of the wrong kind.
+        TypeError
+            If a model cannot be made from this.
+        """
+        if isinstance(init, DataModel):
+            same = type(init) is type(self)
+            name = type(init).__name__
+            self._contents = init.contents if same else converted(init.contents, self._schema, name)
+        elif isinstance(init, dict):
+            self._contents = Contents(init)
+        else:
+            self._contents = load(init, self)
+        if self._contents.declares:
+            self.extend_schema(self._contents.declares)
 
     def _set_primary(self, init: tuple[int, ...] | np.ndarray) -> None:
         name = self.get_primary_array_name()
@@ -155,7 +174,7 @@ class DataModel(FlatAccess):
         value = self._tree.get(self.get_primary_array_name())
         return None if value is None or not hasattr(value, "shape") else tuple(value.shape)
 
-    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+    def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
         """Return the shape of a default array (None if the primary array does not say)."""
         shape = self._primary_shape()
         return shape if shape is None or ndim is None else shape[len(shape) - min(ndim, len(shape)) :]
@@ -204,8 +223,7 @@ class DataModel(FlatAccess):
 
     def close(self) -> None:
         """Close the files behind this model; arrays read later open them again."""
-        if "_contents" in self.__dict__:
-            self._contents.close()
+        self._contents.close()
 
     def reopen(self, path: str | os.PathLike[str]) -> None:
         """Hold what a file of the same class holds, in place of what is in memory.
@@ -213,7 +231,7 @@ class DataModel(FlatAccess):
         After saving, this frees the arrays, also for others who have this model: they are read when touched.
         """
         self._contents.close()
-        self._contents = contents.of(path, self)
+        self._set_contents(path)
 
     def __enter__(self) -> Self:
         return self
@@ -258,9 +276,7 @@ class DataModel(FlatAccess):
 
     def extend_schema(self, new_schema: Schema) -> Self:
         """Add declarations to the schema of this model alone."""
-        merged = copy.deepcopy(self._schema)
-        merge_schema(merged, new_schema)
-        self._own_schema = merged
+        self._own_schema = merged(self._schema, new_schema)
         return self
 
     def add_schema_entry(self, position: str, new_schema: Schema) -> Self:
@@ -281,27 +297,25 @@ class DataModel(FlatAccess):
         self, max_rows: int | None = 24, max_cols: int | None = 120, show_values: bool = True, **_: Any
     ) -> None:
         """Print the tree."""
-        self._load_asdf()
+        self._contents.load_asdf()
         print("\n".join(search.render(self._tree, max_rows, max_cols, show_values)))
 
     def search(
         self, key: Any = None, type: Any = None, value: Any = None, filter: Any = None
     ) -> search.Found:
         """Return the members whose name or value match (regular expressions, or equal values)."""
-        self._load_asdf()
+        self._contents.load_asdf()
         return search.search(self._tree, key, type, value, filter)
 
     def validate(self) -> None:
         """Check the whole tree against the schema: warn, or raise if strict."""
         for name in self._schema.get("properties", {}):
             value, schema = self._tree.get(name), self._schema["properties"][name]
-            accept(value, schema, name, strict=self._strict_validation, keep_invalid=True)
+            self._rules.check(value, schema, name)
 
     def get_fits_wcs(self, hdu_name: str = "SCI", hdu_ver: int = 1, key: str = " ") -> Any:
         """Return the `astropy.wcs.WCS` that an HDU's header keywords describe (SIP terms included)."""
-        from webbcal.datamodels.fits_wcs import fits_wcs
-
-        return fits_wcs(self, hdu_name, hdu_ver, key)
+        return fits_wcs(plan_hdus(self._schema, self._contents), hdu_name, hdu_ver, key)
 
     # History
 
@@ -313,12 +327,7 @@ class DataModel(FlatAccess):
     @history.setter
     def history(self, entries: list[Any]) -> None:
         self._contents.history[:] = list(entries)
-        self._contents.history[:] = self._history_entries()
-
-    def _history_entries(self) -> list[dict[str, Any]]:
-        """Return the history for a file: what users appended as text becomes an entry."""
-        entries = self._contents.history
-        return [dict(entry) if isinstance(entry, dict) else {"description": str(entry)} for entry in entries]
+        self._contents.history[:] = self._contents.history_entries()
 
     def add_history_entry(self, description: str, software: Any = None) -> None:
         """Add an entry, with the time of now, to the history."""
@@ -367,23 +376,13 @@ class DataModel(FlatAccess):
         target = Path(path(self.meta.filename) if callable(path) else path)
         if dir_path:
             target = Path(dir_path) / target.name
-        from webbcal.io import saving
-
         saving.save(self, target, overwrite)
         return str(target)
 
     def to_fits(self, path: str | os.PathLike[str], overwrite: bool = False, **_: Any) -> None:
         """Save to a FITS file."""
-        from webbcal.io import saving
-
         saving.save_fits(self, Path(path), overwrite)
 
     def to_asdf(self, path: str | os.PathLike[str], **_: Any) -> None:
         """Save to an ASDF file."""
-        from webbcal.io import saving
-
         saving.save_asdf(self, Path(path))
-
-
-def _flag(name: str, given: bool | None, default: bool) -> bool:
-    return flag_from_environment(name, default) if given is None else given

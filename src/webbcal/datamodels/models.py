@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import warnings
 from functools import cache
 from typing import Any, ClassVar
 
@@ -17,8 +16,8 @@ import numpy as np
 from webbcal.core.dqmap import DQDefinition
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.node import plain
-from webbcal.datamodels.table import model_rows
-from webbcal.datamodels.validate import ValidationError, ValidationWarning
+from webbcal.datamodels.schema import class_schema
+from webbcal.datamodels.table import array_rows, is_array, model_rows
 from webbcal.io.arrays import ArraySource
 
 
@@ -32,7 +31,7 @@ class JwstDataModel(DataModel):
 
     def get_crds_parameters(self) -> dict[str, Any]:
         """Return the metadata that select reference files: dotted names and values."""
-        pairs = self._flat(self, "", read=False)
+        pairs = self._flat(read=False)
         return {name: value for name, value in pairs if isinstance(value, (str, int, float, complex, bool))}
 
     def on_init(self, init: Any) -> None:
@@ -115,7 +114,7 @@ class DefaultErrMixin(DataModel):
 class ReferenceFileModel(JwstDataModel):
     """A reference file: FITS headers only, no ASDF extension; DQ bits stored as its DQ_DEF table says."""
 
-    _with_asdf: ClassVar[bool] = False
+    with_asdf: ClassVar[bool] = False
 
     def on_init(self, init: Any) -> None:
         """Set the metadata that every reference file has."""
@@ -129,10 +128,7 @@ class ReferenceFileModel(JwstDataModel):
         if self.meta.instrument.name is None:
             missing.append("instrument.name")
         if missing:
-            problem = f"meta is missing {', '.join(missing)}"
-            if self._strict_validation:
-                raise ValidationError(problem)
-            warnings.warn(problem, ValidationWarning, stacklevel=2)
+            self.rules.object_to(f"meta is missing {', '.join(missing)}")
         super().validate()
 
     def save(
@@ -159,11 +155,12 @@ class RampModel(JwstDataModel):
 
     _created: ClassVar[tuple[str, ...]] = ("pixeldq", "groupdq")
 
-    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+    def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        """Return the shape of a default array (None if the primary array does not say)."""
         return (
             _zeroframe_shape(super()._primary_shape())
             if name == "zeroframe"
-            else super()._shape_for(name, ndim)
+            else super().shape_for(name, ndim)
         )
 
 
@@ -172,24 +169,26 @@ class SuperstripeRampModel(JwstDataModel):
 
     _created: ClassVar[tuple[str, ...]] = ("pixeldq", "groupdq")
 
-    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+    def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        """Return the shape of a default array (None if the primary array does not say)."""
         shape = self._primary_shape()
         stripes = self.meta.subarray.num_superstripe
         if shape is None or (name == "pixeldq" and not stripes):
             return None
         if name == "pixeldq":
             return (stripes, *shape[-2:])
-        return _zeroframe_shape(shape) if name == "zeroframe" else super()._shape_for(name, ndim)
+        return _zeroframe_shape(shape) if name == "zeroframe" else super().shape_for(name, ndim)
 
 
 class Level1bModel(JwstDataModel):
     """An uncalibrated exposure: data (integrations, groups, rows, columns) in uint16."""
 
-    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+    def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        """Return the shape of a default array (None if the primary array does not say)."""
         return (
             _zeroframe_shape(super()._primary_shape())
             if name == "zeroframe"
-            else super()._shape_for(name, ndim)
+            else super().shape_for(name, ndim)
         )
 
 
@@ -210,9 +209,6 @@ class SlitDataModel(JwstDataModel):
 
     @classmethod
     def _slit_arrays(cls) -> set[str]:
-        from webbcal.datamodels.schema import class_schema
-        from webbcal.datamodels.table import is_array
-
         return {name for name, node in class_schema(cls)["properties"].items() if is_array(node)}
 
 
@@ -258,7 +254,5 @@ def _base(name: str) -> type[DataModel]:
 
 
 def _describe(name: str) -> str:
-    from webbcal.datamodels.table import _array_rows
-
-    arrays = ", ".join(row["path"] for row in _array_rows().get(name, ()))
+    arrays = ", ".join(row["path"] for row in array_rows().get(name, ()))
     return f"{name}, as in the tables{f': {arrays}' if arrays else ''}."

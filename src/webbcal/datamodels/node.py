@@ -8,25 +8,37 @@ model it belongs to.
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableSequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from webbcal.datamodels.cast import as_declared, from_file
+from webbcal.datamodels.contents import Contents
 from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table, property_of
-from webbcal.io.arrays import ArraySource
+from webbcal.datamodels.validate import Rules
+from webbcal.io.arrays import in_file
 from webbcal.io.asdf_text import Tagged
 
-if TYPE_CHECKING:
-    from webbcal.datamodels.model import DataModel
 
-Tree = dict[str, Any]
+class Owner(Protocol):
+    """What a node asks of the model that it belongs to."""
+
+    @property
+    def contents(self) -> Contents:
+        """The tree, and what of it is not read yet."""
+
+    @property
+    def rules(self) -> Rules:
+        """What happens to values that do not fit."""
+
+    def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        """Return the shape of a default array (None if the primary array does not say)."""
 
 
 class Node:
     """A place in the tree of a model."""
 
-    def __init__(self, tree: Any, schema: Schema, model: DataModel, path: str) -> None:
+    def __init__(self, tree: Any, schema: Schema, model: Owner, path: str) -> None:
         self._tree = tree
         self._schema = schema
         self._model = model
@@ -56,21 +68,8 @@ class Node:
             return ListNode(value, schema, self._model, self._member_path(name))
         return value
 
-    def _read(self, container: Any, key: Any, schema: Schema) -> Any:
-        """Return a member; an array that is still in the file is read now and kept.
-
-        An object of another library is made now, and kept.
-        """
-        value = container[key]
-        if isinstance(value, Tagged):
-            value = container[key] = value.resolve()
-        if not in_file(value):
-            return value
-        array = value.read()
-        if is_array(schema):
-            array = from_file(array, schema, self._model._where(self._member_path(key)))
-        container[key] = array
-        return array
+    def _read(self, key: Any, schema: Schema) -> Any:
+        return read_member(self._tree, key, schema, self._model.contents, self._member_path(key))
 
     def _prepare(self, value: Any, schema: Schema, name: str | int) -> tuple[bool, Any]:
         """Return whether a new value may be taken, and the plain value to keep."""
@@ -79,21 +78,34 @@ class Node:
             return True, as_declared(value, schema, self._member_path(name))
         if isinstance(value, np.generic):
             value = value.item()
-        return self._model._accepts(value, schema, self._member_path(name)), value
-
-
-_PLAIN = {str, int, float, bool, dict, list, type(None), np.ndarray, np.recarray}
-
-
-def in_file(value: Any) -> bool:
-    """Tell whether a member of the tree is an array that is still to be read."""
-    # The look at the type first spares nearly all values the slow check against the protocol.
-    return type(value) not in _PLAIN and isinstance(value, ArraySource)
+        return self._model.rules.accepts(value, schema, self._member_path(name)), value
 
 
 def plain(value: Any) -> Any:
     """Return the plain value behind a node, or the value itself."""
     return value._tree if isinstance(value, Node) else value
+
+
+def schema_at(node: Node) -> Schema:
+    """Return the schema of the place of a node."""
+    return node._schema
+
+
+def read_member(container: Any, key: Any, schema: Schema, contents: Contents, path: str) -> Any:
+    """Return a member of a dictionary or list of the tree.
+
+    An array that is still in the file is read now, and an object of another library made; both are kept.
+    """
+    value = container[key]
+    if isinstance(value, Tagged):
+        value = container[key] = value.resolve()
+    if not in_file(value):
+        return value
+    array = value.read()
+    if is_array(schema):
+        array = from_file(array, schema, contents.where(path))
+    container[key] = array
+    return array
 
 
 class ObjectNode(Node):
@@ -109,7 +121,7 @@ class ObjectNode(Node):
         schema = property_of(self._schema, name)
         if name not in self._tree and not self._find(name, schema):
             return None
-        return self._wrap(self._read(self._tree, name, schema or {}), schema or {}, name)
+        return self._wrap(self._read(name, schema or {}), schema or {}, name)
 
     def _find(self, name: str, schema: Schema | None) -> bool:
         """Look for a member that is not in the tree yet; False if it is known but has no value.
@@ -126,7 +138,7 @@ class ObjectNode(Node):
                 self._tree[name] = {}
                 return True
             # Whatever has no place in the FITS headers can only be in the ASDF extension.
-            self._model._load_asdf()
+            self._model.contents.load_asdf()
             if name in self._tree:
                 return True
             if schema is None:
@@ -149,7 +161,7 @@ class ObjectNode(Node):
         if name.startswith("_"):
             object.__delattr__(self, name)
             return
-        self._model._load_asdf()  # or it would come back from there
+        self._model.contents.load_asdf()  # or it would come back from there
         if name not in self._tree:
             raise AttributeError(f"no attribute '{self._member_path(name)}'")
         del self._tree[name]
@@ -174,7 +186,7 @@ class ObjectNode(Node):
         """Tell whether a member is in the tree (a value that is known but absent is not)."""
         schema = property_of(self._schema, name) or {}
         if name not in self._tree and "fits_keyword" not in schema and "fits_hdu" not in schema:
-            self._model._load_asdf()
+            self._model.contents.load_asdf()
         return name in self._tree
 
     def _declared(self, name: str) -> Schema:
@@ -212,7 +224,7 @@ class ObjectNode(Node):
             return schema.get("default", empty() if empty else None)
         ndim = schema.get("ndim", schema.get("max_ndim"))
         dtype = dtype_of(schema["datatype"]) if "datatype" in schema else np.dtype(np.float64)
-        shape = None if is_table(schema) else self._model._shape_for(name, ndim)
+        shape = None if is_table(schema) else self._model.shape_for(name, ndim)
         if shape is None:
             shape = (0,) * (1 if ndim is None else ndim)
         if is_table(schema):
@@ -238,7 +250,7 @@ class ListNode(Node, MutableSequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        return self._wrap(self._read(self._tree, index, self._item_schema), self._item_schema, index)
+        return self._wrap(self._read(index, self._item_schema), self._item_schema, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         taken, value = self._prepare(value, self._item_schema, index)

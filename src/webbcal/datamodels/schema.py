@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from webbcal.datamodels.table import FitsIndex, Schema, model_rows, schema_of
 
 _MINIMAL: Schema = {
@@ -23,25 +25,33 @@ def class_schema(cls: type) -> Schema:
     return _MINIMAL
 
 
-_INDICES: dict[int, tuple[Schema, FitsIndex]] = {}
-
-
 def fits_index(schema: Schema) -> FitsIndex:
-    """Return the FITS index of a schema (kept, as schemas are shared)."""
-    known = _INDICES.get(id(schema))
-    if known is None or known[0] is not schema:
-        known = _INDICES[id(schema)] = (schema, FitsIndex(schema))
-    return known[1]
+    """Return the FITS index of a schema; those of classes are kept."""
+    name = schema.get("title")
+    if name in model_rows() and schema_of(name) is schema:
+        return _index_of_class(name)
+    return FitsIndex(schema)
 
 
-def merge_schema(schema: Schema, other: Schema) -> None:
-    """Add the declarations of another schema (and of those under its ``allOf``) to a schema."""
+@cache
+def _index_of_class(name: str) -> FitsIndex:
+    return FitsIndex(schema_of(name))
+
+
+def merged(schema: Schema, other: Schema) -> Schema:
+    """Return a schema with the declarations of another one (and of those under its ``allOf``) added.
+
+    What does not change is shared with `schema`.
+    """
+    made = dict(schema)
     for part in other.get("allOf", []):
-        merge_schema(schema, part)
+        made = merged(made, part)
     for key, value in other.items():
         if key == "properties":
-            members = schema.setdefault("properties", {})
+            members = dict(made.get("properties", {}))
             for name, member in value.items():
-                merge_schema(members.setdefault(name, {}), member)
+                members[name] = merged(members.get(name, {}), member)
+            made["properties"] = members
         elif key != "allOf":
-            schema[key] = value
+            made[key] = value
+    return made

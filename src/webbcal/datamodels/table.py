@@ -8,6 +8,7 @@ state the file format of JWST products; what webbcal knows about keywords and HD
 
 from __future__ import annotations
 
+import copy
 import csv
 import re
 from collections.abc import Iterator
@@ -56,7 +57,8 @@ def _keyword_rows() -> list[tuple[frozenset[str], dict[str, str]]]:
 
 
 @cache
-def _array_rows() -> dict[str, list[dict[str, str]]]:
+def array_rows() -> dict[str, list[dict[str, str]]]:
+    """Return the rows of arrays.csv by class name."""
     rows: dict[str, list[dict[str, str]]] = {}
     for row in rows_of("arrays"):
         rows.setdefault(row["model"], []).append(row)
@@ -77,7 +79,7 @@ def schema_of(model: str) -> Schema:
     for models, row in _keyword_rows():
         if not names.isdisjoint(models):
             _insert(root, row["path"], _keyword_leaf(row))
-    for row in _array_rows().get(model, ()):
+    for row in array_rows().get(model, ()):
         _insert(root, row["path"], _array_leaf(row))
     return root
 
@@ -216,3 +218,9 @@ class FitsIndex:
                 self.keywords.setdefault(node.get("fits_hdu", "PRIMARY"), {}).setdefault(keyword, leaf)
             elif is_array(node) and "fits_hdu" in node:
                 self.arrays.setdefault(node["fits_hdu"], leaf)
+
+    def with_array(self, leaf: Leaf) -> FitsIndex:
+        """Return an index that knows one more array."""
+        made = copy.copy(self)
+        made.arrays = self.arrays | {leaf.schema["fits_hdu"]: leaf}
+        return made

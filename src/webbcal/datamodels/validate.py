@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 from webbcal.core.errors import ParameterError
@@ -84,19 +85,73 @@ def problem_with(value: Any, schema: Schema, path: str) -> str | None:
     return None
 
 
-def accept(value: Any, schema: Schema, path: str, *, strict: bool, keep_invalid: bool) -> bool:
-    """Tell whether a value may be taken; warn (or, if strict, raise) if it does not fit.
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a model does with a value that does not fit the keyword table.
 
-    Raises
-    ------
-    ValidationError
-        If the value does not fit and `strict` is set.
+    Attributes
+    ----------
+    strict : bool
+        Raise, instead of a warning.
+    keep_invalid : bool
+        Take it all the same, after the warning.
+    on_assignment : bool
+        Look at values as they are set and read.
     """
-    problem = problem_with(value, schema, path)
-    if problem is None:
-        return True
-    if strict:
-        raise ValidationError(problem)
-    kept = "kept" if keep_invalid else "not set"
-    warnings.warn(f"{problem} ({kept})", ValidationWarning, stacklevel=4)
-    return keep_invalid
+
+    strict: bool = False
+    keep_invalid: bool = False
+    on_assignment: bool = True
+
+    @classmethod
+    def given(cls, strict: bool | None, keep_invalid: bool | None, on_assignment: bool | None) -> Rules:
+        """Return the rules that are given, or where they are None, those of environment variables."""
+        return cls(
+            _flag("STRICT_VALIDATION", strict, False),
+            _flag("PASS_INVALID_VALUES", keep_invalid, False),
+            _flag("VALIDATE_ON_ASSIGNMENT", on_assignment, True),
+        )
+
+    def accepts(self, value: Any, schema: Schema, path: str) -> bool:
+        """Tell whether a value may be taken; warn (or, if strict, raise) if it does not fit.
+
+        Raises
+        ------
+        ValidationError
+            If the value does not fit and `strict` is set.
+        """
+        if not self.on_assignment:
+            return True
+        problem = problem_with(value, schema, path)
+        if problem is None:
+            return True
+        self.object_to(f"{problem} ({'kept' if self.keep_invalid else 'not set'})", problem)
+        return self.keep_invalid
+
+    def check(self, value: Any, schema: Schema, path: str) -> None:
+        """Warn (or, if strict, raise) if a value that is there does not fit.
+
+        Raises
+        ------
+        ValidationError
+            If the value does not fit and `strict` is set.
+        """
+        problem = problem_with(value, schema, path)
+        if problem is not None:
+            self.object_to(f"{problem} (kept)", problem)
+
+    def object_to(self, warning: str, problem: str | None = None) -> None:
+        """Warn, or if strict, raise.
+
+        Raises
+        ------
+        ValidationError
+            If `strict` is set.
+        """
+        if self.strict:
+            raise ValidationError(problem or warning)
+        warnings.warn(warning, ValidationWarning, stacklevel=4)
+
+
+def _flag(name: str, given: bool | None, default: bool) -> bool:
+    return flag_from_environment(name, default) if given is None else given

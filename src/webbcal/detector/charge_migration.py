@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbcal.kernels import charge
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RampBand
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 
 
-class ChargeMigrationStep(BandStep):
+class ChargeMigrationStep(BlockStep):
     """Flag CHARGELOSS and DO_NOT_USE from the first group above a threshold on, with the four neighbours."""
 
     class_alias = "charge_migration"
@@ -32,9 +32,9 @@ class ChargeMigrationStep(BandStep):
         """Neighbours are flagged across rows."""
         return charge.HALO
 
-    def apply(self, band: RampBand, references: Any, p: Any, state: Any) -> RampBand:
-        """Flag one band."""
+    def apply(self, block: RampBlock, references: Any, p: Any, state: Any) -> RampBlock:
+        """Flag one block."""
         from webbcal.kernels.charge.cpu import flag_charge_migration
 
-        flag_charge_migration(band.data, band.groupdq, p.signal_threshold)
-        return band
+        flag_charge_migration(block.data, block.groupdq, p.signal_threshold)
+        return block

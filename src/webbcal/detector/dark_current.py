@@ -10,9 +10,10 @@ import numpy as np
 
 from webbcal.kernels.frames import dark
 from webbcal.kernels.frames.arithmetic import subtract_dark
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock
+from webbcal.run.engine.operation import BlockReferences
+from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 
@@ -23,10 +24,11 @@ class _State:
     use_map: bool
 
 
-class DarkCurrentStep(BandStep):
+class DarkCurrentStep(BlockStep):
     """Subtract the DARK reference group by group; only the frames that make a group are read."""
 
     class_alias = "dark_current"
+    tiling = Tiling.EITHER
     cal_step = "dark_sub"
     reference_file_types = ("dark",)
 
@@ -41,7 +43,7 @@ class DarkCurrentStep(BandStep):
         """A dark that is sampled more coarsely than the exposure does not fit."""
         return _dark_plan(exposure, references["dark"]).skip
 
-    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, upstream: Any) -> _State:
+    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Any) -> _State:
         """Match the frames of the reference to the groups of the exposure."""
         reference = references["dark"]
         plan = _dark_plan(exposure, reference)
@@ -56,19 +58,26 @@ class DarkCurrentStep(BandStep):
         assert exposure.readout is not None
         return 4 * (exposure.readout.ngroups + exposure.readout.nframes)
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: _State) -> RampBand:
+    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: _State) -> RampBlock:
         """Subtract the dark and note the average dark current."""
         reference = references["dark"]
-        current = _groups(reference, state.plan, band.box)
-        subtract_dark(band.data, band.pixeldq, current, references.read("dark", "dq"))
+        current = references.once(
+            (id(reference), "groups"), lambda: _groups(reference, state.plan, block.box)
+        )
+        subtract_dark(
+            block.data,
+            block.pixeldq,
+            current[block.groups.start : block.groups.stop],
+            references.read("dark", "dq"),
+        )
         average, _ = dark.average_dark_current(
             p.average_dark_current,
             references.read("dark", "average_dark_current") if state.use_map else None,
             reference.meta.exposure.average_dark_current,
-            band.box.shape,
+            block.box.shape,
         )
-        band.dark_current = band.dark_current if average is None else average
-        return band
+        block.dark_current = block.dark_current if average is None else average
+        return block
 
     def _save_dark(self, reference: Any, plan: dark.DarkPlan, exposure: Exposure, name: str) -> None:
         from webbcal import datamodels

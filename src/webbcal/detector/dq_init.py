@@ -9,17 +9,19 @@ import numpy as np
 
 from webbcal.core.errors import InputError
 from webbcal.kernels.frames.arithmetic import init_dq
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock
+from webbcal.run.engine.operation import BlockReferences
+from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 
 
-class DQInitStep(BandStep):
+class DQInitStep(BlockStep):
     """Set PIXELDQ from the MASK reference, and DO_NOT_USE in all groups of pixels that have it there."""
 
     class_alias = "dq_init"
+    tiling = Tiling.EITHER
     reference_file_types = ("mask",)
 
     @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class DQInitStep(BandStep):
 
         user_supplied_dq: str | None = param(None, "FITS file of further DQ flags, of the exposure's shape")
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> np.ndarray | None:
+    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> np.ndarray | None:
         """Read the user's flags, if any."""
         if p.user_supplied_dq is None:
             return None
@@ -42,8 +44,8 @@ class DQInitStep(BandStep):
             )
         return flags
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: Any) -> RampBand:
-        """OR the mask into the band's flags."""
-        user = None if state is None else state[band.box.slices]
-        init_dq(band.pixeldq, references.read("mask", "dq"), band.groupdq, user)
-        return band
+    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Any) -> RampBlock:
+        """OR the mask into the block's flags."""
+        user = None if state is None else state[block.box.slices]
+        init_dq(block.pixeldq, references.read("mask", "dq"), block.groupdq, user)
+        return block

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from webbcal.kernels.frames.arithmetic import scale_rates
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RateBand
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RateBlock
+from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
 
 
-class GainScaleStep(BandStep):
+class GainScaleStep(BlockStep):
     """Multiply rates and errors by GAINFACT, variances by its square."""
 
     class_alias = "gain_scale"
+    tiling = Tiling.EITHER
     reference_file_types = ("gain",)
     optional_reference_types = ("gain",)
     consumes = "rate"
@@ -27,20 +29,16 @@ class GainScaleStep(BandStep):
             return "GAINFACT is neither in the exposure nor in the GAIN reference"
         return None
 
-    def measure(
-        self, exposure: Exposure, references: Mapping[str, Any], p: Any, upstream: Any
-    ) -> float | None:
+    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Any) -> float | None:
         """Return the factor."""
         return _gain_factor(exposure, references)
 
-    def apply(self, band: RateBand, references: Any, p: Any, state: float) -> RateBand:
+    def apply(self, block: RateBlock, references: Any, p: Any, state: float) -> RateBlock:
         """Scale the rates."""
-        for arrays in (band.image, band.ints):
-            if arrays is not None:
-                scale_rates(arrays, state)
-        return band
+        scale_rates(block.values, state)
+        return block
 
-    def finish(self, model: Any, exposure: Exposure, counts: Any, state: float) -> None:
+    def finish(self, model: Any, exposure: Exposure, result: Any, state: float) -> None:
         """Record the factor."""
         model.meta.exposure.gain_factor = state
 

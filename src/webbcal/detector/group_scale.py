@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from webbcal.kernels.frames.arithmetic import group_scale_skip_reason, scale_groups
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RampBand
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock
+from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
 
 
-class GroupScaleStep(BandStep):
+class GroupScaleStep(BlockStep):
     """Rescale groups by FRMDIVSR / NFRAMES."""
 
     class_alias = "group_scale"
+    tiling = Tiling.EITHER
 
     def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None:
         """Nothing to do when the divisor is the number of frames."""
         assert exposure.readout is not None
         return group_scale_skip_reason(exposure.readout.nframes, exposure.frame_divisor)
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> tuple[int, int]:
+    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> tuple[int, int]:
         """Return NFRAMES and FRMDIVSR."""
         assert exposure.readout is not None and exposure.frame_divisor is not None
         return exposure.readout.nframes, exposure.frame_divisor
 
-    def apply(self, band: RampBand, references: Any, p: Any, state: Any) -> RampBand:
+    def apply(self, block: RampBlock, references: Any, p: Any, state: Any) -> RampBlock:
         """Scale all groups."""
-        scale_groups(band.data, *state)
-        return band
+        scale_groups(block.data, *state)
+        return block

@@ -6,9 +6,9 @@ from typing import Any
 
 from webbcal.core.box import Box
 from webbcal.kernels import convolution
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock
+from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
 
 #: Light-sensitive pixels of a near-infrared detector: all but four rows and columns at each edge.
@@ -18,7 +18,7 @@ SCIENCE = Box(4, 2044, 4, 2044)
 MAX_HALO = 2
 
 
-class IPCStep(BandStep):
+class IPCStep(BlockStep):
     """Correct for inter-pixel capacitance."""
 
     class_alias = "ipc"
@@ -28,7 +28,7 @@ class IPCStep(BandStep):
         """A pixel takes from the rows around it."""
         return MAX_HALO
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> Box:
+    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> Box:
         """Return the light-sensitive pixels in the coordinates of the science array."""
         kernel = references["ipc"].shape("data")
         if convolution.halo(kernel) > MAX_HALO:
@@ -39,16 +39,16 @@ class IPCStep(BandStep):
             )
         return SCIENCE.relative_to(exposure.box)
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: Box) -> RampBand:
+    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Box) -> RampBlock:
         """Convolve every group."""
         from webbcal.kernels.convolution.cpu import convolve
 
-        inside = band.box
+        inside = block.box
         science = Box(
             max(state.y0, inside.y0),
             max(min(state.y1, inside.y1), max(state.y0, inside.y0)),
             max(state.x0, inside.x0),
             max(min(state.x1, inside.x1), max(state.x0, inside.x0)),
         )
-        convolve(band.data, references.read("ipc"), science.relative_to(inside))
-        return band
+        convolve(block.data, references.read("ipc"), science.relative_to(inside))
+        return block

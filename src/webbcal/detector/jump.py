@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from webbcal.core import dqflags
-from webbcal.core.errors import PlanError
+from webbcal.core.box import Box
+from webbcal.core.errors import PlanError, SkipStep
 from webbcal.kernels.jump import get
 from webbcal.kernels.jump.settings import JumpSettings, Method, after_jump_electrons, choose_method
-from webbcal.run.band_step import BandStep, Upstream
-from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences, SkipStep
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock, chunks
+from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 
@@ -26,7 +27,34 @@ class _State:
     cleared_groups: np.ndarray | None = None
 
 
-class JumpStep(BandStep):
+@dataclass(frozen=True)
+class JumpsFound:
+    """What a block tells of its interior.
+
+    Attributes
+    ----------
+    primary : int
+        Samples that are jumps themselves, not neighbours.
+    full_groups : array of bool, shape (nints, ngroups)
+        Groups in which every pixel is JUMP_DET or DO_NOT_USE (sigma clipping only).
+    unused_groups : array of bool, shape (nints, ngroups)
+        Groups, of those that seemed to be so, that are DO_NOT_USE in every pixel.
+    """
+
+    primary: int
+    full_groups: np.ndarray
+    unused_groups: np.ndarray
+
+    def merged(self, other: JumpsFound) -> JumpsFound:
+        """Join with what another block tells."""
+        return JumpsFound(
+            self.primary + other.primary,
+            self.full_groups & other.full_groups,
+            self.unused_groups & other.unused_groups,
+        )
+
+
+class JumpStep(BlockStep):
     """Flag jumps in GROUPDQ; the data are not changed."""
 
     class_alias = "jump"
@@ -87,9 +115,7 @@ class JumpStep(BandStep):
         """Neighbours are flagged across rows."""
         return 1 if p.flag_4_neighbors else 0
 
-    def measure(
-        self, exposure: Exposure, references: Mapping[str, Any], p: Any, upstream: Upstream
-    ) -> _State:
+    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Survey) -> _State:
         """Turn parameters to the kernel's units, and find groups that no pixel uses."""
         assert exposure.readout is not None
         electrons = [0.0, 0.0]
@@ -118,60 +144,82 @@ class JumpStep(BandStep):
             only_use_ints=p.only_use_ints,
             nframes=exposure.readout.nframes,
         )
-        unused = unused_groups(exposure, upstream)
+        unused = likely_unused_groups(survey)
         if choose_method(settings, unused) == Method.NONE:
-            raise SkipStep("too few usable groups in an integration")
+            unused = unused_groups(survey.map(lambda box: survey.block(box), survey.frame.bands(16)))
+            if choose_method(settings, unused) == Method.NONE:
+                raise SkipStep("too few usable groups in an integration")
         return _State(settings, unused)
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: _State) -> RampBand:
-        """Flag one band."""
+    def all_integrations(self, exposure: Exposure, p: Any) -> bool:
+        """A difference is compared with those of all integrations."""
+        return exposure.nints > 1
+
+    def apply(
+        self, block: RampBlock, references: BlockReferences, p: Any, state: _State
+    ) -> tuple[RampBlock, JumpsFound]:
+        """Flag one block."""
+        unused = unused_groups([block]) if state.unused_groups.any() else state.unused_groups
         tally = get()(
-            band.data,
-            band.groupdq,
-            band.pixeldq,
+            block.data,
+            block.groupdq,
+            block.pixeldq,
             references.read("gain"),
             references.read("readnoise"),
             state.settings,
             state.unused_groups,
-            rows=(band.rows.start, band.rows.stop),
+            inner=block.inner,
             cleared_groups=state.cleared_groups,
         )
-        band.counts["jump.primary"] = tally.primary
-        for integration, group in zip(*np.nonzero(tally.full_groups), strict=True):
-            band.counts[f"jump.full.{integration}.{group}"] = 1
-        return band
+        return block, JumpsFound(tally.primary, tally.full_groups, unused & state.unused_groups)
 
-    def review(self, counts: Mapping[str, float], bands: int, state: _State) -> _State | None:
-        """A group in which sigma clipping rejects every pixel of the frame is no shower: keep it."""
-        full = np.zeros_like(state.unused_groups)
-        for integration, group in np.ndindex(full.shape):
-            full[integration, group] = counts.get(f"jump.full.{integration}.{group}", 0) == bands
-        if state.cleared_groups is not None or not full.any():
-            return None
-        return replace(state, cleared_groups=full)
+    def revised(self, result: JumpsFound, state: _State) -> _State | None:
+        """Correct what a look at a few pixels had told of unused groups, and keep groups that all reject.
 
-    def finish(self, model: Any, exposure: Exposure, counts: Mapping[str, float], state: _State) -> None:
+        A group in which sigma clipping rejects every pixel of the frame is no shower.
+        """
+        if (result.unused_groups != state.unused_groups).any():
+            return replace(state, unused_groups=result.unused_groups, cleared_groups=None)
+        if state.cleared_groups is None and result.full_groups.any():
+            return replace(state, cleared_groups=result.full_groups)
+        return None
+
+    def finish(self, model: Any, exposure: Exposure, result: JumpsFound, state: _State) -> None:
         """Record the rate of cosmic rays (events per 1000 pixel-seconds)."""
         assert exposure.readout is not None
         groups = state.unused_groups.size - int(state.unused_groups.sum()) - exposure.nints
         if groups >= 1:
             pixels = exposure.shape[-2] * exposure.shape[-1]
             seconds = exposure.readout.tgroup * groups
-            model.meta.exposure.primary_cosmic_rays = 1000 * counts["jump.primary"] / (seconds * pixels)
+            model.meta.exposure.primary_cosmic_rays = 1000 * result.primary / (seconds * pixels)
             model.meta.exposure.extended_emission_events = 0.0
 
 
-def unused_groups(exposure: Exposure, upstream: Upstream) -> np.ndarray:
-    """Return which groups are DO_NOT_USE in every pixel of the frame, (nints, ngroups) bool.
+def likely_unused_groups(survey: Survey) -> np.ndarray:
+    """Return which groups are DO_NOT_USE in a few pixels here and there, (nints, ngroups) bool.
 
-    Usually the first rows looked at show that there are none.
+    Usually the first pixels show that there are none. Where there seem to be some, all blocks of the run tell
+    whether it is so (`JumpStep.revised`).
     """
-    unused = np.ones((exposure.nints, exposure.ngroups), bool)
+
+    def look(ints: range) -> np.ndarray:
+        unused = unused_groups([survey.block(boxes[0], ints)])
+        return unused & unused_groups([survey.block(b, ints) for b in boxes[1:]]) if unused.any() else unused
+
+    boxes = _sample(survey.frame)
+    return np.concatenate(survey.map(look, chunks(survey.ints, 64)))
+
+
+def unused_groups(blocks: Sequence[RampBlock]) -> np.ndarray:
+    """Return which groups are DO_NOT_USE in every pixel of the blocks, (integrations, groups) bool."""
     flag = dqflags.group["DO_NOT_USE"]
-    bands = list(exposure.frame.bands(16))
-    middle = len(bands) // 2
-    for box in bands[middle:] + bands[:middle]:
-        unused &= ((upstream(box).groupdq & flag) != 0).all(axis=(2, 3))
-        if not unused.any():
-            break
-    return unused
+    seen = [((b.groupdq[(..., *b.inner.slices)] & flag) != 0).all(axis=(2, 3)) for b in blocks]
+    return np.logical_and.reduce(seen)
+
+
+def _sample(frame: Box) -> list[Box]:
+    """Return boxes of a few pixels, one in the middle and others spread over the frame."""
+    ny, nx = frame.shape
+    places = [(0.5, 0.5), (0.25, 0.3), (0.75, 0.7), (0.25, 0.8), (0.75, 0.2), (0.4, 0.6)]
+    corners = [(int(y * max(0, ny - 4)), int(x * max(0, nx - 64))) for y, x in places]
+    return [Box(y, min(y + 4, ny), x, min(x + 64, nx)) for y, x in corners]

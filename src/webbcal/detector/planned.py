@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from webbcal.run.band_step import UnavailableStep
+from webbcal.run.block_step import UnavailableStep
 from webbcal.run.parameters import StepParameters, param
 
 

@@ -7,11 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
+from webbcal.core.box import Box
 from webbcal.core.errors import PlanError
-from webbcal.kernels.ramp_fit import Fit, GroupRange, RampFitSettings, get, group_range, merge_segments
-from webbcal.run.band_step import BandStep, Upstream
-from webbcal.run.bands import RampBand, RateBand
-from webbcal.run.chain import BandReferences
+from webbcal.kernels.ramp_fit import (
+    Fit,
+    GroupRange,
+    RampFitSettings,
+    combine,
+    empty_shares,
+    get,
+    group_range,
+    merge_segments,
+)
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock, RateBlock
+from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 
@@ -25,12 +37,13 @@ class _State:
     gain_factor: float | None
 
 
-class RampFitStep(BandStep):
+class RampFitStep(BlockStep):
     """Fit ramps: a rate image of the exposure (`_rate`) and of each integration (`_rateints`)."""
 
     class_alias = "ramp_fit"
     reference_file_types = ("readnoise", "gain")
     produces = "rate"
+    folds = True
 
     @dataclass(frozen=True)
     class Parameters(StepParameters):
@@ -51,9 +64,7 @@ class RampFitStep(BandStep):
             raise PlanError("ramp_fit.algorithm = LIKELY is not available in this version; use OLS_C")
         return None
 
-    def measure(
-        self, exposure: Exposure, references: Mapping[str, Any], p: Any, upstream: Upstream
-    ) -> _State:
+    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Survey) -> _State:
         """Collect the sampling of the ramps and the groups to use."""
         readout = exposure.readout
         assert readout is not None
@@ -71,45 +82,77 @@ class RampFitStep(BandStep):
         )
         return _State(settings, groups, references["gain"].meta.exposure.gain_factor)
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: _State) -> RateBand:
-        """Fit one band."""
-        state.groups.apply(band.groupdq)
-        fit = get()(
-            band.data,
-            band.groupdq,
-            band.pixeldq,
-            references.read("gain"),
-            references.read("readnoise"),
-            band.dark_current,
-            band.zeroframe,
-            state.settings,
-        )
-        rows = band.rows
-        optional = (
-            None if fit.segments is None else type(fit.segments)(*(a[..., rows, :] for a in fit.segments))
-        )
-        return RateBand(
-            interior=band.interior,
-            image=_interior(fit.rate, rows),
-            ints=_interior(fit.rateints, rows),
-            optional=optional,
-            counts=band.counts,
-        )
+    def fold(
+        self, box: Box, exposure: Exposure, references: BlockReferences, p: Any, state: _State
+    ) -> RampFold:
+        """Begin with the ramps of some rows."""
+        return RampFold(box, exposure.nints, references, state)
 
-    def finish(self, model: Any, exposure: Exposure, counts: Mapping[str, float], state: _State) -> None:
+    def finish(self, model: Any, exposure: Exposure, result: Any, state: _State) -> None:
         """Set the units, and the gain factor for gain_scale."""
         model.meta.bunit_data = model.meta.bunit_err = "DN/s"
         if state.gain_factor is not None:
             model.meta.exposure.gain_factor = state.gain_factor
 
-    def save_optional(self, model: Any, results: Sequence[tuple[Any, Any]]) -> None:
-        """Save the fit of every segment of the exposure, from those of its bands in order."""
-        segments = merge_segments([segments for _, segments in results])
-        for name, array in segments._asdict().items():
+    def save_optional(self, model: Any, pieces: Sequence[RateBlock]) -> None:
+        """Save the fit of every segment of the exposure."""
+        placed = [(b.interior.y0, b.ints.start if b.ints else 0, b.extra) for b in pieces]
+        for name, array in merge_segments(placed)._asdict().items():
             setattr(model, name, array)
         self.save_model(model, suffix="fitopt", output_file=self.opt_name or None, force=True)
 
 
-def _interior(fit: Fit, rows: slice) -> dict[str, Any]:
+class RampFold:
+    """The fit of some rows. Photon noise is that of the rate of all integrations, so they are seen first."""
+
+    def __init__(self, box: Box, nints: int, references: BlockReferences, state: _State) -> None:
+        self._box, self._nints, self._references, self._state = box, nints, references, state
+        self._rates = np.zeros(box.shape)
+        self._shares = empty_shares(box.shape)
+        self._pixeldq: np.ndarray | None = None
+        self._whole: Fit | None = None
+
+    def look(self, block: RampBlock) -> None:
+        """Add to the median rates."""
+        from webbcal.kernels.ramp_fit.cpu import add_median_rates
+
+        groupdq = block.groupdq.copy()
+        self._state.groups.apply(groupdq)
+        add_median_rates(block.data, groupdq, block.zeroframe, self._state.settings, self._rates)
+
+    def apply(self, block: RampBlock) -> RateBlock:
+        """Fit some integrations."""
+        self._state.groups.apply(block.groupdq)
+        arguments = (
+            block.data,
+            block.groupdq,
+            block.pixeldq,
+            self._references.read("gain"),
+            self._references.read("readnoise"),
+            block.dark_current,
+            block.zeroframe,
+            self._state.settings,
+        )
+        if len(block.ints) == self._nints:
+            done = get()(*arguments)
+            self._whole, fit, segments = done.rate, done.rateints, done.segments
+        else:
+            from webbcal.kernels.ramp_fit.cpu import fit_integrations
+
+            rates = self._rates / self._nints
+            fit, segments = fit_integrations(*arguments, rates, self._shares)
+            self._pixeldq = block.pixeldq
+        return RateBlock(block.interior, block.ints, _values(fit), segments)
+
+    def finish(self) -> RateBlock:
+        """Combine all integrations."""
+        fit = self._whole
+        if fit is None:
+            assert self._pixeldq is not None
+            fit = combine(self._shares, self._pixeldq, self._references.read("gain"))
+        return RateBlock(self._box, None, _values(fit))
+
+
+def _values(fit: Fit) -> dict[str, np.ndarray]:
     names = {"slope": "data"}
-    return {names.get(name, name): array[..., rows, :] for name, array in fit._asdict().items()}
+    return {names.get(name, name): array for name, array in fit._asdict().items()}

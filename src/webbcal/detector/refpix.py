@@ -9,14 +9,24 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from webbcal.core.box import Box
-from webbcal.core.errors import PlanError, ReferenceFileError
+from webbcal.core.errors import PlanError, ReferenceFileError, SkipStep
 from webbcal.kernels.reference_pixels.geometry import Border, Geometry, border_boxes
-from webbcal.kernels.reference_pixels.measure import Correction, Options, apply, apply_zeroframe, measure
-from webbcal.run.band_step import BandStep, Upstream
-from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences, SkipStep, available_threads, run_on_threads
+from webbcal.kernels.reference_pixels.measure import (
+    Correction,
+    Options,
+    apply,
+    apply_zeroframe,
+    joined,
+    measure,
+)
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock, chunks
+from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+#: Bytes of border samples that are measured at once.
+_STRIP_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class _State:
     zeroframe: Correction | None
 
 
-class RefPixStep(BandStep):
+class RefPixStep(BlockStep):
     """Subtract bias drifts by amplifier and column parity, and row by row from the side pixels."""
 
     class_alias = "refpix"
@@ -57,15 +67,9 @@ class RefPixStep(BandStep):
             raise PlanError(f"reference pixels of {exposure.instrument} are not available in this version")
         return None
 
-    def measure(
-        self, exposure: Exposure, references: Mapping[str, Any], p: Any, upstream: Upstream
-    ) -> _State:
-        """Measure the drifts on the border of the frame."""
-        from webbcal.kernels.reference_pixels import cpu
-
+    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Survey) -> _State:
+        """Measure the drifts on the border of the frame, some integrations at a time."""
         geometry = Geometry(exposure.box, exposure.fastaxis, exposure.slowaxis, exposure.noutputs or 0)
-        strips = [_read_strip(box, exposure, upstream) for box in border_boxes(geometry)]
-        flags = Border(*(s.pixeldq for s in strips))
         options = Options(
             odd_even_columns=p.odd_even_columns,
             use_side_ref_pixels=p.use_side_ref_pixels,
@@ -75,37 +79,66 @@ class RefPixStep(BandStep):
             sirs=_sirs_kernels(exposure, references, p),
             sigreject=p.sigreject,
         )
-        ramp = measure(Border(*(s.data for s in strips)), flags, geometry, options, cpu)
+        border = sum(box.shape[0] * box.shape[1] for box in border_boxes(geometry))
+        some = chunks(survey.ints, _STRIP_BYTES // max(1, 4 * border * exposure.ngroups))
+        # Integrations side by side if there are many, else the pieces of the strips of the only ones.
+        alone = survey if len(some) == 1 else None
+        parts = survey.map(lambda ints: _measured(ints, geometry, options, exposure, survey, alone), some)
+        ramp = joined([ramp for ramp, _ in parts])
         if ramp.reason:
             raise SkipStep(ramp.reason)
-        zeroframe = None
-        if exposure.zero_frame and all(s.zeroframe is not None for s in strips):
-            frames = Border(*(s.zeroframe[:, None] for s in strips if s.zeroframe is not None))
-            zeroframe = measure(frames, flags, geometry, options, cpu, continued=True)
-        return _State(ramp, zeroframe)
+        zeroframes = [zeroframe for _, zeroframe in parts if zeroframe is not None]
+        return _State(ramp, joined(zeroframes) if len(zeroframes) == len(parts) else None)
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: _State) -> RampBand:
-        """Subtract the drifts from one band."""
+    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: _State) -> RampBlock:
+        """Subtract the drifts from one block."""
         from webbcal.kernels.reference_pixels import cpu
 
-        apply(band.data, state.ramp, band.box, cpu)
-        if band.zeroframe is not None and state.zeroframe is not None:
-            apply_zeroframe(band.zeroframe, state.zeroframe, band.box, cpu)
-        return band
+        ints = block.ints.start, block.ints.stop
+        apply(block.data, state.ramp.integrations(*ints), block.box, cpu)
+        if block.zeroframe is not None and state.zeroframe is not None:
+            apply_zeroframe(block.zeroframe, state.zeroframe.integrations(*ints), block.box, cpu)
+        return block
 
 
-def _read_strip(box: Box, exposure: Exposure, upstream: Upstream) -> RampBand:
-    """Return a strip of the border after the steps before this one, read in pieces on all threads."""
+def _measured(
+    ints: range,
+    geometry: Geometry,
+    options: Options,
+    exposure: Exposure,
+    survey: Survey,
+    alone: Survey | None,
+) -> tuple[Correction, Correction | None]:
+    """Measure the drifts of some integrations, and of their zero frames."""
+    from webbcal.kernels.reference_pixels import cpu
+
+    strips = [_read_strip(box, ints, exposure, survey, alone) for box in border_boxes(geometry)]
+    flags = Border(*(s.pixeldq for s in strips))
+    samples = Border(*(s.data for s in strips))
+    ramp = measure(samples, flags, geometry, options, cpu, continued=ints.start > 0)
+    if not exposure.zero_frame or any(s.zeroframe is None for s in strips):
+        return ramp, None
+    frames = Border(*(s.zeroframe[:, None] for s in strips if s.zeroframe is not None))
+    return ramp, measure(frames, flags, geometry, options, cpu, continued=True)
+
+
+def _read_strip(box: Box, ints: range, exposure: Exposure, survey: Survey, alone: Survey | None) -> RampBlock:
+    """Return a strip of the border after the steps before this one, read in pieces."""
+    groups = range(exposure.ngroups)
     if 0 in box.shape:  # the subarray does not reach this edge of the detector
-        shape = (exposure.nints, exposure.ngroups, *box.shape)
-        zeroframe = np.zeros((exposure.nints, *box.shape), np.float32) if exposure.zero_frame else None
-        return RampBand(
-            box, box, np.zeros(shape, np.float32), np.zeros(shape, np.uint8), np.zeros(box.shape, np.uint32),
-            zeroframe,
+        shape = (len(ints), len(groups), *box.shape)
+        zeroframe = np.zeros((len(ints), *box.shape), np.float32) if exposure.zero_frame else None
+        return RampBlock(
+            box, box, ints, groups, np.zeros(shape, np.float32), np.zeros(shape, np.uint8),
+            np.zeros(box.shape, np.uint32), zeroframe,
         )  # fmt: skip
-    bands = run_on_threads(upstream, box.bands(256), available_threads())
-    joined = {name: np.concatenate([b.arrays()[name] for b in bands], axis=-2) for name in bands[0].arrays()}
-    return RampBand(box, box, joined["data"], joined["groupdq"], joined["pixeldq"], joined.get("zeroframe"))
+    pieces = list(box.bands(256))
+    blocks = (alone.map if alone else map)(lambda piece: survey.block(piece, ints), pieces)
+    arrays = [block.arrays() for block in blocks]
+    whole = {name: np.concatenate([a[name] for a in arrays], axis=-2) for name in arrays[0]}
+    return RampBlock(
+        box, box, ints, groups, whole["data"], whole["groupdq"], whole["pixeldq"], whole.get("zeroframe")
+    )
 
 
 def _sirs_kernels(exposure: Exposure, references: Mapping[str, Any], p: Any) -> Any:

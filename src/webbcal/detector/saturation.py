@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbcal.kernels import saturation
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock
+from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 
 
-class SaturationStep(BandStep):
+class SaturationStep(BlockStep):
     """Flag saturated samples, their neighbours, and all later ones of the integration."""
 
     class_alias = "saturation"
@@ -33,24 +33,24 @@ class SaturationStep(BandStep):
         """Neighbours are flagged across rows."""
         return saturation.halo(p.n_pix_grow_sat)
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, upstream: Any) -> int | None:
+    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> int | None:
         """Return the number of frames in a group, if it is to be used."""
         assert exposure.readout is not None
         return exposure.readout.nframes if p.use_readpatt else None
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: Any) -> RampBand:
-        """Flag one band."""
+    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Any) -> RampBlock:
+        """Flag one block."""
         from webbcal.kernels.saturation.cpu import flag_saturation
 
         flag_saturation(
-            band.data,
-            band.groupdq,
-            band.pixeldq,
+            block.data,
+            block.groupdq,
+            block.pixeldq,
             references.read("saturation"),
             references.read("saturation", "dq"),
             grow=p.n_pix_grow_sat,
             nframes=state,
             bias=references.read("superbias") if "superbias" in references else None,
-            zeroframe=band.zeroframe,
+            zeroframe=block.zeroframe,
         )
-        return band
+        return block

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from webbcal.kernels.frames.arithmetic import subtract_bias
-from webbcal.run.band_step import BandStep
-from webbcal.run.bands import RampBand
-from webbcal.run.chain import BandReferences
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.blocks import RampBlock
+from webbcal.run.engine.operation import BlockReferences
+from webbcal.run.engine.tiling import Tiling
 
 
-class SuperBiasStep(BandStep):
+class SuperBiasStep(BlockStep):
     """Subtract the SUPERBIAS reference; its flags go to PIXELDQ."""
 
     class_alias = "superbias"
+    tiling = Tiling.EITHER
     reference_file_types = ("superbias",)
 
-    def apply(self, band: RampBand, references: BandReferences, p: Any, state: Any) -> RampBand:
+    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Any) -> RampBlock:
         """Subtract the superbias."""
         bias, flags = references.read("superbias"), references.read("superbias", "dq")
-        subtract_bias(band.data, band.pixeldq, bias, flags, band.zeroframe)
-        return band
+        subtract_bias(block.data, block.pixeldq, bias, flags, block.zeroframe)
+        return block

@@ -9,8 +9,9 @@ import numpy as np
 
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, PlanError
+from webbcal.core.resources import available_threads
+from webbcal.core.threads import run_on_threads
 from webbcal.kernels.images.arithmetic import ImageArrays
-from webbcal.run.chain import available_threads, run_on_threads
 
 #: Models of one image or of integrations.
 IMAGE_MODELS = ("ImageModel", "CubeModel", "IFUImageModel")

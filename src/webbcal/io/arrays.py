@@ -44,6 +44,15 @@ class ArraySource(Protocol):
         """Copy a region into `out`, converting to its type."""
 
 
+_PLAIN = {str, int, float, bool, dict, list, type(None), np.ndarray, np.recarray}
+
+
+def in_file(value: Any) -> bool:
+    """Tell whether a value is an array that is still to be read."""
+    # The look at the type first spares nearly all values the slow check against the protocol.
+    return type(value) not in _PLAIN and isinstance(value, ArraySource)
+
+
 def region_of(shape: tuple[int, ...], index: tuple[slice | int, ...]) -> tuple[Region, tuple[int, ...]]:
     """Return the bounds of an index on every axis, and the shape of what it selects.
 

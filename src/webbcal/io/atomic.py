@@ -23,6 +23,13 @@ def _remove_unfinished() -> None:
 class AtomicFile:
     """A file that appears under its name whole, or not at all.
 
+    Attributes
+    ----------
+    path, temporary : Path
+        The name it will have, and the name it has until `commit`.
+    is_open : bool
+        Whether it is neither finished nor given up.
+
     Raises
     ------
     OutputError
@@ -44,7 +51,7 @@ class AtomicFile:
                 f"{self.path}: cannot write to the folder ({error.strerror}); create it or choose "
                 "another (--output_dir)"
             ) from error
-        self._open = True
+        self.is_open = True
 
     def write_at(self, data: Any, offset: int) -> None:
         """Write bytes (or the memory of an array) at an offset.
@@ -80,14 +87,14 @@ class AtomicFile:
         )
 
     def __del__(self) -> None:
-        if getattr(self, "_open", False):
+        if getattr(self, "is_open", False):
             self.abort()
 
     def commit(self) -> None:
         """Give the file its name."""
         try:
             os.close(self.fd)
-            self._open = False
+            self.is_open = False
             self.temporary.replace(self.path)
             _unfinished.discard(self.temporary)
         except OSError as error:
@@ -96,8 +103,8 @@ class AtomicFile:
 
     def abort(self) -> None:
         """Remove the file."""
-        if self._open:
+        if self.is_open:
             os.close(self.fd)
-            self._open = False
+            self.is_open = False
         self.temporary.unlink(missing_ok=True)
         _unfinished.discard(self.temporary)

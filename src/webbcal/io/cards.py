@@ -19,6 +19,12 @@ _STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s?(.*))?")
 _CUT_STRING = re.compile(r"\s*'(.*)'\s*(?:/\s?(.*))?")
 _COMPLEX = re.compile(r"\(\s*([^,()]+),\s*([^,()]+)\)")
 _LONGEST = 67  # characters of a string on one card, beside the mark that it continues
+#: Keywords that say how an HDU is stored; they are written anew with the data. (Checksums would be stale.)
+STRUCTURAL = re.compile(
+    "NAXIS[0-9]{0,3}|BITPIX|XTENSION|PCOUNT|GCOUNT|EXTEND|BSCALE|BZERO|BLANK|DATAMAX|DATAMIN|EXTNAME|EXTVER"
+    "|EXTLEVEL|GROUPS|PYTPE[0-9]|PSCAL[0-9]|PZERO[0-9]|SIMPLE|TFIELDS|THEAP|CHECKSUM|DATASUM|HISTORY|"
+    "|(TBCOL|TDIM|TFORM|TTYPE|TUNIT|TSCAL|TZERO|TNULL|TDISP)[0-9]{1,3}"
+)
 
 
 class Card(NamedTuple):

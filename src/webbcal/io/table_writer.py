@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.datamodels.node import in_file
-from webbcal.io.cards import BLOCK, Card, header_bytes, read_header
-from webbcal.io.headers import PlannedHdu, name_cards
-from webbcal.io.opening import STRUCTURAL
+from webbcal.io.arrays import in_file
+from webbcal.io.cards import BLOCK, STRUCTURAL, Card, header_bytes, read_header
+from webbcal.io.hdus import PlannedHdu, name_cards
 from webbcal.io.tables import FitsTable
 
 #: Column format and offset by native type (unsigned integers as signed ones with an offset).

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from webbcal.datamodels.cast import plain_table
 from webbcal.io.arrays import FileHandle
 from webbcal.io.cards import BLOCK, Header, header_bytes
+from webbcal.io.records import plain_table
 
 #: Stored types by format letter; text (A) and logical (L) are bytes.
 _TYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8"}

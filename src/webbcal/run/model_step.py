@@ -69,7 +69,7 @@ class ModelStep(Step):
 
     def process(self, *args: Any) -> Any:
         """Run the step on a path or model; an input model is not changed."""
-        from webbcal.run.chain import SkipStep
+        from webbcal.core.errors import SkipStep
 
         model = self.open_model(args[0])
         if hasattr(args[0], "meta") and self.parent is None:  # opening a model shares its contents

@@ -1,7 +1,7 @@
 """Pipelines: ordered tables of steps.
 
 A pipeline holds its steps as attributes (`pipeline.jump.rejection_threshold = 6`). Running one splits its
-steps into segments of consecutive band steps, each streamed in one go; a step with hooks of its own, or one
+steps into segments of consecutive block steps, each streamed in one go; a step with hooks of its own, or one
 that works on whole models, ends a segment.
 """
 
@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from webbcal.core.errors import ParameterError
-from webbcal.run import hooks, stream
-from webbcal.run.band_plan import BandPlan
-from webbcal.run.band_step import BandStep
+from webbcal.run import hooks
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine import stream
+from webbcal.run.engine.block_plan import BlockPlan
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import suggestion
 from webbcal.run.planning import Output, StepPlan
@@ -92,11 +93,13 @@ class Pipeline(Step):
     def process(self, *args: Any) -> Any:
         """Run all steps; return the main product."""
         first = getattr(self, next(iter(self.step_defs)))
-        model = stream.open_input(first, args[0]) if isinstance(first, BandStep) else self.open_model(args[0])
+        model = (
+            stream.open_input(first, args[0]) if isinstance(first, BlockStep) else self.open_model(args[0])
+        )
         exposure = Exposure.of_model(model)
         self._done = []
         segments = _segments([getattr(self, n) for n in self.sequence(exposure)])
-        plans: list[BandPlan] = []
+        plans: list[BlockPlan] = []
         for number, steps in enumerate(segments):
             last = number == len(segments) - 1
             model = self._run_segment(steps, model, last, plans)
@@ -112,20 +115,20 @@ class Pipeline(Step):
         plan.outputs = self._outputs(plan, last=True)
         return plan
 
-    def _run_segment(self, steps: list[Step], model: Any, last: bool, plans: list[BandPlan]) -> Any:
+    def _run_segment(self, steps: list[Step], model: Any, last: bool, plans: list[BlockPlan]) -> Any:
         (head, *_), (*_, tail) = steps, steps
         (model,) = hooks.run_pre_hooks(head, (model,))
-        if not isinstance(head, BandStep):
+        if not isinstance(head, BlockStep):
             return head.run(model)
-        band_steps = [s for s in steps if isinstance(s, BandStep)]
-        plan = stream.make_plan(band_steps, model, Exposure.of_model(model))
+        block_steps = [s for s in steps if isinstance(s, BlockStep)]
+        plan = stream.make_plan(block_steps, model, Exposure.of_model(model))
         plan.outputs = self._outputs(plan, last)
         models = stream.run_plan(plan, model)
         stream.note_saved(self, plan)
         plans.append(plan)
         return hooks.run_post_hooks(tail, models[0])
 
-    def _outputs(self, plan: BandPlan, last: bool) -> list[Output]:
+    def _outputs(self, plan: BlockPlan, last: bool) -> list[Output]:
         """List the products: first what the segment hands on, then what else is saved on the way."""
         end = len(plan.steps) - 1
         outputs = [
@@ -144,7 +147,7 @@ class Pipeline(Step):
     def _product_path(self, product: str) -> str:
         return self.make_output_path(suffix=self.product_suffixes.get(product))
 
-    def _saved_on_the_way(self, plan: BandPlan, position: int) -> list[Output]:
+    def _saved_on_the_way(self, plan: BlockPlan, position: int) -> list[Output]:
         step = plan.steps[position].step
         # A step that finds that it has nothing to do hands its input on, and that is what is saved.
         if not (step.save_results or step.output_file) or step.skip:
@@ -168,8 +171,8 @@ def _segments(steps: Sequence[Step]) -> list[list[Step]]:
     """Cut a sequence of steps where data must be a whole model in memory."""
     segments: list[list[Step]] = []
     for step in steps:
-        joins = bool(segments) and isinstance(step, BandStep) and not step.pre_hooks
-        joins = joins and isinstance(segments[-1][-1], BandStep) and not segments[-1][-1].post_hooks
+        joins = bool(segments) and isinstance(step, BlockStep) and not step.pre_hooks
+        joins = joins and isinstance(segments[-1][-1], BlockStep) and not segments[-1][-1].post_hooks
         if joins:
             segments[-1].append(step)
         else:

@@ -1,22 +1,20 @@
 """Planning: what will be done, why, with which references and how much memory, before a pixel is read.
 
-What all runs have in common: the plan of a step, of a run, and the search for references. How band steps are
-planned is in `webbcal.run.band_plan`; steps on models and lists of models plan themselves (`decide`).
+What all runs have in common: the plan of a step, of a run, and the search for references. How block steps are
+planned is in `webbcal.run.engine.block_plan`; steps on models and lists of models plan themselves (`decide`).
 """
 
 from __future__ import annotations
 
 import math
-import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webbcal.core.errors import PlanError
-from webbcal.run.chain import available_threads
+from webbcal.core.resources import available_memory, available_threads, kilobytes
 
 if TYPE_CHECKING:
     from webbcal.run.step import Step
@@ -151,31 +149,12 @@ class ModelPlan(RunPlan):
         return MODEL_PROCESS_BYTES + self.data_bytes
 
 
-def _kilobytes(file: str, field: str) -> int | None:
-    """Return a size in bytes from a file of /proc that lists kilobytes, or None."""
-    try:
-        lines = Path(file).read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), None)
-
-
 def peak_memory() -> int:
     """Return the most bytes of memory that this process has held."""
-    peak = _kilobytes("/proc/self/status", "VmHWM:")
+    peak = kilobytes("/proc/self/status", "VmHWM:")
     if peak is not None:  # what getrusage says would include the parent's memory when it forked
         return peak
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def available_memory() -> int | None:
-    """Return the bytes of memory that can still be used, or None where the system does not tell."""
-    available = _kilobytes("/proc/meminfo", "MemAvailable:")
-    if available is not None:
-        return available
-    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
 
 
 @dataclass(frozen=True)

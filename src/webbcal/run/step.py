@@ -1,8 +1,8 @@
 """Steps: the public face that the field knows.
 
 `Step` holds parameters (with the origin of each value), finds references, names output files and runs hooks.
-`BandStep` is a step whose work is local to a band of rows: it declares what it needs and one function from
-band to band; reading, streaming, recording and saving are done for it (see `webbcal.run.stream`).
+`BlockStep` is a step whose work is local to a block: it declares what it needs and one function from
+block to block; reading, streaming, recording and saving are done for it (see `webbcal.run.engine.stream`).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from webbcal.core.box import Box
 from webbcal.core.dqflags import pixel as DQ
 from webbcal.core.errors import ParameterError
 from webbcal.core.readout import PATTERNS, Readout
-from webbcal.io.fits_writer import ProductWriter
+from webbcal.datamodels.product_writer import ProductWriter
 from webbcal.simulate.config import ExposureConfig
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
 from webbcal.simulate.geometry import Aperture, find_aperture

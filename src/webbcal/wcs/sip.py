@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from webbcal.datamodels.node import schema_at
 from webbcal.wcs.bounds import Bounds
 from webbcal.wcs.sip_fit import Goal, PixelToSky, Polynomials, TangentSip, fit_tangent_sip
 from webbcal.wcs.sip_settings import SipSettings
@@ -148,7 +149,7 @@ def update_sip(model: Any, wcs: PixelToSky, bounds: Bounds, settings: SipSetting
     except ValueError as error:
         log.warning("%s: no SIP approximation in the header: %s", model.meta.filename, error)
         return False
-    known = info._schema.get("properties", {})
+    known = schema_at(info).get("properties", {})
     for key in _stale():
         with contextlib.suppress(AttributeError):
             delattr(info, key)

@@ -166,10 +166,10 @@ def test_full_disk(uncal: Path, crds: Any) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
 def test_interrupted_run(uncal: Path, crds: Any, number: int, code: int) -> None:
     script = (
-        "import sys, time; from webbcal.run import chain; original = chain.Operation.apply\n"
-        "def slow(self, *args):\n"
-        "    print('working', flush=True); time.sleep(0.2); return original(self, *args)\n"
-        "chain.Operation.apply = slow\n"
+        "import sys, time; from webbcal.run.engine import operation; original = operation.Operation.apply\n"
+        "def slow(self, *args, **more):\n"
+        "    print('working', flush=True); time.sleep(0.2); return original(self, *args, **more)\n"
+        "operation.Operation.apply = slow\n"
         "from webbcal.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", script, "run", "calwebb_detector1", str(uncal), "--output_dir=out"]

@@ -182,7 +182,8 @@ def test_full_disk(rates):
 
 def test_interrupted_while_it_is_saved(rates):
     script = (
-        "import sys, time; from webbcal.io import fits_writer as w; original = w.ProductWriter.commit\n"
+        "import sys, time; from webbcal.datamodels import product_writer as w\n"
+        "original = w.ProductWriter.commit\n"
         "def commit(self, *args, **kwargs):\n"
         "    print('working', flush=True); time.sleep(10); return original(self, *args, **kwargs)\n"
         "w.ProductWriter.commit = commit\n"

@@ -314,7 +314,7 @@ def test_full_disk(cals):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_while_exposures_are_saved(cals, number):
     slow = (
-        "import time; from webbcal.io import fits_writer as w; original = w.ProductWriter.commit\n"
+        "import time; from webbcal.datamodels import product_writer as w; original = w.ProductWriter.commit\n"
         "def commit(self, *args, **kwargs):\n"
         "    print('working', flush=True); time.sleep(5); return original(self, *args, **kwargs)\n"
         "w.ProductWriter.commit = commit\n"

@@ -8,8 +8,8 @@ from astropy.io import fits
 
 from webbcal import datamodels
 from webbcal.core.errors import OutputError
+from webbcal.datamodels.product_writer import ProductWriter
 from webbcal.io import atomic, fits_writer
-from webbcal.io.fits_writer import ProductWriter
 
 SHAPE = (2, 3, 40, 16)
 
@@ -110,7 +110,7 @@ def test_interrupt_while_saving_keeps_the_old_file(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fits_writer.ProductWriter, "_append_asdf", interrupt)
+    monkeypatch.setattr(fits_writer.FitsWriter, "_append", interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.save(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

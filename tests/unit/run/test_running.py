@@ -9,6 +9,7 @@ from astropy.io import fits
 
 from webbcal import datamodels
 from webbcal.core.errors import InputError, PlanError
+from webbcal.detector import jump as jump_step
 from webbcal.detector.dq_init import DQInitStep
 from webbcal.detector.gain_scale import GainScaleStep
 from webbcal.detector.jump import JumpStep
@@ -17,7 +18,10 @@ from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.detector.saturation import SaturationStep
 from webbcal.detector.superbias import SuperBiasStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
-from webbcal.run import band_plan, planning
+from webbcal.run import planning
+from webbcal.run.engine import passes
+from webbcal.run.engine import rows as rows_of_task
+from webbcal.run.engine.tiling import Cut
 from webbcal.run.record import runs_of
 from webbcal.run.step import Step
 
@@ -82,16 +86,51 @@ def test_the_calibrated_ramp_is_what_is_fitted(crds: Any) -> None:
     assert_same(rate, again)
 
 
-@pytest.mark.parametrize(("rows", "threads"), [(1, 1), (5, 2), (64, 1), (17, 3)])
-def test_bands_and_threads_do_not_change_results(
-    crds: Any, monkeypatch: pytest.MonkeyPatch, rows: int, threads: int
+def cut_into(monkeypatch: pytest.MonkeyPatch, rows: int, ints: int, columns: int, kept: int = 0) -> None:
+    """Cut exposures into blocks of this size, and keep no more than `kept` bytes in memory."""
+    made = lambda shape, halo, threads: Cut(rows, ints, shape[1], columns)  # noqa: E731
+    monkeypatch.setattr(passes, "cut_rows", made)
+    monkeypatch.setattr(rows_of_task, "KEPT_BYTES", kept)
+
+
+@pytest.mark.parametrize(
+    ("rows", "ints", "columns", "threads", "kept"),
+    [
+        (1, 2, 64, 1, 0),
+        (5, 1, 64, 2, 0),
+        (64, 1, 10, 1, 1 << 20),
+        (17, 2, 64, 3, 0),
+        (17, 1, 13, 3, 0),
+        (1, 1, 1, 2, 1 << 20),
+    ],
+)
+def test_blocks_and_threads_do_not_change_results(
+    crds: Any, monkeypatch: pytest.MonkeyPatch, rows: int, ints: int, columns: int, threads: int, kept: int
 ) -> None:
-    expected = Detector1Pipeline().run(crds.uncal[0])
-    monkeypatch.setattr(band_plan.BandPlan, "band_rows", property(lambda self: rows))
+    def calibrated() -> tuple[Any, ...]:
+        rate = Detector1Pipeline(save_results=True, steps=saved).run(crds.uncal[0])
+        others = [
+            datamodels.open(f"{ROOT}_{name}.fits").copy()
+            for name in ("rateints", "jump", "linearity", "fitopt")
+        ]
+        return rate, *others
+
+    saved = {
+        "jump": {"save_results": True},
+        "linearity": {"save_results": True},
+        "ramp_fit": {"save_opt": True},
+    }
+    expected = calibrated()
+    cut_into(monkeypatch, rows, ints, columns, kept)
     monkeypatch.setenv("WEBBCAL_THREADS", str(threads))
-    result = Detector1Pipeline().run(crds.uncal[0])
-    assert_same(result, expected)
-    assert result.meta.exposure.primary_cosmic_rays == expected.meta.exposure.primary_cosmic_rays
+    result = calibrated()
+    for got, wanted in zip(result[:2], expected[:2], strict=True):
+        assert_same(got, wanted)
+    for got, wanted in zip(result[2:4], expected[2:4], strict=True):
+        assert_same(got, wanted, ("data", "groupdq", "pixeldq"))
+    assert_same(result[4], expected[4], ("slope", "weights", "pedestal", "crmag", "var_poisson"))
+    cosmic_rays = [rate.meta.exposure.primary_cosmic_rays for rate in (result[0], expected[0])]
+    assert cosmic_rays[0] == cosmic_rays[1] > 0
 
 
 def test_the_input_model_is_not_changed(crds: Any) -> None:
@@ -234,9 +273,26 @@ def test_sigma_clipping_keeps_a_group_that_all_pixels_reject(
     step = JumpStep(minimum_sigclip_groups=5, rejection_threshold=2, flag_4_neighbors=False)
     jump = datamodels.dqflags.group["JUMP_DET"]
     results = []
-    for rows in (64, 7):
-        monkeypatch.setattr(band_plan.BandPlan, "band_rows", property(lambda self, rows=rows: rows))
+    for cut in ((64, 9, 64), (7, 9, 64), (20, 2, 11)):
+        cut_into(monkeypatch, *cut)
         results.append(step.run(ramp).groupdq)
     assert results[0][7, 2, 10, 10] & jump
     assert not (results[0][4, 3] & jump).all()
     np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_unused_groups_that_a_look_here_and_there_got_wrong(
+    crds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the few pixels that are looked at have a group less than the rest, the run is put right."""
+    ramp = SuperBiasStep().run(crds.uncal[0])
+    ramp.groupdq = np.zeros(ramp.data.shape, np.uint8)
+    expected = JumpStep().run(ramp)
+    ramp.groupdq[:, 2, 4:] |= datamodels.dqflags.group["DO_NOT_USE"]
+    results = [JumpStep().run(ramp)]
+    monkeypatch.setattr(jump_step, "_sample", lambda frame: list(frame.bands(64)))
+    results.append(JumpStep().run(ramp))
+    np.testing.assert_array_equal(results[0].groupdq, results[1].groupdq)
+    rates = [result.meta.exposure.primary_cosmic_rays for result in results]
+    assert rates[0] == rates[1] != expected.meta.exposure.primary_cosmic_rays

@@ -15,7 +15,7 @@ from webbcal.combine.alignment.groups import FitSettings, Geometry, Image
 from webbcal.combine.members.list_step import ListStep, Outcome, group_of
 from webbcal.combine.members.opening import has_wcs
 from webbcal.combine.sources.star_finding import FinderSettings
-from webbcal.run.chain import available_threads
+from webbcal.core.resources import available_threads
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.wcs.footprint import update_s_region

@@ -23,7 +23,7 @@ from webbcal.combine.mosaic.tiles import Wanted, stream_mosaic
 from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError
 from webbcal.run import record
-from webbcal.run.bands import FileSink, MemorySink
+from webbcal.run.engine.sinks import FileSink, MemorySink
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import ModelPlan, Sizes, StepPlan, step_name, working_bytes
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from webbcal.combine.mosaic.drizzling import Drop, drop, tiles_of
 from webbcal.combine.mosaic.inputs import VARIANCES, InputImage, Scratch
 from webbcal.core.box import Box
-from webbcal.run.bands import MemorySink, Sink
-from webbcal.run.chain import available_threads, run_on_threads
+from webbcal.core.resources import available_threads
+from webbcal.core.threads import run_on_threads
+from webbcal.run.engine.sinks import MemorySink, Sink
 
 F32 = NDArray[np.float32]
 

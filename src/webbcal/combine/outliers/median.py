@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from webbcal.core.box import Box
 from webbcal.core.errors import OutputError
+from webbcal.core.resources import available_threads
+from webbcal.core.threads import run_on_threads
 from webbcal.kernels.distribution.cpu import Pieces, clipped
 from webbcal.kernels.stack import cpu
-from webbcal.run.chain import available_threads, run_on_threads
 
 F32 = NDArray[np.float32]
 

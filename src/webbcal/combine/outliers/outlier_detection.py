@@ -26,8 +26,9 @@ from webbcal.combine.outliers.flagging import background_of, blot, flag
 from webbcal.combine.outliers.median import ImageStack, weight_threshold
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.core.resources import available_threads
+from webbcal.core.threads import run_on_threads
 from webbcal.kernels.outliers.settings import Thresholds
-from webbcal.run.chain import available_threads, run_on_threads
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.wcs.of_model import stored_wcs

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from webbcal.combine.sky.overlaps import fill
 from webbcal.combine.sky.statistics import SkyStatistic
+from webbcal.core.resources import available_threads
 from webbcal.kernels.distribution.cpu import ImageValues
-from webbcal.run.chain import available_threads
 
 log = logging.getLogger(__name__)
 

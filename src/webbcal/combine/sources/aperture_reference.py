@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.core.errors import InputError, ParameterError, ReferenceFileError
+from webbcal.core.errors import InputError, ParameterError, ReferenceFileError, SkipStep
 from webbcal.io.asdf_text import NotPlain, Tagged, table_array
-from webbcal.run.chain import SkipStep
 
 log = logging.getLogger(__name__)
 

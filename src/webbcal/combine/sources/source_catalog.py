@@ -22,9 +22,8 @@ from webbcal.combine.sources.source_shape import (
     sharpness_and_roundness,
 )
 from webbcal.combine.sources.star_finding import FinderSettings
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, SkipStep
 from webbcal.run import record
-from webbcal.run.chain import SkipStep
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes

@@ -13,10 +13,9 @@ import numpy as np
 
 from webbcal.associations import as_level2
 from webbcal.associations.sources import is_association_name
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, SkipStep
 from webbcal.exposure.background.average import Backdrop, average
 from webbcal.exposure.images import arrays_of, unavailable, why_no_image
-from webbcal.run.chain import SkipStep
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import ModelPlan, StepPlan

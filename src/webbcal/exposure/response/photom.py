@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from webbcal.core.box import Box
+from webbcal.core.errors import SkipStep
 from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_image
 from webbcal.exposure.response import photom_table
 from webbcal.kernels.images.arithmetic import convert_units
-from webbcal.run.chain import SkipStep
 from webbcal.run.exposure import meta_value
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from webbcal.core import dqflags
+from webbcal.core.box import Box
 from webbcal.kernels.compiling import helper, kernel
 from webbcal.kernels.jump.settings import (
     JumpSettings,
@@ -279,23 +280,23 @@ def _clear_groups(groupdq, row, x0, lanes, cleared):  # type: ignore[no-untyped-
 
 
 @helper
-def _count_jumps(groupdq, row):  # type: ignore[no-untyped-def]
+def _count_jumps(groupdq, row, first, last):  # type: ignore[no-untyped-def]
     total = 0
     for i in range(groupdq.shape[0]):
         for g in range(groupdq.shape[1]):
             jumps = np.uint32(0)
-            for x in range(groupdq.shape[3]):
+            for x in range(first, last):
                 jumps += np.uint32((groupdq[i, g, row, x] & JUMP) != 0)
             total += jumps
     return total
 
 
 @helper
-def _update_full(groupdq, row, full):  # type: ignore[no-untyped-def]
-    """Forget groups in which a pixel of this row is neither JUMP_DET nor DO_NOT_USE."""
+def _update_full(groupdq, row, first, last, full):  # type: ignore[no-untyped-def]
+    """Forget groups in which a counted pixel of this row is neither JUMP_DET nor DO_NOT_USE."""
     for i in range(groupdq.shape[0]):
         for g in range(groupdq.shape[1]):
-            for x in range(groupdq.shape[3]):
+            for x in range(first, last):
                 if (groupdq[i, g, row, x] & (JUMP | DNU)) == 0:
                     full[i, g] = False
                     break
@@ -328,7 +329,7 @@ def _statistics(gain, readnoise, row, x0, lanes, nframes, ordered, count, median
 @kernel
 def _detect(  # type: ignore[no-untyped-def]
     data, groupdq, gain, readnoise, method, nframes, only_ints, thresholds, flag_neighbours, neighbours,
-    electrons, groups, cleared, first_row, last_row, full,
+    electrons, groups, cleared, counted, full,
 ):  # fmt: skip
     nints, ngroups, rows, nx = data.shape
     nk = nints * (ngroups - 1)
@@ -356,9 +357,9 @@ def _detect(  # type: ignore[no-untyped-def]
             _clear_groups(groupdq, row, x0, n, cleared)  # cleared jumps have no neighbours
             if spreads:
                 _measure(diff, groupdq, row, x0, n, median, sigma, neighbours, electrons, marks[row % 3])
-        if first_row <= row < last_row:
-            primary += _count_jumps(groupdq, row)
-            _update_full(groupdq, row, full)
+        if counted[0] <= row < counted[1]:
+            primary += _count_jumps(groupdq, row, counted[2], counted[3])
+            _update_full(groupdq, row, counted[2], counted[3], full)
         if row > 0:
             _finish_row(groupdq, row - 1, marks, flag_neighbours, groups[0], groups[1])
     if rows > 0:
@@ -381,7 +382,7 @@ def detect_jumps(
     settings: JumpSettings,
     all_dnu_groups: np.ndarray,
     *,
-    rows: tuple[int, int] | None = None,
+    inner: Box | None = None,
     cleared_groups: np.ndarray | None = None,
 ) -> JumpTally:
     """Flag jumps of a band in `groupdq`, and pixels without gain in `pixeldq`, in place.
@@ -397,9 +398,9 @@ def detect_jumps(
     settings : JumpSettings
     all_dnu_groups : array of bool, shape (nints, ngroups)
         Groups in which every pixel of the *frame* is DO_NOT_USE (a band cannot know).
-    rows : (int, int), optional
-        Rows ``first <= y < last`` of the band to count in the tally: those that are not halo. Neighbours are
-        right for all rows but the first and last of the band (right for these too at the edges of the frame).
+    inner : Box, optional
+        Pixels of the band to count in the tally: those that are not halo. Neighbours are right for all pixels
+        but those at the border of the band (right for these too at the edges of the frame).
     cleared_groups : array of bool, shape (nints, ngroups), optional
         Groups whose JUMP_DET are dropped where no other flag is set; see `JumpTally.full_groups`.
 
@@ -414,13 +415,14 @@ def detect_jumps(
     """
     check_band(data, groupdq, pixeldq, gain, readnoise, all_dnu_groups)
     flag_missing_gain(pixeldq, gain)
-    nints, ngroups, ny, _ = data.shape
+    nints, ngroups = data.shape[:2]
     method = choose_method(settings, all_dnu_groups)
     full = np.full((nints, ngroups), method == Method.SIGMA_CLIP)
     if method == Method.NONE:
         _clear_redundant_rows(groupdq)
         return JumpTally(method, 0, full)
-    first, last = (0, ny) if rows is None else rows
+    box = inner or Box.of_shape(data.shape)
+    counted = (box.y0, box.y1, box.x0, box.x1)
     cleared = np.zeros_like(full) if cleared_groups is None else np.ascontiguousarray(cleared_groups, bool)
     s = settings
     primary = _detect(
@@ -429,6 +431,6 @@ def detect_jumps(
          float(s.rejection_threshold)),
         bool(s.flag_4_neighbors), (float(s.min_jump_to_flag_neighbors), float(s.max_jump_to_flag_neighbors)),
         (float(s.after_jump_electrons1), float(s.after_jump_electrons2)),
-        (int(s.after_jump_groups1), int(s.after_jump_groups2)), cleared, int(first), int(last), full,
+        (int(s.after_jump_groups1), int(s.after_jump_groups2)), cleared, counted, full,
     )  # fmt: skip
     return JumpTally(method, int(primary), full)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from webbcal.core import dqflags
+from webbcal.core.box import Box
 from webbcal.kernels.jump.settings import (
     JumpSettings,
     JumpTally,
@@ -27,13 +28,13 @@ def detect_jumps(
     settings: JumpSettings,
     all_dnu_groups: np.ndarray,
     *,
-    rows: tuple[int, int] | None = None,
+    inner: Box | None = None,
     cleared_groups: np.ndarray | None = None,
 ) -> JumpTally:
     """Flag jumps in place; see `webbcal.kernels.jump.cpu.detect_jumps` for the arguments."""
     check_band(data, groupdq, pixeldq, gain, readnoise, all_dnu_groups)
     flag_missing_gain(pixeldq, gain)
-    counted = slice(*((0, data.shape[2]) if rows is None else rows))
+    counted = (slice(None), slice(None), *(inner or Box.of_shape(data.shape)).slices)
     method = choose_method(settings, all_dnu_groups)
     full = np.zeros(data.shape[:2], bool)
     primary = 0
@@ -48,8 +49,8 @@ def detect_jumps(
             if cleared_groups is not None:
                 groupdq[(groupdq == JUMP) & cleared_groups[:, :, None, None]] = 0
             if method == Method.SIGMA_CLIP:
-                full = ((groupdq[:, :, counted] & (JUMP | DNU)) != 0).all(axis=(2, 3))
-            primary = int(np.count_nonzero(groupdq[:, :, counted] & JUMP))
+                full = ((groupdq[counted] & (JUMP | DNU)) != 0).all(axis=(2, 3))
+            primary = int(np.count_nonzero(groupdq[counted] & JUMP))
             _flag_neighbours(groupdq, diffs, median, sigma, settings)
             _flag_after(groupdq, diffs, median, settings)
     groupdq[((groupdq & JUMP) != 0) & ((groupdq & BAD) != 0)] ^= JUMP

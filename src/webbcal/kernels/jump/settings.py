@@ -79,9 +79,9 @@ class JumpTally:
     method : Method
         The method that was used; ``NONE`` if there were too few groups (nothing was looked for).
     primary : int
-        Samples with JUMP_DET in the counted rows before neighbours and after-jump groups are added.
+        Samples with JUMP_DET in the counted pixels before neighbours and after-jump groups are added.
     full_groups : array of bool, shape (nints, ngroups)
-        Sigma clipping only (False otherwise): groups in which every pixel of the counted rows is JUMP_DET or
+        Sigma clipping only (False otherwise): groups in which every counted pixel is JUMP_DET or
         DO_NOT_USE. A group that is full in *all* bands is not a shower of cosmic rays: run again with those
         groups as `cleared_groups`.
     """

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-from webbcal.kernels.ramp_fit.results import Fit, RampFit, SegmentFits, merge_segments
+from webbcal.kernels.ramp_fit.results import (
+    Fit,
+    RampFit,
+    SegmentFits,
+    Shares,
+    combine,
+    empty_shares,
+    merge_segments,
+)
 from webbcal.kernels.ramp_fit.settings import GroupRange, RampFitSettings, group_range
 
 __all__ = [
@@ -19,6 +27,9 @@ __all__ = [
     "RampFit",
     "RampFitSettings",
     "SegmentFits",
+    "Shares",
+    "combine",
+    "empty_shares",
     "get",
     "group_range",
     "merge_segments",

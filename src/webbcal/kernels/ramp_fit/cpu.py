@@ -17,7 +17,7 @@ import numpy as np
 
 from webbcal.core import dqflags
 from webbcal.kernels.compiling import helper, kernel
-from webbcal.kernels.ramp_fit.results import Fit, RampFit, SegmentFits
+from webbcal.kernels.ramp_fit.results import Fit, RampFit, SegmentFits, Shares, empty_shares
 from webbcal.kernels.ramp_fit.settings import (
     LARGE_VARIANCE,
     SNR_LIMITS,
@@ -280,8 +280,13 @@ def _put(value, i, lane, results):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power, total, value):  # type: ignore[no-untyped-def]
-    """Fit all lanes as if they had no flags: one segment an integration, at least three groups."""
+def _fit_clean(  # type: ignore[no-untyped-def]
+    ramp, steps, constants, group_time, coefficients, folding, given, start, photons, power, total, value
+):
+    """Fit all lanes as if they had no flags: one segment an integration, at least three groups.
+
+    `given` are the median rates of all integrations if this is a part of them (`folding`).
+    """
     nints, lanes = steps.shape
     ngroups = ramp.shape[0] // nints
     offset = ngroups * (ngroups - 1) // 2
@@ -289,9 +294,10 @@ def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power,
         median = 0.0
         for i in range(nints):
             median += steps[i, x] / group_time
-        median /= nints
+        median = given[x] if folding else median / nints
         photons[x] = (median if median > 0.0 else 0.0) + constants[2, x]
-        total[0, x] = total[1, x] = total[2, x] = 0.0
+        for k in range(4):
+            total[k, x] = start[k, x]
     for i in range(nints):
         first = i * ngroups
         for x in range(lanes):
@@ -309,6 +315,8 @@ def _fit_clean(ramp, steps, constants, group_time, coefficients, photons, power,
             total[1, x] += rnoise
             total[2, x] += weighted
             _put(value, i, x, _average(poisson, rnoise, both, weighted))
+            if folding and value[i, RNOISE, x] > 0.0:
+                total[3, x] += 1.0 / value[i, RNOISE, x]
     for x in range(lanes):
         _put(value, nints, x, _combine(total[0, x], total[1, x], total[2, x]))
 
@@ -369,15 +377,14 @@ def _lost_charge_weight(dq, first, ngroups, gain, noise, group_time, single_time
 
 
 @helper
-def _restore_lost_charge(flags, lane, gain, noise, group_time, dq, info, spans, value):  # type: ignore[no-untyped-def]
+def _restore_lost_charge(flags, lane, gain, noise, group_time, dq, info, spans, value, total):  # type: ignore[no-untyped-def]
     """Replace read noise variances where groups were dropped for charge migration.
 
     The loss of groups says something about the star, not about the noise: weights in later combinations of
-    exposures must not depend on it.
+    exposures must not depend on it. Returns the sum of the inverse variances, added to `total`.
     """
     nints = info.shape[0]
     ngroups = dq.size // nints
-    total = 0.0
     for i in range(nints):
         variance = value[i, RNOISE, lane]
         weight = 1.0 / variance if variance > 0.0 else 0.0
@@ -392,6 +399,7 @@ def _restore_lost_charge(flags, lane, gain, noise, group_time, dq, info, spans, 
         total += weight
     variance = value[nints, RNOISE, lane]
     value[nints, RNOISE, lane] = _known(1.0 / total if total > 0.0 else variance)
+    return total
 
 
 @helper
@@ -444,9 +452,12 @@ def _fit_lane(  # type: ignore[no-untyped-def]
     lane, pixel, nints, ngroups, row, x, times, pedestal_groups, coefficients, moments, fits, y, dq, info,
     sums, total, spans, line, out_dq, value,
 ):  # fmt: skip
-    """Fit a prepared pixel; return the most segment planes, and whether charge was lost."""
+    """Fit a prepared pixel, adding to `total`.
+
+    Returns the most segment planes, whether charge was lost, the flags that all integrations share, and
+    SATURATED if a part of one is.
+    """
     most, common, saturated, lost = 0, BAD, np.uint32(0), False
-    total[0] = total[1] = total[2] = 0.0
     for i in range(nints):
         first = i * ngroups
         bits, n, planes = _segments_of(dq, first, ngroups, info, i, spans)
@@ -480,13 +491,14 @@ def _fit_lane(  # type: ignore[no-untyped-def]
         results = _combine(total[0], total[1], total[2])
     _put(value, nints, lane, results)
     out_dq[nints, lane] |= saturated
-    return most, lost
+    return most, lost, common, saturated
 
 
 @helper
 def _fit_lanes(  # type: ignore[no-untyped-def]
     ramp, flags, union, steps, constants, value, out_dq, lanes, zeroframe, row, x0, times, pedestal_groups,
-    suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line,
+    suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line, folding, given, start,
+    totals, common, union_dq,
 ):  # fmt: skip
     """Fit, one by one, the pixels of a block that `_fit_clean` is not right for; return the most planes."""
     nints = steps.shape[0]
@@ -501,23 +513,61 @@ def _fit_lanes(  # type: ignore[no-untyped-def]
         median = _prepare_lane(
             ramp, flags, lane, steps, zeroframe, row, x0 + lane, suppress, times, y, dq, info, out_dq
         )
+        median = given[lane] if folding else median
         pixel = gain, noise, (median if median > 0.0 else 0.0) + constants[2, lane]
-        planes, lost = _fit_lane(
+        for k in range(3):
+            total[k] = start[k, lane]
+        union_dq[lane] = out_dq[nints, lane] & (JUMP | PERSISTENCE)
+        planes, lost, common[lane], saturated = _fit_lane(
             lane, pixel, nints, ngroups, row, x0 + lane, times, pedestal_groups, coefficients, moments, fits,
             y, dq, info, sums, total, spans, line, out_dq, value,
         )  # fmt: skip
         most = max(most, planes)
+        union_dq[lane] |= saturated | (CHARGELOSS if lost else np.uint32(0))
+        for k in range(3):
+            totals[k, lane] = total[k]
         if lost:
-            _restore_lost_charge(flags, lane, gain, noise, times[0], dq, info, spans, value)
+            totals[3, lane] = _restore_lost_charge(
+                flags, lane, gain, noise, times[0], dq, info, spans, value, start[3, lane]
+            )
+        elif folding:
+            totals[3, lane] = start[3, lane]
+            for i in range(nints):
+                if value[i, RNOISE, lane] > 0.0:
+                    totals[3, lane] += 1.0 / value[i, RNOISE, lane]
     return most
+
+
+@helper
+def _load_sums(rates, sums, row, x0, lanes, given, start):  # type: ignore[no-untyped-def]
+    """Copy what integrations before this part have summed up to."""
+    for x in range(lanes):
+        given[x] = rates[row, x0 + x]
+        for k in range(4):
+            start[k, x] = sums[k, row, x0 + x]
+
+
+@helper
+def _store_sums(totals, common, union_dq, row, x0, lanes, sums, bits):  # type: ignore[no-untyped-def]
+    """Copy the sums back, and combine the flags."""
+    for x in range(lanes):
+        for k in range(4):
+            sums[k, row, x0 + x] = totals[k, x]
+        bits[0, row, x0 + x] &= common[x]
+        bits[1, row, x0 + x] |= union_dq[x]
 
 
 @kernel
 def _fit(  # type: ignore[no-untyped-def]
     data, groupdq, pixeldq, gain, readnoise, dark, zeroframe, times, pedestal_groups, noise_factor, suppress,
-    coefficients, moments, out_row, rate, rateints, save, fits,
+    coefficients, moments, out_row, rate, rateints, save, fits, rates, sums_of, bits_of,
 ):  # fmt: skip
-    """Fit a band; return the number of planes that segments, and jumps, need."""
+    """Fit a band; return the number of planes that segments, and jumps, need.
+
+    With `rates`, the band is a part of the integrations: their shares are added to `sums_of` and `bits_of`,
+    and `rate` is not touched.
+    """
+    folding = rates.shape[0] > 0
     nints, ngroups, rows, nx = data.shape
     k = nints * ngroups
     block = _Block(
@@ -533,7 +583,9 @@ def _fit(  # type: ignore[no-untyped-def]
     y, dq, info = np.zeros(k), np.zeros(k, np.uint32), np.zeros((nints, 4))
     sums, total, spans = np.zeros(4), np.zeros(4), np.zeros((ngroups + 1, 2), np.int64)
     line = np.zeros((ngroups + 1 if save else 0, 7))
-    photons, power, totals = np.zeros(LANES), np.zeros(LANES, np.int64), np.zeros((3, LANES))
+    photons, power, totals = np.zeros(LANES), np.zeros(LANES, np.int64), np.zeros((4, LANES))
+    given, start = np.zeros(LANES), np.zeros((4, LANES))
+    common, union_dq = np.zeros(LANES, np.uint32), np.zeros(LANES, np.uint32)
     planes = jumps = 0
     for row in range(rows):
         for x0 in range(0, nx, LANES):
@@ -544,22 +596,55 @@ def _fit(  # type: ignore[no-untyped-def]
             )
             for i in range(nints):
                 _median_steps(block.ramp, block.flags, ngroups, i, ordered, count, block.steps)
+            if folding:
+                _load_sums(rates, sums_of, row, x0, lanes, given, start)
+                common[:] = 0
+                union_dq[:] = 0
             if ngroups > 2:
                 _fit_clean(
-                    block.ramp, block.steps, block.constants, times[0], coefficients, photons, power, totals,
-                    block.value,
+                    block.ramp, block.steps, block.constants, times[0], coefficients, folding, given, start,
+                    photons, power, totals, block.value,
                 )  # fmt: skip
             n = _fit_lanes(
                 block.ramp, block.flags, block.union, block.steps, block.constants, block.value, block.dq,
                 lanes, zeroframe, row, x0, times, pedestal_groups, suppress, coefficients, moments, fits,
-                y, dq, info, sums, total, spans, line,
+                y, dq, info, sums, total, spans, line, folding, given, start, totals, common, union_dq,
             )  # fmt: skip
             planes = max(planes, n)
             jumps = max(jumps, _store_jumps(block, ngroups, lanes, fits[8], row, x0))
             for i in range(nints):
                 _store(block.value, block.dq, i, lanes, rateints, i, out_row + row, x0)
-            _store(block.value, block.dq, nints, lanes, rate, 0, out_row + row, x0)
+            if folding:
+                _store_sums(totals, common, union_dq, row, x0, lanes, sums_of, bits_of)
+            else:
+                _store(block.value, block.dq, nints, lanes, rate, 0, out_row + row, x0)
     return planes, jumps
+
+
+@kernel
+def _add_median_rates(data, groupdq, zeroframe, times, suppress, rates):  # type: ignore[no-untyped-def]
+    """Add the median rate of each integration to `rates`, in order."""
+    nints, ngroups, rows, nx = data.shape
+    k = nints * ngroups
+    ramp, flags = np.zeros((k, LANES), np.float32), np.zeros((k, LANES), np.uint8)
+    union, steps = np.zeros(LANES, np.uint8), np.zeros((nints, LANES))
+    count, ordered = np.zeros(LANES, np.int64), np.zeros((ngroups, LANES))
+    y, dq, info = np.zeros(k), np.zeros(k, np.uint32), np.zeros((nints, 4))
+    for row in range(rows):
+        for x0 in range(0, nx, LANES):
+            lanes = min(LANES, nx - x0)
+            _gather(data, groupdq, row, x0, lanes, ramp, flags, union)
+            for i in range(nints):
+                _median_steps(ramp, flags, ngroups, i, ordered, count, steps)
+            for lane in range(lanes):
+                for j in range(k):
+                    y[j], dq[j] = ramp[j, lane], flags[j, lane]
+                for i in range(nints):
+                    zero = np.float64(zeroframe[i, row, x0 + lane]) if zeroframe.shape[0] > 0 else 0.0
+                    _, rate = _prepare(
+                        y, dq, i * ngroups, ngroups, suppress, times, zero, steps[i, lane], info, i
+                    )
+                    rates[row, x0 + lane] += rate
 
 
 def fit_ramps(
@@ -617,10 +702,76 @@ def fit_ramps(
         settings.noise_factor, settings.suppress_one_group and ngroups > 1, table.coefficients, table.moments,
         int(row), tuple(array[np.newaxis] for array in rate), tuple(rateints),
     )  # fmt: skip
+    shares = (np.zeros((0, 0)), *empty_shares((0, 0)))
     fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
-    planes, jumps = _fit(*arguments, False, tuple(fits))
+    planes, jumps = _fit(*arguments, False, tuple(fits), *shares)
     if settings.save_opt:  # now that the sizes are known
         fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
-        _fit(*arguments, True, tuple(fits))
+        _fit(*arguments, True, tuple(fits), *shares)
     saturated = bool((groupdq[:, 0] & np.uint8(SATURATED)).all())
     return RampFit(rate, rateints, fits if settings.save_opt else None, saturated)
+
+
+def add_median_rates(
+    data: np.ndarray,
+    groupdq: np.ndarray,
+    zeroframe: np.ndarray | None,
+    settings: RampFitSettings,
+    rates: np.ndarray,
+) -> None:
+    """Add the median rates of some integrations, DN/s, to `rates` (float64, (ny, nx))."""
+    zero = np.zeros((0, 0, 0), np.float32) if zeroframe is None else zeroframe
+    suppress = settings.suppress_one_group and data.shape[1] > 1
+    _add_median_rates(data, groupdq, zero, settings.times, suppress, rates)
+
+
+def fit_integrations(
+    data: np.ndarray,
+    groupdq: np.ndarray,
+    pixeldq: np.ndarray,
+    gain: np.ndarray,
+    readnoise: np.ndarray,
+    average_dark_current: np.ndarray | None,
+    zeroframe: np.ndarray | None,
+    settings: RampFitSettings,
+    rates: np.ndarray,
+    shares: Shares,
+) -> tuple[Fit, SegmentFits | None]:
+    """Fit some integrations of an exposure whose others are fitted apart, to the same bits.
+
+    Parameters
+    ----------
+    data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe, settings
+        As for `fit_ramps`.
+    rates : array of float64, shape (ny, nx)
+        The mean of the median rates of all integrations of the exposure (`add_median_rates`), DN/s: the
+        photon noise of each depends on it.
+    shares : Shares
+        Receives what the integrations contribute to the exposure; they must come in order.
+
+    Returns
+    -------
+    Fit
+        Of the integrations.
+    SegmentFits or None
+        With ``save_opt`` only.
+    """
+    check_band(data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe)
+    nints, ngroups, ny, nx = data.shape
+    dark = np.zeros((ny, nx), np.float32) if average_dark_current is None else average_dark_current
+    zero = np.zeros((0, 0, 0), np.float32) if zeroframe is None else zeroframe
+    rate, rateints = Fit.empty((0, 0)), Fit.empty((nints, ny, nx))
+    table = weights(ngroups)
+    arguments = (
+        data, groupdq, pixeldq, gain, readnoise, dark, zero, settings.times, settings.pedestal_groups,
+        settings.noise_factor, settings.suppress_one_group and ngroups > 1, table.coefficients, table.moments,
+        0, tuple(array[np.newaxis] for array in rate), tuple(rateints),
+    )  # fmt: skip
+    fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
+    if not settings.save_opt:
+        _fit(*arguments, False, tuple(fits), rates, *shares)
+        return rateints, None
+    planes, jumps = _fit(*arguments, False, tuple(fits), rates, *(share.copy() for share in shares))
+    fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
+    _fit(*arguments, True, tuple(fits), rates, *shares)
+    return rateints, fits

@@ -13,6 +13,7 @@ for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -135,9 +136,11 @@ def measure(
     sections = _AMPLIFIERS if geometry.by_amplifier else 1
     offsets = np.zeros((nints, ngroups, sections, 2))
     channels = _AMPLIFIERS if options.sirs is not None and geometry.by_amplifier else 1
-    side = np.zeros((nints, ngroups, channels, geometry.size))
+    sides = (nints, ngroups, channels, geometry.size)
+    uses_sides = geometry.by_amplifier and options.use_side_ref_pixels
+    side = np.zeros(sides) if uses_sides else np.broadcast_to(np.zeros(1), sides)
     single = np.ones((nints, ngroups), bool)
-    if geometry.by_amplifier and options.use_side_ref_pixels:
+    if uses_sides:
         single[:] = False
         single[:1, :1] = not continued
     if geometry.misfit is not None:
@@ -154,6 +157,25 @@ def measure(
         else:
             found = _one_amplifier(detector, dq, options, kernels, single[i], offsets[i])
     return Correction(geometry, offsets, side, single, None if found else "no valid reference pixels")
+
+
+def joined(parts: Sequence[Correction]) -> Correction:
+    """Join the corrections of consecutive integrations."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    reason = next((part.reason for part in parts if part.reason), None)
+    sides = [part.side for part in parts]
+    shape = (sum(len(s) for s in sides), *first.side.shape[1:])
+    # Without sides, each part is a single zero seen as an array.
+    side = np.concatenate(sides) if first.side.base is None else np.broadcast_to(np.zeros(1), shape)
+    return Correction(
+        first.geometry,
+        np.concatenate([part.offsets for part in parts]),
+        side,
+        np.concatenate([part.single for part in parts]),
+        reason,
+    )
 
 
 def apply(data: NDArray[np.float32], correction: Correction, band: Box, kernels: ModuleType) -> None:

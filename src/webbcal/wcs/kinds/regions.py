@@ -1,8 +1,8 @@
 """Transforms that differ from region to region: what tells the region of a point, and what selects by it.
 
 A label mapper returns the label of each point: the slice, the slit, the order. Points without one have the
-label 0 (or "", where labels are words). Pixels beyond the edges of a mask have none; gwcs
-takes negative ones for those at the opposite edge, and fails for others.
+label 0 (or "", where labels are words). Pixels beyond the edges of a mask have none; gwcs takes negative
+ones for those at the opposite edge, and fails for others.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def test_images_that_are_put_aside(case, tmp_path):
     results = OutlierDetectionStep(in_memory=False).run(case[0])
     hidden = list(tmp_path.glob(".webbcal_*"))
     assert len(hidden) == 1
-    assert all(not isinstance(m._tree["data"], np.ndarray) for m in results)
+    assert all(not isinstance(m.contents.tree["data"], np.ndarray) for m in results)
     expected = OutlierDetectionStep().run(case[0])
     np.testing.assert_array_equal(results[3].dq, expected[3].dq)
     del results

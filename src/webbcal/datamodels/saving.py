@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from webbcal.core.errors import OutputError
+from webbcal.datamodels.product_writer import Product, ProductWriter
+from webbcal.io.asdf_extension import plain_values, without_none
+from webbcal.io.asdf_text import resolved
+from webbcal.io.atomic import AtomicFile
 
-if TYPE_CHECKING:
-    from webbcal.datamodels.model import DataModel
 
-
-def save(model: DataModel, path: Path, overwrite: bool = True) -> None:
+def save(model: Product, path: Path, overwrite: bool = True) -> None:
     """Save as FITS or ASDF, by the ending of the path.
 
     Raises
@@ -32,27 +34,20 @@ def _check(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path}: exists already; give another name or overwrite=True")
 
 
-def save_fits(model: DataModel, path: Path, overwrite: bool = True) -> None:
+def save_fits(model: Product, path: Path, overwrite: bool = True) -> None:
     """Save as FITS; if the arrays were streamed to this file already, finish it."""
-    from webbcal.io.fits_writer import ProductWriter
-
     _check(path, overwrite)
-    writer = model._contents.unfinished
+    writer = model.contents.unfinished
     if writer is not None and writer.suits(model, path):
-        model._contents.unfinished = None
+        model.contents.unfinished = None
     else:
         writer = ProductWriter(path, model)
     writer.commit(model)
 
 
-def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:
+def save_asdf(model: Product, path: Path, overwrite: bool = True) -> None:
     """Save as ASDF, with all arrays within."""
     import asdf
-    import numpy as np
-
-    from webbcal.io.asdf_extension import plain_values, without_none
-    from webbcal.io.asdf_text import resolved
-    from webbcal.io.atomic import AtomicFile
 
     _check(path, overwrite)
     model.on_save(path)
@@ -60,7 +55,7 @@ def save_asdf(model: DataModel, path: Path, overwrite: bool = True) -> None:
     tree = plain_values(tree, lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v)
     file = asdf.AsdfFile()
     file._tree = asdf.tags.core.AsdfObject(tree)
-    for entry in model._history_entries():
+    for entry in model.contents.history_entries():
         file.add_history_entry(entry["description"], entry.get("software"))
     target = AtomicFile(path)
     try:

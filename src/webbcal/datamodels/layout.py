@@ -1,0 +1,150 @@
+"""From the tree of a model to HDUs: which keywords, arrays and tables go where, and the ASDF extension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from webbcal.datamodels.contents import Contents, Tree
+from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table
+from webbcal.io import asdf_extension
+from webbcal.io.arrays import in_file
+from webbcal.io.cards import STRUCTURAL, Card
+from webbcal.io.hdus import PlannedHdu
+from webbcal.io.tables import FitsTable
+
+#: Arrays that are written piece by piece, by name: shape and type.
+Streamed = dict[str, tuple[tuple[int, ...], Any]]
+Planned = dict[tuple[str, int], PlannedHdu]
+
+
+def plan_hdus(schema: Schema, contents: Contents, streamed: Streamed | None = None) -> list[PlannedHdu]:
+    """Return the HDUs of a model: first the primary, then streamed arrays, then all others.
+
+    Parameters
+    ----------
+    schema : dict
+        The schema of the model.
+    contents : Contents
+        What it holds; its arrays in HDUs may be in memory or in another file.
+    streamed : dict, optional
+        Arrays that come later. They take the place of the model's own.
+    """
+    hdus: Planned = {("PRIMARY", 1): PlannedHdu("PRIMARY", 1)}
+    for name, (shape, dtype) in (streamed or {}).items():
+        key = (schema["properties"][name]["fits_hdu"], 1)
+        hdus[key] = PlannedHdu(*key, dtype=np.dtype(dtype), shape=tuple(shape), stream=name)
+    for node, value, version in _leaves(schema, contents.tree, None):
+        key = (node.get("fits_hdu", "PRIMARY"), version)
+        if is_array(node):
+            if key not in hdus or hdus[key].dtype is None:
+                _set_data(hdus.setdefault(key, PlannedHdu(*key)), value, node)
+        else:
+            hdus.setdefault(key, PlannedHdu(*key)).cards.append(
+                Card(node["fits_keyword"], plain_scalar(value))
+            )
+    for name, extra in contents.tree.get("extra_fits", {}).items():
+        _plan_extra(hdus, name, extra)
+    history = (Card("HISTORY", str(entry["description"])) for entry in contents.history_entries())
+    hdus["PRIMARY", 1].cards.extend(history)
+    return list(hdus.values())
+
+
+def _leaves(schema: Schema, tree: Any, number: int | None) -> Iterator[tuple[Schema, Any, int]]:
+    """Yield (schema, value, HDU version) of all values that have a place in a FITS file."""
+    if tree is None:
+        return
+    if is_array(schema):
+        if "fits_hdu" in schema and len(getattr(tree, "shape", (1,))):
+            yield schema, tree, (number or 0) + 1
+    elif "fits_keyword" in schema:
+        if isinstance(tree, (str, int, float, np.generic)):
+            yield schema, tree, (number or 0) + 1
+    elif isinstance(tree, dict):
+        members = schema.get("properties", {})
+        for name, member in members.items():
+            if name in tree:
+                yield from _leaves(member, tree[name], number)
+    elif isinstance(tree, list) and "items" in schema:
+        for position, item in enumerate(tree):
+            yield from _leaves(schema["items"], item, position)
+
+
+def plain_scalar(value: Any) -> Any:
+    """Return a numpy scalar as plain Python."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _set_data(hdu: PlannedHdu, value: Any, schema: Schema) -> None:
+    hdu.data, hdu.shape, hdu.dtype = value, tuple(value.shape), value.dtype
+    if is_table(schema):
+        hdu.units = {c["name"]: c["unit"] for c in schema["datatype"] if "unit" in c}
+    elif "datatype" in schema:
+        hdu.dtype = dtype_of(schema["datatype"])
+
+
+def _plan_extra(hdus: Planned, key: str, extra: Tree) -> None:
+    """Plan an unknown HDU, or add unknown keywords to a known one."""
+    name, _, version = key.rpartition(",")
+    place = (name, int(version)) if name and version.isdigit() else (key, 1)
+    hdu = hdus.setdefault(place, PlannedHdu(*place))
+    data = extra.get("data")
+    if data is not None and hdu.dtype is None:
+        hdu.data, hdu.shape, hdu.dtype = data, tuple(data.shape), data.dtype
+    known = {card.keyword.upper() for card in hdu.cards}
+    for keyword, value, comment in extra.get("header", []):
+        if not STRUCTURAL.fullmatch(keyword) and (keyword not in known or keyword == "COMMENT"):
+            hdu.cards.append(Card(keyword, value, comment or ""))
+
+
+def asdf_hdu(schema: Schema, contents: Contents, planned: list[PlannedHdu]) -> PlannedHdu:
+    """Return the HDU with the whole tree: a table of one cell, in which arrays refer to the planned HDUs."""
+    tree = asdf_tree(schema, contents.tree, {(hdu.name, hdu.version): hdu for hdu in planned})
+    content = np.frombuffer(asdf_extension.write_tree(tree, contents.history_entries()), np.uint8)
+    cell = np.zeros(1, dtype=[("ASDF_METADATA", np.uint8, content.shape)])
+    cell["ASDF_METADATA"][0] = content
+    return PlannedHdu("ASDF", 1, cell, cell.dtype, (1,))
+
+
+def asdf_tree(schema: Schema, tree: Tree, hdus: Planned) -> Tree:
+    """Return the tree of a model with references in place of the arrays that live in HDUs."""
+    own = {name: value for name, value in tree.items() if name != "extra_fits"}
+    written: Tree = _with_references(own, schema, hdus, None)
+    for hdu in hdus.values():  # streamed arrays are not in the tree
+        if hdu.stream:
+            written.setdefault(hdu.stream, _reference(hdu))
+    extra = {name: _extra(name, parts, hdus) for name, parts in tree.get("extra_fits", {}).items()}
+    return written | ({"extra_fits": extra} if extra else {})
+
+
+def _reference(hdu: PlannedHdu) -> asdf_extension.HduReference:
+    dtype = hdu.data.dtype if isinstance(hdu.data, FitsTable) else hdu.dtype
+    assert dtype is not None
+    return asdf_extension.HduReference(hdu.name, hdu.version, hdu.shape, dtype)
+
+
+def _with_references(value: Any, schema: Schema, hdus: Planned, number: int | None) -> Any:
+    if isinstance(value, dict):
+        members = schema.get("properties", {})
+        return {
+            name: _with_references(member, members.get(name, {}), hdus, number)
+            for name, member in value.items()
+            if member is not None and not (isinstance(member, dict) and not member)
+        }
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [_with_references(item, items, hdus, position) for position, item in enumerate(value)]
+    hdu = hdus.get((schema.get("fits_hdu", ""), (number or 0) + 1)) if is_array(schema) else None
+    if hdu is not None and hdu.dtype is not None:
+        return _reference(hdu)
+    return value.read() if in_file(value) else value
+
+
+def _extra(name: str, parts: Tree, hdus: Planned) -> Tree:
+    base, _, version = name.rpartition(",")
+    hdu = hdus.get((base, int(version)) if base and version.isdigit() else (name, 1))
+    if "data" in parts and hdu is not None:
+        return parts | {"data": _reference(hdu)}
+    return parts

@@ -1,0 +1,163 @@
+"""Scratch space: arrays in a file without a name, which is gone when nobody holds it any more."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webbcal.core.errors import OutputError
+from webbcal.io.arrays import CHUNK_BYTES, pieces_of, region_of, runs_of
+
+
+class ScratchFile:
+    """Room on disk for arrays that do not fit into memory; read and written from several threads.
+
+    Parameters
+    ----------
+    folder : path
+        Where the file lies; it never has a name there, so that nothing is left however a run ends.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._end = 0
+        try:
+            self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - lives as long as this object
+        except OSError as error:
+            raise self.failure(error) from error
+
+    @property
+    def fd(self) -> int:
+        """The file descriptor."""
+        return self._file.fileno()
+
+    def allocate(self, shape: tuple[int, ...], dtype: Any) -> ScratchArray:
+        """Return a new array of zeros; disk is taken as it is written."""
+        array = ScratchArray(self, self._end, shape, np.dtype(dtype))
+        self._end += -(-math.prod(shape) * array.dtype.itemsize // 8) * 8
+        return array
+
+    def close(self) -> None:
+        """Give the room back."""
+        self._file.close()
+
+    def failure(self, error: OSError) -> OutputError:
+        """Return what to say of a write that failed."""
+        return OutputError(
+            f"scratch space in {self.folder} cannot be written ({error.strerror}); free some space there, or "
+            "name another folder with WEBBCAL_SCRATCH"
+        )
+
+
+class ScratchArray:
+    """An array in scratch space, as an `ArraySource` that can also be written by region."""
+
+    def __init__(self, file: ScratchFile, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self._file, self._offset = file, offset
+        self.shape, self.dtype = shape, dtype
+
+    def read(self, *index: slice | int) -> NDArray[Any]:
+        """Return a fresh, C-contiguous copy of a region."""
+        out = np.empty(region_of(self.shape, index)[1], self.dtype)
+        self.read_into(out, *index)
+        return out
+
+    def read_into(self, out: NDArray[Any], *index: slice | int) -> None:
+        """Copy a region into `out`, converting to its type."""
+        bounds, selected = region_of(self.shape, index)
+        straight = out.flags.c_contiguous and out.dtype == self.dtype
+        target = out if straight else np.empty(selected, self.dtype)
+        flat = target.reshape(-1)
+        offsets, length = runs_of(self.shape, bounds)
+        for number, offset in enumerate(offsets):
+            run = flat[number * length : (number + 1) * length].view(np.uint8).data
+            self._read_at(run, self._offset + offset * self.dtype.itemsize)
+        if not straight:
+            out[...] = target
+
+    def _read_at(self, buffer: memoryview, offset: int) -> None:
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self._file.fd, [buffer[done:]], offset + done)
+            if count == 0:  # beyond what was written: zeros
+                buffer[done:] = bytes(len(buffer) - done)
+                return
+            done += count
+
+    def write(self, array: NDArray[Any], *index: slice | int) -> None:
+        """Write a region.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full.
+        """
+        bounds, selected = region_of(self.shape, index)
+        whole = [stop - start for start, stop in bounds]
+        values = np.broadcast_to(array, selected).reshape(whole)
+        for part in pieces_of(bounds, self.dtype.itemsize):
+            where = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(part, bounds, strict=True))
+            piece = np.ascontiguousarray(values[where], self.dtype).reshape(-1)
+            offsets, length = runs_of(self.shape, part)
+            for number, offset in enumerate(offsets):
+                run = piece[number * length : (number + 1) * length].view(np.uint8).data
+                self._write_at(run, self._offset + offset * self.dtype.itemsize)
+
+    def _write_at(self, view: memoryview, offset: int) -> None:
+        done = 0
+        try:
+            while done < len(view):
+                done += os.pwrite(self._file.fd, view[done : done + CHUNK_BYTES], offset + done)
+        except OSError as error:
+            raise self._file.failure(error) from error
+
+
+class RoomInMemory:
+    """The same face for arrays in memory."""
+
+    def allocate(self, shape: tuple[int, ...], dtype: Any) -> WritableArray:
+        """Return a new array of zeros."""
+        return WritableArray(np.zeros(shape, dtype))
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class WritableArray:
+    """An array in memory with the face of a `ScratchArray`."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.array = array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.array.dtype
+
+    def read(self, *index: slice | int) -> NDArray[Any]:
+        """Return a fresh, C-contiguous copy of a region."""
+        return np.array(self.array[index], order="C", copy=True)
+
+    def read_into(self, out: NDArray[Any], *index: slice | int) -> None:
+        """Copy a region into `out`."""
+        out[...] = self.array[index]
+
+    def write(self, array: NDArray[Any], *index: slice | int) -> None:
+        """Write a region."""
+        self.array[index] = array

@@ -1,0 +1,176 @@
+"""A step bound to an exposure: what it was given, what it measured, and what its blocks told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from webbcal.core.box import Box
+from webbcal.core.threads import run_on_threads
+from webbcal.run.engine.blocks import Block, RampBlock, RateBlock
+from webbcal.run.engine.tiling import Tiling
+from webbcal.run.exposure import Exposure
+
+T = TypeVar("T")
+
+
+class Fold(Protocol):
+    """A step that has to see all integrations of some rows before it can make anything of the first."""
+
+    def look(self, block: RampBlock) -> None:
+        """See some integrations; blocks come in order."""
+
+    def apply(self, block: RampBlock) -> RateBlock:
+        """Make the result of some integrations, in order, once all were looked at.
+
+        A block of all integrations need not be looked at before.
+        """
+
+    def finish(self) -> RateBlock:
+        """Make the result of the exposure, after all integrations."""
+
+
+class Result(Protocol):
+    """What a block tells beside its samples; results of all blocks are merged."""
+
+    def merged(self, other: Any) -> Any:
+        """Return this result and another of other pixels or integrations as one."""
+
+
+class BlockWork(Protocol):
+    """What the engine needs of a step."""
+
+    @property
+    def tiling(self) -> Tiling: ...  # noqa: D102
+    @property
+    def all_groups(self) -> bool: ...  # noqa: D102
+    @property
+    def folds(self) -> bool: ...  # noqa: D102
+    @property
+    def produces(self) -> str: ...  # noqa: D102
+    def halo(self, p: Any) -> int: ...  # noqa: D102
+    def all_integrations(self, exposure: Exposure, p: Any) -> bool: ...  # noqa: D102
+    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Survey) -> Any: ...  # noqa: D102
+    def apply(self, block: Any, references: BlockReferences, p: Any, state: Any) -> Any: ...  # noqa: D102
+    def fold(self, box: Box, exposure: Exposure, references: Any, p: Any, state: Any) -> Fold: ...  # noqa: D102
+    def revised(self, result: Any, state: Any) -> Any: ...  # noqa: D102
+    def finish(self, model: Any, exposure: Exposure, result: Any, state: Any) -> None: ...  # noqa: D102
+
+
+class BlockReferences:
+    """The references of a step, cut to a block's pixels; what was read is kept while a task lasts."""
+
+    def __init__(self, references: Mapping[str, Any], box: Box, cache: dict[Any, Any]) -> None:
+        self._references = references
+        self._box = box
+        self._cache = cache
+
+    def __getitem__(self, reference_type: str) -> Any:
+        return self._references[reference_type]
+
+    def __contains__(self, reference_type: str) -> bool:
+        return self._references.get(reference_type) is not None
+
+    def read(self, reference_type: str, array: str = "data") -> Any:
+        """Return an array of a reference over this block (shared between steps: do not change it)."""
+        reference = self._references[reference_type]
+        # Steps may use different files of one type, so the file is the key.
+        return self.once((id(reference), array), lambda: reference.read(array, self._box))
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what `make` makes for these pixels, made once for all integrations."""
+        full = (key, self._box)
+        if full not in self._cache:
+            self._cache[full] = make()
+        return self._cache[full]
+
+
+class Survey:
+    """What a step may look at before it starts: the data as they are just before it."""
+
+    def __init__(
+        self, upstream: Callable[[Box, range], RampBlock], ints: range, frame: Box, threads: int
+    ) -> None:
+        self._upstream, self.ints, self.frame, self.threads = upstream, ints, frame, threads
+
+    def block(self, box: Box, ints: range | None = None) -> RampBlock:
+        """Return some pixels, of some integrations (all by default)."""
+        return self._upstream(box, self.ints if ints is None else ints)
+
+    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """Call `work` on each item, on all threads; return the results in order."""
+        return run_on_threads(work, items, self.threads)
+
+
+@dataclass
+class Operation:
+    """A step bound to an exposure: its parameters, references, what it measured and what it found."""
+
+    step: BlockWork
+    position: int
+    parameters: Any
+    references: Mapping[str, Any]
+    exposure: Exposure
+    state: Any = None
+    result: Any = None
+    seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def tiling(self) -> Tiling:
+        """Which blocks it can live with."""
+        return self.step.tiling
+
+    @property
+    def halo(self) -> int:
+        """Pixels of halo that it consumes."""
+        return self.step.halo(self.parameters)
+
+    @property
+    def all_integrations(self) -> bool:
+        """Whether a block must hold all integrations."""
+        return self.step.all_integrations(self.exposure, self.parameters)
+
+    def measure(self, survey: Survey) -> None:
+        """Run the measure phase."""
+        self.state = self.step.measure(self.exposure, self.references, self.parameters, survey)
+
+    def apply(self, block: Block, cache: dict[Any, Any], surveyed: bool = False) -> Block:
+        """Run the step on one block; what it tells is kept, unless it is only looked at before a run."""
+        start = time.perf_counter()
+        box = block.box if isinstance(block, RampBlock) else block.interior
+        references = BlockReferences(self.references, box, cache)
+        done = self.step.apply(block, references, self.parameters, self.state)
+        block, told = done if isinstance(done, tuple) else (done, None)
+        if not surveyed:
+            self.note(time.perf_counter() - start, told)
+        return block
+
+    def fold(self, box: Box, cache: dict[Any, Any]) -> Fold:
+        """Begin with the rows of a task."""
+        references = BlockReferences(self.references, box, cache)
+        return self.step.fold(box, self.exposure, references, self.parameters, self.state)
+
+    def timed(self, work: Callable[[RampBlock], T], block: RampBlock) -> T:
+        """Do a part of the step's work on a block."""
+        start = time.perf_counter()
+        done = work(block)
+        self.note(time.perf_counter() - start)
+        return done
+
+    def note(self, seconds: float, told: Result | None = None) -> None:
+        """Add to the time spent, and to the results (thread-safe)."""
+        with self._lock:
+            self.seconds += seconds
+            if told is not None:
+                self.result = told if self.result is None else self.result.merged(told)
+
+    def revise(self) -> bool:
+        """Let the step judge what all blocks told; return whether it asks for another run."""
+        state = None if self.result is None else self.step.revised(self.result, self.state)
+        if state is not None:
+            self.state = state
+        return state is not None

@@ -1,0 +1,300 @@
+"""Running planned block steps over an exposure, and making their products.
+
+There is one way to run: plan, measure, stream, finish. A step alone, a pipeline, and a saved intermediate
+result differ only in the list of steps and outputs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from webbcal.core.errors import SkipStep
+from webbcal.run import planning, progress, record
+from webbcal.run.block_step import BlockStep
+from webbcal.run.engine.block_plan import BlockPlan, plan_steps
+from webbcal.run.engine.blocks import RATE_ARRAYS, Block, RateBlock
+from webbcal.run.engine.operation import Operation
+from webbcal.run.engine.passes import Means, Pass, run_passes
+from webbcal.run.engine.rows import Emit
+from webbcal.run.engine.sinks import FileSink, Layout, MemorySink, Sink
+from webbcal.run.engine.sources import RampSource, RateSource, Source
+from webbcal.run.engine.tiling import Tiling
+from webbcal.run.exposure import Exposure
+from webbcal.run.planning import Output, StepPlan
+from webbcal.run.step import Step
+
+log = logging.getLogger(__name__)
+
+
+def run_alone(step: BlockStep, init: Any) -> Any:
+    """Run one block step on a path or model, as the field's `Step.run` does."""
+    model = open_input(step, init)
+    step.record = plan = _plan_model(step, model)
+    models = run_plan(plan, model)
+    note_saved(step, plan)
+    return models[0] if len(models) == 1 else tuple(models)
+
+
+def note_saved(step: Step, plan: BlockPlan) -> None:
+    """Tell a step or pipeline which files a run has written."""
+    for output in plan.outputs:
+        if output.path is not None:
+            step.note_saved(output.path)
+
+
+def plan_alone(step: BlockStep, init: Any) -> BlockPlan:
+    """Return the plan of running one block step on a path or model."""
+    return _plan_model(step, open_input(step, init))
+
+
+def _plan_model(step: BlockStep, model: Any) -> BlockPlan:
+    exposure = Exposure.of_model(model)
+    check_consumes(step, exposure, model)
+    plan = make_plan([step], model, exposure)
+    products = final_products(plan)
+    indices = range(len(products)) if len(products) > 1 else [None]
+    plan.outputs = [
+        Output(0, product, step.make_output_path(idx=index) if step._streams else None)
+        for product, index in zip(products, indices, strict=True)
+    ]
+    return plan
+
+
+def open_input(step: BlockStep, init: Any) -> Any:
+    """Open the input as the class of model that the step works on; never changes what was given."""
+    from webbcal import datamodels
+
+    model = step.open_model(init)
+    if step.consumes == "ramp" and isinstance(model, datamodels.Level1bModel):
+        return datamodels.RampModel(model)
+    return model
+
+
+def check_consumes(step: BlockStep, exposure: Exposure, model: Any) -> None:
+    """Refuse an input that this step cannot work on.
+
+    Raises
+    ------
+    InputError
+        If a ramp step is given rates or the reverse.
+    """
+    from webbcal.core.errors import InputError
+
+    ramps = exposure.readout is not None
+    if ramps != (step.consumes == "ramp"):
+        wanted = "ramps (4-D, as in _uncal files)" if step.consumes == "ramp" else "rates (2-D or 3-D)"
+        raise InputError(
+            f"{exposure.filename}: {type(step).__name__} works on {wanted}, but this is a "
+            f"{type(model).__name__} of shape {exposure.shape}"
+        )
+
+
+def make_plan(steps: Sequence[BlockStep], model: Any, exposure: Exposure) -> BlockPlan:
+    """Plan block steps on an opened model; outputs are added by the caller."""
+    plans = plan_steps(steps, model, exposure)
+    return BlockPlan(plans, [], planning.crds_context(plans), exposure)
+
+
+def final_products(plan: BlockPlan) -> list[str]:
+    """Return the products that the last step leaves."""
+    if plan.exposure.readout is None:
+        return ["image" if len(plan.exposure.shape) == 2 else "ints"]
+    return ["image", "ints"] if fits_rates(plan.steps) else ["ramp"]
+
+
+def fits_rates(steps: Sequence[StepPlan]) -> bool:
+    """Tell whether these steps turn ramps into rates."""
+    return any(s.applied and s.step.produces == "rate" for s in steps)
+
+
+def run_plan(plan: BlockPlan, model: Any) -> list[Any]:
+    """Run a plan; return a model for each of its outputs. On any error nothing is left behind."""
+    plan.check_memory()
+    display = progress.current()
+    run = _BlockRun(plan, model)
+    try:
+        run.stream(Means(plan.threads, plan.kept_bytes, plan.resources.scratch, display))
+        return run.finish()
+    except BaseException:
+        run.abort()
+        raise
+    finally:
+        display.stop()
+
+
+class _BlockRun:
+    """A plan while it runs: its passes, the sinks of its products, and what its steps found."""
+
+    def __init__(self, plan: BlockPlan, model: Any) -> None:
+        self.plan, self.model = plan, model
+        self.source: Source = RampSource(model) if plan.exposure.readout else RateSource(model)
+        self.stages = [_Stage(tiling, steps) for tiling, steps in plan.tilings]
+        self.sinks: list[Sink] = []
+        self.extra: list[RateBlock] = []
+        self._lock = threading.Lock()
+
+    def stream(self, means: Means) -> None:
+        """Let all blocks pass through all steps, once more if a step asks for it."""
+        self.sinks += (_sink(output, self.plan, self.model) for output in self.plan.outputs)
+        again = True
+        while again:
+            self.extra.clear()
+            for operation in self.operations:
+                operation.result = None
+            passes = [stage.made for stage in self.stages]
+            run_passes(passes, self.source, means, self._prepare)
+            again = any(list(map(Operation.revise, self.operations)))
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations of all passes that are made, in order."""
+        return [operation for stage in self.stages for operation in stage.made.operations]
+
+    def _prepare(self, this: Pass, source: Source) -> None:
+        """Bind the steps of a pass and let them measure, before its first run."""
+        number = next(k for k, stage in enumerate(self.stages) if stage.made is this)
+        stage = self.stages[number]
+        if not stage.bound:
+            for position in stage.positions:
+                self._bind(position, this, source)
+            stage.bound = True
+        after = self.stages[number + 1].positions[0] if number + 1 < len(self.stages) else None
+        this.emit = self._emitter(this, -1 if number == 0 else stage.positions[0], after)
+
+    def _bind(self, position: int, this: Pass, source: Source) -> None:
+        step_plan = self.plan.steps[position]
+        operation = Operation(
+            step_plan.step, position, step_plan.step.parameters, step_plan.references, self.plan.exposure
+        )
+        try:
+            this.append(operation, source, self.plan.threads)
+        except SkipStep as reason:
+            step_plan.skip(str(reason))
+            log.warning("step %s skipped: %s", step_plan.name, reason)
+            return
+        files = ", ".join(r.name for r in step_plan.references.values() if r is not None)
+        log.info("step %s%s", step_plan.name, f" with {files}" if files else "")
+
+    def _emitter(self, this: Pass, first: int, end: int | None) -> Emit:
+        """Return what takes the data after each operation of a pass to the products that are made there.
+
+        A product is made after the last operation at or before its place in the plan.
+        """
+        targets: dict[int, list[tuple[str, Sink]]] = {}
+        for output, sink in zip(self.plan.outputs, self.sinks, strict=True):
+            if output.after >= first and (end is None or output.after < end):
+                before = [k for k, op in enumerate(this.operations) if op.position <= output.after]
+                targets.setdefault(max(before, default=-1), []).append((output.product, sink))
+
+        def emit(index: int, block: Block) -> None:
+            for product, sink in targets.get(index, ()):
+                if block.product == product:
+                    sink.put(block.interior, block.arrays(), block.leading)
+            if isinstance(block, RateBlock) and block.extra is not None:
+                with self._lock:
+                    self.extra.append(replace(block, values={}))
+                block.extra = None
+
+        return emit
+
+    def finish(self) -> list[Any]:
+        """Complete the products."""
+        for operation in self.operations:
+            self.plan.steps[operation.position].seconds = operation.seconds
+        models = [
+            sink.finish(self._carrier(output))
+            for output, sink in zip(self.plan.outputs, self.sinks, strict=True)
+        ]
+        self._save_extra()
+        return models
+
+    def _carrier(self, output: Output) -> Any:
+        """Return the metadata of a product: keywords and record of the steps up to its position."""
+        result = product_model(output.product, self.model)
+        for operation in self.operations:
+            if operation.position <= output.after:
+                operation.step.finish(result, self.plan.exposure, operation.result, operation.state)
+        record.append(result, self.plan.steps[: output.after + 1], self.plan.context)
+        if output.path is not None:
+            result.meta.filename = Path(output.path).name
+        return result
+
+    def _save_extra(self) -> None:
+        if not self.extra:
+            return
+        step = next(s.step for s in self.plan.applied if s.step.produces == "rate")
+        optional = product_model("optional", self.model)
+        for operation in self.operations:
+            if operation.step.produces != "rate":
+                operation.step.finish(optional, self.plan.exposure, operation.result, operation.state)
+        record.append(optional, self.plan.steps, self.plan.context)
+        step.save_optional(optional, self.extra)
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        for sink in self.sinks:
+            sink.abort()
+
+
+class _Stage:
+    """A pass, and the positions in the plan of the steps that it is made of."""
+
+    def __init__(self, tiling: Tiling, steps: Sequence[tuple[int, StepPlan]]) -> None:
+        self.made = Pass(tiling)
+        self.positions = [position for position, _ in steps]
+        self.bound = False
+
+
+def _sink(output: Output, plan: BlockPlan, model: Any) -> Sink:
+    layout = _layout(output, plan, model)
+    if output.path is None:
+        return MemorySink(plan.exposure.frame, layout)
+    return FileSink(output.path, product_model(output.product, model), layout)
+
+
+def _layout(output: Output, plan: BlockPlan, model: Any) -> Layout:
+    """Return the arrays of a product."""
+    product = output.product
+    shape, image = plan.exposure.shape, plan.exposure.shape[-2:]
+    if product == "ramp":
+        layout: dict[str, tuple[tuple[int, ...], Any]] = {
+            "data": (shape, np.float32),
+            "pixeldq": (image, np.uint32),
+            "groupdq": (shape, np.uint8),
+        }
+        if model.has("zeroframe"):
+            layout["zeroframe"] = ((shape[0], *image), np.float32)
+        if model.has("average_dark_current") or any(
+            s.applied and s.name == "dark_current" for s in plan.steps[: output.after + 1]
+        ):
+            layout["average_dark_current"] = (image, np.float32)
+        return layout
+    full = image if product == "image" else (plan.exposure.nints, *image)
+    return {name: (full, np.uint32 if name == "dq" else np.float32) for name in RATE_ARRAYS}
+
+
+def product_model(product: str, model: Any) -> Any:
+    """Return an empty model of a product with the input's metadata and tables."""
+    from webbcal import datamodels
+
+    classes = {
+        "ramp": datamodels.RampModel,
+        "image": datamodels.ImageModel,
+        "ints": datamodels.CubeModel,
+        "optional": datamodels.RampFitOutputModel,
+    }
+    cls = type(model) if product == "ramp" and isinstance(model, datamodels.RampModel) else classes[product]
+    result = cls()
+    result.update(model)
+    tables = {"ramp": ("group", "int_times", "refout"), "ints": ("int_times",)}.get(product, ())
+    for name in tables:
+        if model.has(name):
+            setattr(result, name, getattr(model, name))
+    return result
