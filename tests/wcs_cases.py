@@ -6,7 +6,7 @@ import numpy as np
 
 from webbcal import datamodels
 from webbcal.simulate.config import ExposureConfig
-from webbcal.simulate.geometry import _pysiaf
+from webbcal.simulate.geometry import load_pysiaf
 from webbcal.simulate.headers import assign, exposure_metadata
 
 #: Filter offsets (columns, rows) of the references that the tests write.
@@ -74,7 +74,7 @@ def _near_infrared(case):
 
 
 def miri_aperture():
-    return _pysiaf().Siaf("MIRI")["MIRIM_FULL"]
+    return load_pysiaf().Siaf("MIRI")["MIRIM_FULL"]
 
 
 def _miri(case):

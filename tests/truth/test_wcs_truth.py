@@ -6,7 +6,7 @@ from wcs_cases import CASES, image, miri_aperture
 
 from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.simulate import CrdsCache, write_image_references
-from webbcal.simulate.geometry import Pointing, _pysiaf, find_aperture
+from webbcal.simulate.geometry import Pointing, find_aperture, load_pysiaf
 from webbcal.wcs.attitude import Attitude
 from webbcal.wcs.evaluation import forward
 from webbcal.wcs.transforms import aberration_correction
@@ -31,7 +31,7 @@ def siaf_of(case, model):
     if case.detector == "MIRIMAGE":
         return miri_aperture(), corner
     d = find_aperture(case.detector).detector
-    siaf = _pysiaf().Siaf({"NIRCAM": "NIRCam"}.get(d.instrument, d.instrument))
+    siaf = load_pysiaf().Siaf({"NIRCAM": "NIRCam"}.get(d.instrument, d.instrument))
     return siaf[d.full_aperture], corner
 
 
@@ -58,7 +58,7 @@ def test_pixels_to_the_telescope_frame(images):
 
 
 def test_pixels_to_the_sky_and_back(images):
-    rotations = _pysiaf().utils.rotations
+    rotations = load_pysiaf().utils.rotations
     for case, model in zip(UNABERRATED, images, strict=True):
         aperture, (x0, y0) = siaf_of(case, model)
         info = model.meta.wcsinfo
@@ -95,7 +95,7 @@ def test_velocity_aberration_scales_about_the_reference_position():
 
 @pytest.mark.parametrize("pointing", [(10.0, 20.0, 30.0), (359.99, -89.0, 200.0), (0.0, 0.0, 0.0)])
 def test_attitude(pointing):
-    rotations = _pysiaf().utils.rotations
+    rotations = load_pysiaf().utils.rotations
     ours, theirs = Attitude.from_v1(*pointing), rotations.attitude(0.0, 0.0, *pointing)
     np.testing.assert_allclose(ours.matrix, theirs, atol=1e-14)
     v2, v3 = 89.4, -491.2

@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from webbcal.cli.run import counted, display, logging_of, start_numba, told
+from webbcal.cli.run import counted, display, logging_of, start_numba, stopped, told
 from webbcal.core.errors import ParameterError
-from webbcal.run import progress
 from webbcal.run.configuration import parse_arguments
 from webbcal.run.planning import peak_memory
 
@@ -45,7 +44,8 @@ def main(words: Sequence[str]) -> int:
     name = given.pop("product-name", given.pop("product_name", None))
     if name is None:
         raise ParameterError("the mosaic has no name: --product-name=NAME")
-    with logging_of(arguments), progress.showing(display()):
+    shown = display()
+    with logging_of(arguments), stopped(shown):
         start_numba()
         from webbcal.pipeline.mosaic import make_mosaic
 
@@ -56,6 +56,9 @@ def main(words: Sequence[str]) -> int:
             given,
             disable_crds="disable-crds-steppars" in arguments.flags,
             tell=lambda text: print(text, file=sys.stderr, flush=True),
+            threads=given.pop("threads", None),
+            max_memory=given.pop("max_memory", None),
+            progress=shown,
         )
     print(summary(made, time.perf_counter() - started))
     return 0

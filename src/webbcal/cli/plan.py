@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from webbcal.core.errors import ParameterError
-from webbcal.core.resources import available_memory
 from webbcal.run.configuration import build_from_arguments, parse_arguments
 from webbcal.run.parameters import StepParameters, parameter_table
 from webbcal.run.planning import RunPlan, StepPlan
@@ -28,8 +27,7 @@ def main(words: Sequence[str]) -> int:
     if not arguments.positional:
         raise ParameterError(f"no input given: webbcal plan {arguments.target} INPUT")
     step = build_from_arguments(arguments)
-    step._streams = step.save_results
-    plans = step.plan(*step.inputs(arguments.positional))
+    plans = step.plan(*arguments.positional)
     print("\n\n".join(describe(plan) for plan in (plans if isinstance(plans, list) else [plans])))
     return 0
 
@@ -43,8 +41,8 @@ def describe(plan: RunPlan) -> str:
         lines += ["", "passes:", *(f"  {text}" for text in plan.passes)]
     written = [f"  {o.path}" for o in plan.outputs if o.path]
     lines += ["", "writes:", *(written or ["  nothing"])]
-    available = available_memory()
-    have = f" of {available / 1e6:.0f} MB available" if available else ""
+    most, what = plan.resources.memory, "allowed" if plan.resources.limited else "available"
+    have = f" of {most / 1e6:.0f} MB {what}" if most else ""
     lines += ["", f"memory: about {plan.memory / 1e6:.0f} MB{have}, {plan.threads} threads"]
     return "\n".join(lines)
 

@@ -6,13 +6,15 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from webbcal.core.errors import ParameterError
-from webbcal.run import progress
 from webbcal.run.configuration import Arguments, build_from_arguments, parse_arguments
-from webbcal.run.planning import RunPlan, StepPlan, peak_memory
+from webbcal.run.planning import StepPlan, peak_memory
+from webbcal.run.progress import Progress
+from webbcal.run.run import Run
 from webbcal.run.step import Step
 
 USAGE = """\
@@ -26,6 +28,9 @@ INPUT     the exposure: a FITS file; where several are combined or calibrated to
 webbcal run STEP --help lists the parameters of a step. Parameters that all have: --output_dir, --output_file,
 --save_results, --suffix, --skip, --pre_hooks, --post_hooks, --override_<reference type>=FILE.
 
+  --threads N               threads that work at once (default: all processors)
+  --max-memory SIZE         most memory of the process, such as 1GB (default: what is free); what will not
+                            fit is refused before work starts
   --verbose, -v             say what each step does
   --log-level, --log-file, --log-stream, --logcfg
                             where log messages go
@@ -46,12 +51,12 @@ def main(words: Sequence[str]) -> int:
         return 0
     if not arguments.positional:
         raise ParameterError(f"no input given: webbcal run {arguments.target} INPUT")
-    with logging_of(arguments), progress.showing(display()):
+    with logging_of(arguments):
         step = build_from_arguments(arguments)
         if "save-parameters" in arguments.options:
             step.export_config(arguments.options["save-parameters"], include_metadata=True)
-        execute(step, arguments)
-    print(summary(step, time.perf_counter() - started))
+        run = execute(step, arguments)
+    print(summary(run, time.perf_counter() - started))
     return 0
 
 
@@ -69,11 +74,12 @@ def start_numba() -> None:
         del sys.modules["scipy.linalg"]
 
 
-def execute(step: Step, arguments: Arguments) -> None:
+def execute(step: Step, arguments: Arguments) -> Run:
     """Run the step on the input, in the debugger's care if asked for."""
     start_numba()
     try:
-        step.run(*arguments.positional)
+        with stopped(display()) as shown:
+            return step.start(*arguments.positional, progress=shown)
     except Exception:
         if "debug" in arguments.flags:
             import pdb
@@ -84,11 +90,20 @@ def execute(step: Step, arguments: Arguments) -> None:
         raise
 
 
-def display() -> progress.Progress:
+def display() -> Progress:
     """Return the progress display."""
     from webbcal.cli.display import make
 
     return make()
+
+
+@contextmanager
+def stopped(shown: Progress) -> Iterator[Progress]:
+    """Show progress, and clear it away at the end, however that comes."""
+    try:
+        yield shown
+    finally:
+        shown.stop()
 
 
 def logging_of(arguments: Arguments):  # type: ignore[no-untyped-def]
@@ -109,23 +124,20 @@ def help_of(target: str) -> str:
     cls = step_class(target)
     lines = [(cls.__doc__ or "").strip(), "", "parameters:"]
     lines += [f"  --{info.spec}" for info in cls.parameter_infos().values()]
-    for name, sub in getattr(cls, "step_defs", {}).items():
+    for name, sub in cls.step_defs.items():
         lines += ["", f"step {name}: {(sub.__doc__ or '').strip().splitlines()[0]}"]
         own = [i for n, i in sub.parameter_infos().items() if n not in Step.parameter_infos() or n == "skip"]
         lines += [f"  --steps.{name}.{info.spec}" for info in own]
     return "\n".join(lines)
 
 
-def summary(step: Step, seconds: float) -> str:
+def summary(run: Run, seconds: float) -> str:
     """Return the line that closes a run, after what is to be said of single exposures."""
-    records = step.record if isinstance(step.record, list) else [step.record]
-    plans = [r for r in records if isinstance(r, RunPlan)]
-    steps = [s for p in plans for s in p.steps] + [r for r in records if isinstance(r, StepPlan)]
-    files = [Path(path).name for path in step.saved_files]
+    files = [Path(path).name for path in run.saved]
     return "\n".join(
         [
-            *told(steps),
-            f"{', '.join(files) or type(step).__name__}: {counted(steps)}, {seconds:.1f} s, "
+            *told(run.done),
+            f"{', '.join(files) or type(run.step).__name__}: {counted(run.done)}, {seconds:.1f} s, "
             f"peak memory {peak_memory() / 1e6:.0f} MB",
         ]
     )

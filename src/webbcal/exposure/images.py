@@ -9,7 +9,6 @@ import numpy as np
 
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, PlanError
-from webbcal.core.resources import available_threads
 from webbcal.core.threads import run_on_threads
 from webbcal.kernels.images.arithmetic import ImageArrays
 
@@ -35,12 +34,14 @@ def unavailable(model: Any, what: str, step: str) -> PlanError:
     )
 
 
-def arrays_of(model: Any, create: tuple[str, ...] = ()) -> ImageArrays:
+def arrays_of(model: Any, threads: int, create: tuple[str, ...] = ()) -> ImageArrays:
     """Return the arrays of a model, loaded, so that they can be changed in place.
 
     Parameters
     ----------
     model : ImageModel, CubeModel or IFUImageModel
+    threads : int
+        Threads that read.
     create : tuple of str
         Variances to make if the model lacks them.
 
@@ -61,7 +62,7 @@ def arrays_of(model: Any, create: tuple[str, ...] = ()) -> ImageArrays:
             setattr(model, array, np.zeros(shape, dtype))
     names = [array for array in _ARRAYS if model.has(array)]
     # Arrays that are still in the file are read together: fresh memory is slow to fill on one thread.
-    run_on_threads(lambda array: getattr(model, array), names, available_threads())
+    run_on_threads(lambda array: getattr(model, array), names, threads)
     found = {array: getattr(model, array) for array in names}
     for array, values in found.items():
         if values.shape != shape:
@@ -71,9 +72,9 @@ def arrays_of(model: Any, create: tuple[str, ...] = ()) -> ImageArrays:
     return ImageArrays(**found)
 
 
-def by_bands(shape: tuple[int, ...], work: Callable[[Box], None]) -> None:
+def by_bands(shape: tuple[int, ...], work: Callable[[Box], None], threads: int) -> None:
     """Call `work` on bands of rows that tile an array of this shape, on threads."""
     frame = Box.of_shape(shape)
     planes = int(np.prod(shape[:-2]))
     rows = max(1, _BAND_PIXELS // max(1, planes * shape[-1]))
-    run_on_threads(work, frame.bands(rows), available_threads())
+    run_on_threads(work, frame.bands(rows), threads)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from webbcal.associations import RULES
@@ -13,8 +12,6 @@ from webbcal.associations.association import Association, Product
 from webbcal.associations.sources import is_association_name
 from webbcal.core.errors import InputError
 from webbcal.run.pipeline import Pipeline
-from webbcal.run.planning import Output, StepPlan
-from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +23,11 @@ class AssociationPipeline(Pipeline):
     #: Level of the associations that it takes.
     level: ClassVar[int]
 
-    def _as_association(self, init: Any) -> Association:
+    def as_association(self, init: Any) -> Association:
         """Return any input as an association of this pipeline's level."""
         raise NotImplementedError
 
-    def _association(self, init: Any) -> Association:
+    def association(self, init: Any) -> Association:
         """Return any input as an association, after a look at what it is for.
 
         Raises
@@ -38,7 +35,7 @@ class AssociationPipeline(Pipeline):
         InputError
             If it is of another level, and would not be processed as it says.
         """
-        association = self._as_association(self.located(init))
+        association = self.as_association(self.located(init))
         kind, products = str(association.asn_type), association.products
         rule = RULES.get(str(association.asn_rule))
         level = int(kind[-1]) if kind[-1:] in ("2", "3") else rule.level if rule else self.level
@@ -57,37 +54,10 @@ class AssociationPipeline(Pipeline):
         """Open an exposure; of several the first science member, which selects parameters."""
         several = isinstance(init, (list, tuple, Mapping))
         if several or (isinstance(init, (str, os.PathLike)) and is_association_name(init)):
-            association = self._as_association(self.located(init))
+            association = self.as_association(self.located(init))
             member = association.products[0].science[0]
             init = member.model or association.resolve(member)
         return super().open_model(init, **kwargs)
-
-    def _arrange(self, step: Step, **parameters: Any) -> None:
-        """Set parameters of a step as the pipeline needs them, unless they are so."""
-        for name, value in parameters.items():
-            if getattr(step, name) != value:
-                step.set_parameter(name, value, str(self.class_alias))
-
-    @contextmanager
-    def _naming(self, root: str) -> Iterator[None]:
-        """Name products after a root."""
-        named, self._input_filename = self._input_filename, f"{root}{self.output_ext}"
-        try:
-            yield
-        finally:
-            self._input_filename = named
-
-
-def outputs_of(steps: Sequence[StepPlan], models: Sequence[Any], final: Iterable[str]) -> list[Output]:
-    """Return what planned steps write of these models, and the pipeline's own products; each file once."""
-    paths: dict[str, int] = {}
-    for position, plan in enumerate(steps):
-        if plan.applied and position + 1 < len(steps) and steps[position + 1].step is plan.step:
-            continue  # a step that decides for each exposure is asked once
-        if any(p.applied for p in steps if p.step is plan.step):
-            paths |= dict.fromkeys(plan.step.output_paths(models), position)
-    paths |= dict.fromkeys(final, len(steps) - 1)
-    return [Output(position, "image", path) for path, position in paths.items()]
 
 
 def science_names(product: Product, association: Association) -> list[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,25 +16,21 @@ from webbcal.combine.members.sizes import sizes_of
 from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.core.dqflags import pixel
 from webbcal.core.errors import InputError
+from webbcal.core.suffixes import remove_suffix
 from webbcal.exposure.background.bkg_subtract import BackgroundStep
 from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.exposure.images import why_no_image
 from webbcal.exposure.response.flat_field import FlatFieldStep
 from webbcal.exposure.response.photom import PhotomStep
-from webbcal.pipeline.association_input import AssociationPipeline, outputs_of
+from webbcal.pipeline.association_input import AssociationPipeline
 from webbcal.run.exposure import Exposure
 from webbcal.run.model_step import ModelStep
+from webbcal.run.naming import check_distinct
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import (
-    ModelPlan,
-    Output,
-    StepPlan,
-    crds_context,
-    model_bytes,
-    step_name,
-    told_to_skip,
-    working_bytes,
-)
+from webbcal.run.planning import ModelPlan, crds_context, model_bytes, working_bytes
+from webbcal.run.run import Run
+from webbcal.run.script import Product as Final
+from webbcal.run.script import Script, Task, decide, outputs_of, perform
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +64,7 @@ class Image2Pipeline(AssociationPipeline):
 
         save_bsub: bool = param(False, "Save background-subtracted rates (bkg_subtract.save_results)")
 
-    def process(self, *args: Any) -> list[Any]:
+    def work(self, run: Run, *args: Any) -> list[Any]:
         """Make all products of the input; return their models.
 
         Of several products that are saved, each is handed back as a model that reads its file when touched.
@@ -78,70 +73,65 @@ class Image2Pipeline(AssociationPipeline):
         ------
         InputError
             If the input, or a science member, is no count-rate exposure, or is calibrated already.
+        OutputError
+            If two products would have one name.
         """
-        association = self._association(args[0])
+        association = self.association(args[0])
         several = len(association.products) > 1
-        if several and self.parameters.output_file is not None:
+        if several and self.output_file is not None:
             log.warning("output_file is ignored: there are several products")
-            self.set_parameter("output_file", None, "several products")
-        self.record = []
+            return self.arranged("several products", output_file=None, save_results=True).work(run, *args)
+        self._check_names(run, association)
         results = []
         for product in association.products:
-            with self._naming(str(product.name)):
-                model = self._make(product, association)
-                if self._streams:
-                    self._save([model])
-                    model = datamodels.open(self.output_folder / model.meta.filename) if several else model
-            results.append(model)
+            log.info("product %s", product.name)
+            part = run.product(f"{product.name}{self.output_ext}")
+            with part.active():
+                model = self._make(part, product, association)
+            results.append(datamodels.open(part.saved[-1]) if several and self.streams else model)
         return results
 
-    def plan(self, init: Any) -> list[ModelPlan]:
+    def planned(self, run: Run, *args: Any) -> list[ModelPlan]:
         """Return the plan of each product that a run on this input would make, without running anything."""
-        association = self._association(init)
-        return [self._plan(product, association) for product in association.products]
+        association = self.association(args[0])
+        plans = []
+        for product in association.products:
+            with run.product(f"{product.name}{self.output_ext}").active() as part:
+                model = self._open_science(product, association)
+                plans.append(self._project(part, model, self._script(model, product, association)))
+        return plans
 
-    def _as_association(self, init: Any) -> Association:
+    def as_association(self, init: Any) -> Association:
+        """Return any input as an association of level 2."""
         return as_level2(init)
 
-    def _make(self, product: Product, association: Association) -> Any:
-        """Run the steps on the science member of a product."""
-        log.info("product %s", product.name)
+    def _make(self, run: Run, product: Product, association: Association) -> Any:
+        """Run the script on the science member of a product."""
         model = self._open_science(product, association)
-        self._done = []
         model.meta.asn.pool_name = association.asn_pool
         model.meta.asn.table_name = association.filename
-        for step, more in self._sequence(model, product, association):
-            model = step.run(model, *more)
-        if _why_no_mosaic(model) is None:
-            self.resample.run(model)
-        _warn_if_empty(model)
-        path = self._product_path(_kind(model))
-        model.meta.filename = Path(path).name
-        outputs = [Output(len(self._done) - 1, "image", path if self._streams else None)]
+        script = self._script(model, product, association)
+        steps = [item.step for item in script if isinstance(item, Task) and item.takes_part]
+        needs = self._needs(model, steps)
+        outputs = outputs_of(script, model)
+        plan = ModelPlan([], outputs, None, run.resources, str(product.name)).fitted(needs)
+        run.resources = plan.checked()
+        run.result = perform(script, model, run)
+        return run.result
+
+    def _project(self, run: Run, model: Any, script: Script) -> ModelPlan:
+        steps, outputs = decide(script, model)
         title = Exposure.of_model(model).description
-        self.record.append(ModelPlan(list(self._done), outputs, crds_context(self._done), title))
-        return model
+        plan = ModelPlan(steps, outputs, crds_context(steps), run.resources, title)
+        return plan.fitted(self._needs(model, [s.step for s in steps if s.applied]))
 
-    def _plan(self, product: Product, association: Association) -> ModelPlan:
-        model = self._open_science(product, association)
-        steps = [
-            told_to_skip(step) or step.decide(model, *more)
-            for step, more in self._sequence(model, product, association)
-        ]
-        reason = _why_no_mosaic(model)
-        none = reason and StepPlan(step_name(self.resample), self.resample, False, reason)
-        steps.append(told_to_skip(self.resample) or none or self.resample.decide([model])[0])
-        with self._naming(str(product.name)):
-            final = [self._product_path(_kind(model))] if self._streams else []
-            outputs = outputs_of(steps, [model], final)
-        sizes = sizes_of([model])
-        needed = model_bytes(model) + working_bytes({s.step: sizes for s in steps if s.applied})
-        return ModelPlan(steps, outputs, crds_context(steps), Exposure.of_model(model).description, needed)
+    def _needs(self, model: Any, steps: Sequence[Any]) -> Callable[[int], int]:
+        """Return the function from threads to bytes that these steps need."""
+        sizes = dict.fromkeys(steps, sizes_of([model]))
+        return lambda threads: model_bytes(model) + working_bytes(sizes, threads)
 
-    def _sequence(
-        self, model: Any, product: Product, association: Association
-    ) -> list[tuple[ModelStep, tuple[Any, ...]]]:
-        """Return the steps in their order, with what each gets beside the model; prepare what they save.
+    def _script(self, model: Any, product: Product, association: Association) -> list[Task | Final]:
+        """Return the steps in their order, with what each gets beside the model.
 
         Raises
         ------
@@ -151,11 +141,42 @@ class Image2Pipeline(AssociationPipeline):
         members = product.members_of("background")
         backgrounds = [m.model or association.resolve(m) for m in members] or None
         keeps = self.bkg_subtract.save_results or (self.save_bsub and bool(members))
-        self._arrange(self.bkg_subtract, save_results=keeps, suffix=f"bsub{_INTS[_kind(model)]}")
-        self._arrange(self.resample, save_results=self.save_results, suffix="i2d")
-        _refuse_twice(model, [self.flat_field, self.photom, *([self.bkg_subtract] if backgrounds else [])])
-        others = (self.assign_wcs, self.flat_field, self.photom)
-        return [(self.bkg_subtract, (backgrounds,)), *((step, ()) for step in others)]
+        suffix, alias = f"bsub{_INTS[_kind(model)]}", str(self.class_alias)
+        background = self.bkg_subtract.arranged(alias, save_results=keeps, suffix=suffix)
+        resample = self.resample.arranged(alias, save_results=self.saves, suffix="i2d")
+        _refuse_twice(model, [self.flat_field, self.photom, *([background] if backgrounds else [])])
+        path = self.make_output_path(suffix=self.product_suffixes[_kind(model)])
+        return [
+            Task(background, (backgrounds,)),
+            Task(self.assign_wcs),
+            Task(self.flat_field),
+            Task(self.photom),
+            Task(resample, unless=_why_no_mosaic(model), aside=True),
+            Final(path, self.streams, _warn_if_empty),
+        ]
+
+    def _check_names(self, run: Run, association: Association) -> None:
+        """Refuse products that would have one name, before any of them is made.
+
+        Raises
+        ------
+        OutputError
+            Naming the file.
+        """
+        roots: dict[str, list[Product]] = {}
+        for product in association.products:
+            roots.setdefault(remove_suffix(str(product.name))[0], []).append(product)
+        same = [products for products in roots.values() if len(products) > 1]
+        named = any(getattr(self, name).output_file for name in self.step_defs)
+        if len(association.products) > 1 and named:
+            same = [list(association.products)]
+        paths: list[str] = []
+        for product in (product for products in same for product in products):
+            with run.product(f"{product.name}{self.output_ext}").active():
+                model = self._open_science(product, association)
+                outputs = outputs_of(self._script(model, product, association), model)
+            paths += [output.path for output in outputs if output.path is not None]
+        check_distinct(paths)
 
     def _open_science(self, product: Product, association: Association) -> Any:
         """Open the science member; a model that was given is copied, not changed."""
@@ -169,12 +190,12 @@ class Image2Pipeline(AssociationPipeline):
             )
         return model
 
-    def _save(self, result: list[Any]) -> None:
-        for model in result:
-            path = self.output_folder / model.meta.filename
+    def save_result(self, run: Run) -> None:
+        """Save what hooks have changed, or what is not streamed."""
+        for model in run.result:
+            path = str(self.output_folder / model.meta.filename)
             model.save(path)
-            self.saved_files.append(str(path))
-            log.info("saved %s", path)
+            run.note_saved(path)
 
 
 def _kind(model: Any) -> str:
@@ -201,7 +222,7 @@ def _refuse_twice(model: Any, steps: Sequence[ModelStep]) -> None:
             )
 
 
-def _warn_if_empty(model: Any) -> None:
+def _warn_if_empty(model: Any, path: str) -> None:
     """Say so if no pixel can be used."""
     unusable = (model.dq & _DO_NOT_USE != 0) if model.has("dq") else False
     if not (np.isfinite(model.data) & ~unusable).any():

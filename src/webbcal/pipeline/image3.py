@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association, Product
 from webbcal.combine.alignment.tweakreg import TweakRegStep
-from webbcal.combine.members.list_step import ListStep
+from webbcal.combine.members.list_step import ListStep, note_association
 from webbcal.combine.members.opening import check_calibrated, open_members, warn_of_mixtures
 from webbcal.combine.members.sizes import describe, mosaic_shape, sizes_of
 from webbcal.combine.mosaic.resample import ResampleStep
@@ -20,17 +20,12 @@ from webbcal.combine.sky.skymatch import SkyMatchStep
 from webbcal.combine.sources.source_catalog import SourceCatalogStep
 from webbcal.core.errors import PlanError
 from webbcal.core.suffixes import remove_suffix
-from webbcal.pipeline.association_input import AssociationPipeline, outputs_of, science_names
+from webbcal.pipeline.association_input import AssociationPipeline, science_names
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import (
-    ModelPlan,
-    Output,
-    StepPlan,
-    crds_context,
-    step_name,
-    told_to_skip,
-    working_bytes,
-)
+from webbcal.run.planning import ModelPlan, crds_context, working_bytes
+from webbcal.run.run import Run
+from webbcal.run.script import Product as Final
+from webbcal.run.script import Script, Task, decide, outputs_of, perform
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +74,7 @@ class Image3Pipeline(AssociationPipeline):
         "resample": ResampleStep,
         "source_catalog": SourceCatalogStep,
     }
-    #: Identifier of the association, for the names of exposures.
+    #: Identifier of the association for the names of exposures, if the association has none.
     asn_id: str | None = None
 
     @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Image3Pipeline(AssociationPipeline):
 
         in_memory: bool = param(True, "Keep exposures in memory (else in files, read when touched)")
 
-    def process(self, *args: Any) -> Any:
+    def work(self, run: Run, *args: Any) -> Any:
         """Make the product of the input; return the mosaic (with resample.skip, the exposures).
 
         Raises
@@ -97,116 +92,101 @@ class Image3Pipeline(AssociationPipeline):
             If a member is no calibrated image, or exposures do not go together.
         PlanError
             If it would not fit into memory.
+        OutputError
+            If two exposures would be saved under one name.
         """
-        association, models = self._opened(args[0])
-        for model in models:
-            model.meta.asn.pool_name = association.asn_pool
-            model.meta.asn.table_name = association.filename
-        self._done = []
-        self._project(models).check_memory()
-        with self._naming(_name_of(association.products[0])):
-            return self._make(models)
+        part, models = self._opened(run, args[0])
+        with part.active():
+            script = self._script(models)
+            plan = self._project(part, models, script)
+            plan.outputs = outputs_of(script, models)
+            part.resources = plan.checked()
+            part.result = perform(script, models, part)
+        run.own_name = part.own_name
+        return part.result
 
-    def plan(self, init: Any) -> ModelPlan:
+    def planned(self, run: Run, *args: Any) -> ModelPlan:
         """Return the plan of a run on this input, without running anything."""
-        association, models = self._opened(init)
-        steps: list[StepPlan] = []
-        for step in self._sequence(models):
-            told = told_to_skip(step)
-            steps += [told] if told else step.decide(models)
-        steps.append(self._decide_catalog(models[0]))
-        with self._naming(_name_of(association.products[0])):
-            final = [self._product_path("image")] if self._streams and self._makes_mosaic else []
-            outputs = outputs_of(steps, models, final)
-        plan = self._project(models)
-        plan.steps, plan.outputs, plan.context = steps, outputs, crds_context(steps)
+        part, models = self._opened(run, args[0])
+        with part.active():
+            script = self._script(models)
+            plan = self._project(part, models, script)
+            plan.steps, plan.outputs = decide(script, models)
+            plan.context = crds_context(plan.steps)
         return plan
 
-    def _as_association(self, init: Any) -> Association:
+    def as_association(self, init: Any) -> Association:
+        """Return any input as an association of level 3."""
         return as_level3(init)
 
-    def _opened(self, init: Any) -> tuple[Association, list[Any]]:
-        """Open the exposures, and look at what they are."""
-        association = self._association(init)
+    def _opened(self, run: Run, init: Any) -> tuple[Run, list[Any]]:
+        """Open the exposures and look at what they are; return the run of their product, and them."""
+        association = self.association(init)
         product = association.products[0]
         if len(association.products) > 1:
             log.warning("%s has several products; only the first is made", association.filename)
-        models = open_members(product, association)
+        models = [run.closes(model) for model in open_members(product, association)]
         check_calibrated(models, science_names(product, association))
         warn_of_mixtures(models)
-        self.asn_id = association.get("asn_id")
-        return association, models
+        part = run.product(f"{_name_of(product)}{self.output_ext}")
+        note_association(part, association, models)
+        return part, models
 
-    def _sequence(self, models: Sequence[Any]) -> list[ListStep]:
-        """Return the steps on lists of exposures in their order; prepare what they save."""
-        flagging, catalog = self.outlier_detection, self.source_catalog
-        self._arrange(
-            flagging,
+    def _script(self, models: Sequence[Any]) -> list[Task | Final]:
+        """Return the steps in their order."""
+        alias = str(self.class_alias)
+        flagging = self.outlier_detection.arranged(
+            alias,
             suffix="crf",
-            save_results=flagging.save_results or self.save_results,
-            in_memory=flagging.in_memory and self.in_memory,
+            save_results=self.outlier_detection.saves or self.saves,
+            in_memory=self.outlier_detection.in_memory and self.in_memory,
         )
-        self._arrange(self.resample, suffix="i2d")
-        self._arrange(catalog, save_results=catalog.save_results or self.save_results)
+        resample = self.resample.arranged(alias, suffix="i2d")
+        catalog = self.source_catalog.arranged(alias, save_results=self.source_catalog.saves or self.saves)
         moving = any(str(m.meta.target.type).upper() == "MOVING" for m in models)
-        align = self.assign_mtwcs if moving else self.tweakreg
-        return [align, self.skymatch, self.outlier_detection, self.resample]
+        path = self.make_output_path(suffix=self.product_suffixes["image"])
+        steps = [
+            Task(self.assign_mtwcs if moving else self.tweakreg),
+            Task(self.skymatch),
+            Task(flagging),
+            Task(resample, destination=path if self.streams else None),
+        ]
+        if resample.skip or resample.single:
+            return [*steps, Task(catalog, unless="there is no mosaic")]
+        return [*steps, Final(path, self.streams, _warn_if_empty), Task(catalog, aside=True)]
 
-    @property
-    def _makes_mosaic(self) -> bool:
-        return not (self.resample.skip or self.resample.single)
-
-    def _decide_catalog(self, model: Any) -> StepPlan:
-        """Decide on the catalogue: the mosaic has the metadata of the first exposure."""
-        step = self.source_catalog
-        if not self._makes_mosaic:
-            return StepPlan(step_name(step), step, False, "there is no mosaic")
-        return told_to_skip(step) or step.decide(model)
-
-    def _project(self, models: Sequence[Any]) -> ModelPlan:
+    def _project(self, run: Run, models: Sequence[Any], script: Script) -> ModelPlan:
         """Return a plan with nothing but the memory that the steps will take."""
         settings = self.resample.grid_settings()
         ny, nx = mosaic_shape(models, settings)
         native, final = sizes_of(models), sizes_of(models, settings)
-        *before, resample = self._sequence(models)
-        sizes = dict.fromkeys(before, native) | dict.fromkeys((resample, self.source_catalog), final)
-        needed = working_bytes({step: n for step, n in sizes.items() if not step.skip})
+        sizes = {
+            task.step: replace(final, in_file=task.destination is not None)
+            if task.step.class_alias in ("resample", "source_catalog")
+            else native
+            for task in script
+            if isinstance(task, Task) and not task.step.skip
+        }
         mosaic = f"mosaic: about {nx} × {ny} pixels"
         hint = (
             f"the mosaic has about {nx} × {ny} pixels; leave out exposures far apart, set "
             "resample.output_shape or pixel_scale, or "
         )
-        return ModelPlan([], [], None, describe(models), needed, [mosaic], hint)
+        plan = ModelPlan([], [], None, run.resources, describe(models), notes=[mosaic], hint=hint)
+        return plan.fitted(lambda threads: working_bytes(sizes, threads))
 
-    def _make(self, models: list[Any]) -> Any:
-        """Run the steps on the exposures."""
-        title = describe(models)
-        *steps, resample = self._sequence(models)
-        for step in steps:
-            models = step.run(models)
-        mosaic = resample.run(models)
-        made = hasattr(mosaic, "meta") and mosaic.meta.cal_step.resample == "COMPLETE"
-        path = self._product_path("image") if made else None
-        if path is not None:
-            mosaic.meta.filename = Path(path).name
-            if not mosaic.source("wht").read().any():
-                log.warning("%s: has no data: all pixels of all exposures are flagged or NaN", path)
-            try:
-                self.source_catalog.run(mosaic)
-            finally:  # the mosaic is there whatever becomes of the catalogue, and says what did
-                if self._streams:
-                    mosaic.save(path)
-                    self.note_saved(path)
-        outputs = [Output(len(self._done) - 1, "image", path if self._streams else None)]
-        self.record = [ModelPlan(list(self._done), outputs, crds_context(self._done), title)]
-        return mosaic
-
-    def _save(self, result: Any) -> None:
+    def save_result(self, run: Run) -> None:
         """Save the mosaic that a hook has changed."""
-        if hasattr(result, "save"):
+        if hasattr(run.result, "save"):
             path = self.make_output_path(suffix=self.product_suffixes["image"])
-            result.save(path)
-            self.note_saved(path)
+            run.result.save(path)
+            run.note_saved(path)
+
+
+def _warn_if_empty(mosaic: Any, path: str) -> None:
+    """Say so if no pixel of a mosaic has data."""
+    if not mosaic.source("wht").read().any():
+        log.warning("%s: has no data: all pixels of all exposures are flagged or NaN", path)
 
 
 def _name_of(product: Product) -> str:

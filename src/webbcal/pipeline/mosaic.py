@@ -18,7 +18,9 @@ from webbcal.pipeline.mosaic_input import Given, check_together, look_at
 from webbcal.run.configuration import build_step
 from webbcal.run.parameters import suggestion
 from webbcal.run.pipeline import Pipeline
-from webbcal.run.planning import RunPlan, StepPlan
+from webbcal.run.planning import StepPlan
+from webbcal.run.progress import Progress
+from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,10 @@ _PIPELINES: Mapping[str, type[Pipeline]] = {
     "image3": Image3Pipeline,
 }
 #: Parameters that are the whole's to choose: each stage must find what the one before it made.
-_OWN = ("output_dir", "output_file", "output_ext", "suffix", "save_results", "input_dir", "skip")
+_OWN = (
+    "output_dir", "output_file", "output_ext", "suffix", "save_results", "input_dir", "skip",
+    "threads", "max_memory",
+)  # fmt: skip
 _ORIGIN = "mosaic"
 
 
@@ -64,6 +69,10 @@ def make_mosaic(
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     disable_crds: bool = False,
     tell: Callable[[str], None] = log.info,
+    *,
+    threads: int | None = None,
+    max_memory: str | None = None,
+    progress: Progress | None = None,
 ) -> Mosaic:
     """Bring exposures to `_cal`, associate them, and combine them.
 
@@ -85,6 +94,12 @@ def make_mosaic(
         Do not ask CRDS for parameters.
     tell : callable
         Is told what is being done, a line at a time.
+    threads : int, optional
+        Threads that work at once; by default all processors.
+    max_memory : str, optional
+        Most memory of the process, such as ``"1GB"``; by default what is free.
+    progress : Progress, optional
+        Where to show how far the work is.
 
     Raises
     ------
@@ -93,7 +108,8 @@ def make_mosaic(
     ParameterError
         For an unknown parameter or a value that is not allowed.
     """
-    chain = _Chain(Path(output_dir), dict(parameters or {}), disable_crds, product_name)
+    limits = {"threads": threads, "max_memory": max_memory}
+    chain = _Chain(Path(output_dir), dict(parameters or {}), disable_crds, product_name, limits, progress)
     given = [look_at(Path(file)) for file in files]
     check_together(given, product_name)
     chain.check(given)
@@ -108,8 +124,15 @@ class _Chain:
     """The stages with their parameters, and what they have made."""
 
     def __init__(
-        self, folder: Path, parameters: dict[str, Any], disable_crds: bool, product_name: str
+        self,
+        folder: Path,
+        parameters: dict[str, Any],
+        disable_crds: bool,
+        product_name: str,
+        limits: Mapping[str, Any],
+        progress: Progress | None,
     ) -> None:
+        self.limits, self.progress = limits, progress
         self.folder, self.parameters, self.disable_crds = folder, parameters, disable_crds
         self.made = Mosaic(folder / f"{product_name}_asn.json")
         _check_parameters(parameters)
@@ -122,6 +145,8 @@ class _Chain:
         made: Any = build_step(_PIPELINES[stage], init, disable_crds=self.disable_crds, **words)
         made.set_parameter("save_results", True, _ORIGIN)
         made.set_parameter("output_dir", str(self.folder), _ORIGIN)
+        for name, value in self.limits.items():
+            made.set_parameter(name, value, _ORIGIN)
         if stage == "image2" and not made.resample.origin("skip").startswith(("user", "file")):
             made.resample.set_parameter("skip", True, _ORIGIN)
         return made
@@ -134,13 +159,12 @@ class _Chain:
         if not any(exposure.remaining for exposure in given):
             self.pipeline("image3", None).plan([str(exposure.path) for exposure in given])
 
-    def run(self, stage: str, init: Path) -> Any:
-        """Run a stage and note what it made; return its pipeline."""
-        pipeline = self.pipeline(stage, init)
-        pipeline.run(str(init))
-        self.made.files += map(Path, pipeline.saved_files)
-        self.made.steps += [s for plan in pipeline.record if isinstance(plan, RunPlan) for s in plan.steps]
-        return pipeline
+    def run(self, stage: str, init: Path) -> Run:
+        """Run a stage and note what it made."""
+        run: Run = self.pipeline(stage, init).start(str(init), progress=self.progress)
+        self.made.files += map(Path, run.saved)
+        self.made.steps += run.done
+        return run
 
     def calibrate(self, exposure: Given, tell: Callable[[str], None]) -> None:
         """Bring an exposure to `_cal`."""
@@ -156,9 +180,10 @@ class _Chain:
         members = [_as_member(path, self.folder) for path in self.made.calibrated]
         association = asn_from_list(members, product_name=product_name)
         self.made.association = association.save(self.made.association)
-        pipeline = self.run("image3", self.made.association)
-        mosaic = Path(pipeline.make_output_path(basepath=product_name, suffix="i2d"))
-        self.made.mosaic = mosaic if str(mosaic) in pipeline.saved_files else None
+        run = self.run("image3", self.made.association)
+        made = run.result
+        resampled = hasattr(made, "meta") and made.meta.cal_step.resample == "COMPLETE"
+        self.made.mosaic = self.folder / made.meta.filename if resampled else None
 
 
 def _check_parameters(parameters: Mapping[str, Any]) -> None:

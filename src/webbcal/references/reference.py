@@ -131,6 +131,11 @@ class Reference:
             f"{self.kind} reference cannot be opened: {first}. {self._advice}"
         ) from first
 
+    def close(self) -> None:
+        """Close the file; it is opened again when it is read. A user's own model is left alone."""
+        if self._opened is not None and isinstance(self.init, str):
+            self._opened.close()
+
     @property
     def _advice(self) -> str:
         return f"Check the file, or give another with override_{self.kind}"

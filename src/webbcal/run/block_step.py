@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from webbcal.core.box import Box
+from webbcal.run.engine import stream
 from webbcal.run.engine.operation import BlockReferences, Fold, Survey
 from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
+from webbcal.run.run import Run
 from webbcal.run.step import Step
 
 
@@ -97,17 +99,13 @@ class BlockStep(Step):
         """Return the bytes per pixel that `apply` needs beside the block, for the memory projection."""
         return 0
 
-    def process(self, *args: Any) -> Any:
+    def work(self, run: Run, *args: Any) -> Any:
         """Run this step alone."""
-        from webbcal.run.engine.stream import run_alone
+        return stream.run_alone(self, args[0], run)
 
-        return run_alone(self, args[0])
-
-    def plan(self, init: Any) -> Any:
+    def planned(self, run: Run, *args: Any) -> Any:
         """Return the plan of running this step alone."""
-        from webbcal.run.engine.stream import plan_alone
-
-        return plan_alone(self, init)
+        return stream.plan_alone(self, args[0], run)
 
 
 class UnavailableStep(BlockStep):

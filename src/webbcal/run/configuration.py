@@ -11,13 +11,24 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from webbcal.core.errors import ParameterError, WebbcalError
+from webbcal.run.protocols import StepLike
 from webbcal.run.registry import step_class
-from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
+
+
+class Configurable(StepLike, Protocol):
+    """A step or pipeline, whose parameters come in layers."""
+
+    @property
+    def step_defs(self) -> Mapping[str, type]:
+        """Names of its steps, if it is a pipeline."""
+
+    def open_model(self, init: Any, **kwargs: Any) -> Any:
+        """Open an input."""
 
 
 @dataclass
@@ -33,6 +44,8 @@ class Arguments:
 
 FLAGS = {"--verbose": "verbose", "-v": "verbose", "--debug": "debug", "--help": "help", "-h": "help"}
 FLAGS |= {"--disable-crds-steppars": "disable-crds-steppars"}
+#: Parameters that are written as options, too.
+_HYPHENED = {"max-memory": "max_memory"}
 OPTIONS = ("save-parameters", "logcfg", "log-level", "log-file", "log-stream")
 
 
@@ -59,7 +72,7 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
             if name in OPTIONS:
                 result.options[name] = value
             else:
-                _nest(result.parameters, name.split("."), value)
+                _nest(result.parameters, _HYPHENED.get(name, name).split("."), value)
         elif not result.target:
             result.target = word
         else:
@@ -73,7 +86,7 @@ def _nest(tree: dict[str, Any], path: list[str], value: str) -> None:
     tree[path[-1]] = value
 
 
-def build_from_arguments(arguments: Arguments) -> Step:
+def build_from_arguments(arguments: Arguments) -> Any:
     """Make the step that a command line describes, with all layers of parameters applied.
 
     Raises
@@ -82,7 +95,7 @@ def build_from_arguments(arguments: Arguments) -> Step:
         If the step, a parameter or a value is not known.
     """
     config_file = arguments.target if Path(arguments.target).is_file() else None
-    cls = _class_of_file(config_file, Step) if config_file else step_class(arguments.target)
+    cls = step_class(_read(config_file).class_name if config_file else arguments.target)
     init = arguments.positional[0] if arguments.positional else None
     if init is not None and "input_dir" in arguments.parameters:
         init = str(Path(arguments.parameters["input_dir"]) / init)
@@ -95,25 +108,24 @@ def build_from_arguments(arguments: Arguments) -> Step:
         **arguments.parameters,
     )
     if init is not None:
-        step.set_primary_input(init)
         step.set_parameter("save_results", True, "command line")
     return step
 
 
 def build_step(
-    cls: type[Step],
+    cls: type,
     init: Any,
     *,
     config_file: Any = None,
     disable_crds: bool = False,
     name: str | None = None,
     **parameters: Any,
-) -> Step:
+) -> Any:
     """Make a step with the layers of parameters that apply to an input.
 
     Parameters
     ----------
-    cls : type of Step
+    cls : class of step or pipeline
     init : path, model or None
         The input: it decides which CRDS parameter references apply. None: no such layer.
     config_file : path, optional
@@ -144,13 +156,12 @@ def build_step(
     return step
 
 
-def apply(step: Step, parameters: Mapping[str, Any], origin: str) -> None:
+def apply(step: Configurable, parameters: Mapping[str, Any], origin: str) -> None:
     """Set parameters of a step, and under "steps" those of its steps, remembering the origin."""
-    sub_steps = getattr(step, "step_defs", {})
     for name, value in parameters.items():
         if name == "steps":
             apply(step, value, origin)
-        elif name in sub_steps and isinstance(value, Mapping):
+        elif name in step.step_defs and isinstance(value, Mapping):
             nested = dict(value)
             file = nested.pop("config_file", None)
             if file:
@@ -162,9 +173,9 @@ def apply(step: Step, parameters: Mapping[str, Any], origin: str) -> None:
             step.set_parameter(name, value, origin)
 
 
-def _crds_layers(step: Step, init: Any) -> Iterator[tuple[Step, Any, str]]:
+def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, Any, str]]:
     """Yield (step, parameter file, origin) for the CRDS parameter references of a step and its steps."""
-    steps = [getattr(step, name) for name in getattr(step, "step_defs", {})] + [step]
+    steps: list[Configurable] = [*(getattr(step, name) for name in step.step_defs), step]
     kinds = {f"pars-{type(s).__name__.lower()}": s for s in steps}
     try:
         with step.open_model(init) as model:
@@ -194,28 +205,29 @@ def _as_tree(file: Any) -> dict[str, Any]:
     )
 
 
-def _class_of_file(path: Any, base: type[Step]) -> type[Step]:
-    cls = step_class(_read(path).class_name)
-    if not issubclass(cls, base):
-        raise ParameterError(f"{path} is for {cls.__name__}, not {base.__name__}")
-    return cls
+def step_from_file(cls: type, path: Any, parent: Any, name: str | None) -> Any:
+    """Make a step from a parameter file alone, which may name a subclass of `cls`.
 
-
-def step_from_file(cls: type[Step], path: Any, parent: Step | None, name: str | None) -> Step:
-    """Make a step from a parameter file alone."""
+    Raises
+    ------
+    ParameterError
+        If it is for another step.
+    """
     file = _read(path)
-    actual = _class_of_file(path, cls) if file.class_name else cls
+    actual = step_class(file.class_name) if file.class_name else cls
+    if not issubclass(actual, cls):
+        raise ParameterError(f"{path} is for {actual.__name__}, not {cls.__name__}")
     step = actual(name or file.name, parent=parent, config_file=path)
     apply(step, _as_tree(file), f"file {path}")
     return step
 
 
-def parameter_file_of(step: Step) -> Any:
+def parameter_file_of(step: Configurable) -> Any:
     """Return the parameters of a step as a parameter file."""
     from webbcal.references.parameter_file import ParameterFile
 
     parameters = {k: v for k, v in step.get_pars().items() if k != "steps"}
-    sub_steps = [parameter_file_of(getattr(step, name)) for name in getattr(step, "step_defs", {})]
+    sub_steps = [parameter_file_of(getattr(step, name)) for name in step.step_defs]
     # The class is named as jwst names it, so that either package reads the file.
     package = "pipeline" if sub_steps else "step"
     return ParameterFile(f"jwst.{package}.{type(step).__name__}", step.name, parameters, sub_steps)

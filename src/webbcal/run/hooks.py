@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from webbcal.core.errors import ParameterError
-from webbcal.run.step import Step
 
 
-def run_pre_hooks(step: Step, args: tuple[Any, ...]) -> tuple[Any, ...]:
+class Hooked(Protocol):
+    """A step with hooks."""
+
+    @property
+    def pre_hooks(self) -> Sequence[Any]:
+        """Run before the step."""
+
+    @property
+    def post_hooks(self) -> Sequence[Any]:
+        """Run after it."""
+
+
+def run_pre_hooks(step: Hooked, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Call the pre-hooks in order; a result that is not None replaces the input of what follows."""
     for number, hook in enumerate(step.pre_hooks):
         result = _callable(step, hook, f"pre_hook{number}")(*args)
         if result is not None:
-            args = (result,)
+            args = (result, *args[1:])
     return args
 
 
-def run_post_hooks(step: Step, result: Any) -> Any:
-    """Call the post-hooks in order on the result; one that is not None replaces it."""
+def run_post_hooks(step: Hooked, result: Any) -> Any:
+    """Call the post-hooks in order on the result; one that is not None replaces it.
+
+    Of a step that makes several products (a tuple), they get one after the other.
+    """
+    if isinstance(result, tuple):
+        return tuple(run_post_hooks(step, product) for product in result)
     for number, hook in enumerate(step.post_hooks):
         new = _callable(step, hook, f"post_hook{number}")(result)
         result = result if new is None else new
     return result
 
 
-def _callable(step: Step, hook: Any, name: str) -> Callable[..., Any]:
+def _callable(step: Hooked, hook: Any, name: str) -> Callable[..., Any]:
     if isinstance(hook, str):
         hook = _imported(hook) or hook
-    if isinstance(hook, Step):
-        hook.parent = hook.parent or step
-        return hook.run
-    if inspect.isclass(hook) and issubclass(hook, Step):
-        return hook(hook.class_alias or name, parent=step).run
+    if inspect.isclass(hook) and hasattr(hook, "class_alias"):
+        make: Any = hook
+        made: Callable[..., Any] = make(make.class_alias or name, parent=step).run
+        return made
+    if hasattr(hook, "class_alias"):  # a step: it runs as a part of this one, and stays as it is
+        part = copy.copy(hook)
+        part.parent = hook.parent or step
+        run: Callable[..., Any] = part.run
+        return run
     if callable(hook):
-        return hook
+        called: Callable[..., Any] = hook
+        return called
     if isinstance(hook, str):
         return lambda model: run_command(hook, model)
     raise ParameterError(

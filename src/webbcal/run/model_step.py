@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from webbcal.core.errors import InputError, SkipStep
 from webbcal.run import record
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import (
@@ -27,6 +28,7 @@ from webbcal.run.planning import (
     told_to_skip,
     working_bytes,
 )
+from webbcal.run.run import Run
 from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class ModelStep(Step):
         """Return the types of references that the step needs for this model."""
         return self.reference_file_types
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
         """Process a model, which is this step's own to change, and return the result.
 
         Parameters
@@ -67,48 +69,55 @@ class ModelStep(Step):
         """Make sure that a reference fits the model: by default, that it is of its detector and covers it."""
         reference.check(Exposure.of_model(model), model)
 
-    def process(self, *args: Any) -> Any:
+    def work(self, run: Run, *args: Any) -> Any:
         """Run the step on a path or model; an input model is not changed."""
-        from webbcal.core.errors import SkipStep
-
         model = self.open_model(args[0])
-        if hasattr(args[0], "meta") and self.parent is None:  # opening a model shares its contents
+        if hasattr(args[0], "meta") and not run.is_part:  # opening a model shares its contents
             model = model.copy()
         plan = self.decide(model, *args[1:])
+        if not run.is_part:
+            run.resources = self._project(run, model, plan).checked()
         result = model
         start = time.perf_counter()
         # That a step of a pipeline has nothing to do is no surprise; that the data do not allow it is one.
-        level = logging.WARNING if plan.applied or self.parent is None else logging.INFO
+        level = logging.WARNING if plan.applied or not run.is_part else logging.INFO
         if plan.applied:
             try:
-                result = self.apply(model, plan.references, self.parameters)
+                result = self.perform(run, model, plan)
             except SkipStep as reason:
                 plan.skip(str(reason))
         if not plan.applied:
             log.log(level, "step %s skipped: %s", plan.name, plan.reason)
         plan.seconds = time.perf_counter() - start
-        return self._recorded(plan, result)
+        return self.recorded(run, plan, result)
 
-    def _skipped(self, model: Any) -> Any:
+    def perform(self, run: Run, model: Any, plan: StepPlan) -> Any:
+        """Do what was planned."""
+        return self.apply(model, plan.references, self.parameters, run)
+
+    def left_out(self, run: Run, model: Any) -> Any:
         """Record that a pipeline was told to leave this step out."""
         plan = told_to_skip(self)
         assert plan is not None
-        return self._recorded(plan, model)
+        return self.recorded(run, plan, model)
 
-    def _recorded(self, plan: StepPlan, result: Any) -> Any:
+    def recorded(self, run: Run, plan: StepPlan, result: Any) -> Any:
         """Write what was done into the products; the steps of a pipeline make one entry together."""
-        self.record = plan
-        together: list[StepPlan] = getattr(self.parent, "_done", [])
-        together.append(plan)
+        join = not run.is_first
+        run.note_done([plan])
         for product in result if isinstance(result, (list, tuple)) else [result]:
             if hasattr(product, "meta"):
-                record.append(product, [plan], crds_context([plan]), join=len(together) > 1)
+                record.append(product, [plan], crds_context([plan]), join=join)
         return result
 
-    def _save(self, result: Any) -> None:
+    def save_result(self, run: Run) -> None:
         """Save the result, unless a pipeline goes on with what it gave because the step did not apply."""
-        if self.parent is None or self.record.applied:
-            super()._save(result)
+        if not run.is_part or any(plan.applied for plan in run.done if plan.step is self):
+            super().save_result(run)
+
+    def decided(self, data: Any, *more: Any) -> list[StepPlan]:
+        """Decide whether the step applies."""
+        return [self.decide(data, *more)]
 
     def decide(self, model: Any, *more: Any) -> StepPlan:
         """Decide whether the step applies, and find its references; nothing but metadata is read.
@@ -132,11 +141,27 @@ class ModelStep(Step):
                     self.check_reference(reference, model)
         return plan
 
-    def plan(self, init: Any, *more: Any) -> ModelPlan:
+    def planned(self, run: Run, *args: Any) -> ModelPlan:
         """Return the plan of running this step alone."""
-        model = self.open_model(init)
-        step = self.decide(model, *more)
+        model = self.open_model(args[0])
+        return self._project(run, model, self.decide(model, *args[1:]))
+
+    def _project(self, run: Run, model: Any, step: StepPlan) -> ModelPlan:
+        """Return the plan of this step alone, with what it writes and needs."""
+        paths = dict.fromkeys(self.output_paths([model]), "image")
+        paths |= {path: kind for kind, path in self.extra_products().items()}
+        outputs = [Output(0, kind, path) for path, kind in paths.items() if step.applied or not run.is_part]
         pixels = math.prod((model.shape or ())[-2:])
-        needed = model_bytes(model) + (working_bytes({self: Sizes(1, pixels, pixels)}) if step.applied else 0)
-        outputs = [Output(0, "image", path) for path in self.output_paths([model])]
-        return ModelPlan([step], outputs, crds_context([step]), Exposure.of_model(model).description, needed)
+        sizes = {self: Sizes(1, pixels, pixels)} if step.applied else {}
+        title = described(model)
+        plan = ModelPlan([step], outputs, crds_context([step]), run.resources, title)
+        return plan.fitted(lambda threads: model_bytes(model) + working_bytes(sizes, threads))
+
+
+def described(model: Any) -> str:
+    """Return a model in one line; a mosaic is no exposure of a detector."""
+    try:
+        return Exposure.of_model(model).description
+    except InputError:
+        shape = " × ".join(map(str, model.shape or ()))
+        return f"{model.meta.filename}: {type(model).__name__}, {shape}"

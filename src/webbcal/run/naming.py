@@ -9,11 +9,16 @@ functions take and give names; `webbcal.run.step` decides what goes in.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Literal
 
+from webbcal.core.errors import OutputError, ParameterError
 from webbcal.core.suffixes import KNOWN_SUFFIXES as KNOWN_SUFFIXES
 from webbcal.core.suffixes import remove_suffix
+
+#: What names of products may end with.
+ENDINGS = ("fits", "asdf")
 
 
 def output_name(
@@ -73,6 +78,46 @@ def name_to_start_from(
         return model_filename, False
     inherited = inherited_output_file if search_output_file else None
     return output_file or inherited or input_filename or f"step_{step_name}{output_ext}", True
+
+
+def name_of_input(init: object) -> str | None:
+    """Return the file name of a path or model, of the first of several; None if it has none."""
+    if isinstance(init, (list, tuple)) and init:
+        return name_of_input(init[0])
+    if isinstance(init, (str, os.PathLike)):
+        return os.fspath(init)
+    return getattr(getattr(init, "meta", None), "filename", None)
+
+
+def check_ending(ext: str, owner: str) -> None:
+    """Make sure that files with this ending can be written.
+
+    Raises
+    ------
+    ParameterError
+        If they cannot.
+    """
+    if ext.removeprefix(".") not in ENDINGS:
+        known = " or ".join(f".{ending}" for ending in ENDINGS)
+        raise ParameterError(f"{owner}.output_ext = {ext!r}: products end with {known}")
+
+
+def check_distinct(paths: Iterable[str]) -> None:
+    """Make sure that no two products of a run have one name.
+
+    Raises
+    ------
+    OutputError
+        Naming the file.
+    """
+    seen: set[str] = set()
+    for path in map(os.path.abspath, paths):
+        if path in seen:
+            raise OutputError(
+                f"two products of this run would be written to {path}; give them names of their own "
+                "(output_file, suffix), or run their inputs one at a time into folders of their own"
+            )
+        seen.add(path)
 
 
 def output_folder(output_dir: str | os.PathLike[str] | None) -> str:

@@ -29,12 +29,15 @@ def param(
     unit: str = "",
     kind: str | None = None,
     synonyms: Mapping[str, str] | None = None,
+    of_run: bool = False,
 ) -> Any:
     """Declare one parameter: default, help, bounds, unit; `kind` overrides the type's name in the spec.
 
-    `synonyms` are other names of options, which are taken for these.
+    `synonyms` are other names of options, which are taken for these. What is `of_run` says how a run goes
+    about its work, changes no result, and is in no parameter file.
     """
     metadata = {"help": help, "ge": ge, "le": le, "unit": unit, "kind": kind, "synonyms": synonyms or {}}
+    metadata["of_run"] = of_run
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -55,6 +58,7 @@ class ParameterInfo:
     unit: str = ""
     kind: str | None = None
     synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    of_run: bool = False
 
     def check(self, value: Any, owner: str) -> Any:
         """Return `value` converted to this parameter's type.
@@ -177,6 +181,10 @@ class StepParameters:
     suffix: str | None = param(None, "Suffix of output files")
     search_output_file: bool = param(True, "Use the output file name of the enclosing pipeline")
     input_dir: str | None = param(None, "Folder of the input")
+    threads: int | None = param(None, "Threads that work at once; None: all processors", ge=1, of_run=True)
+    max_memory: str | None = param(
+        None, "Most memory of the process, such as 1GB; None: what is free", of_run=True
+    )
 
 
 def parameter_table(cls: type[StepParameters]) -> Mapping[str, ParameterInfo]:

@@ -7,8 +7,10 @@ that works on whole models, ends a segment.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from webbcal.core.errors import ParameterError
 from webbcal.run import hooks
@@ -17,7 +19,8 @@ from webbcal.run.engine import stream
 from webbcal.run.engine.block_plan import BlockPlan
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import suggestion
-from webbcal.run.planning import Output, StepPlan
+from webbcal.run.planning import Output, opaque, told_to_skip
+from webbcal.run.run import Run
 from webbcal.run.step import Step
 
 
@@ -32,7 +35,6 @@ class Pipeline(Step):
 
     saves_itself = True
     takes = "one"
-    step_defs: ClassVar[Mapping[str, type[Step]]] = {}
     #: Product -> suffix of the pipeline's own results.
     product_suffixes: ClassVar[Mapping[str, str]] = {}
 
@@ -47,7 +49,6 @@ class Pipeline(Step):
         per_step = dict(steps or {})
         per_step |= {k: parameters.pop(k) for k in list(parameters) if k in self.step_defs}
         super().__init__(name, parent, config_file, **parameters)
-        self._done: list[StepPlan] = []  # model steps of the present run
         for key, cls in self.step_defs.items():
             step = cls(key, parent=self, config_file=config_file, **per_step.pop(key, {}))
             object.__setattr__(self, key, step)
@@ -89,56 +90,86 @@ class Pipeline(Step):
         for name, values in parameters.get("steps", {}).items():
             getattr(self, name).update_pars(values)
 
+    def arranged(self, origin: str, **parameters: Any) -> Self:
+        """Return this pipeline with other parameters for a run; its steps are those of the new one."""
+        other = super().arranged(origin, **parameters)
+        if other is not self:
+            for name in self.step_defs:
+                step = copy.copy(getattr(self, name))
+                step.parent = other
+                object.__setattr__(other, name, step)
+        return other
+
     # ---------------------------------------------------------------- running
-    def process(self, *args: Any) -> Any:
+    def work(self, run: Run, *args: Any) -> Any:
         """Run all steps; return the main product."""
-        first = getattr(self, next(iter(self.step_defs)))
-        model = (
-            stream.open_input(first, args[0]) if isinstance(first, BlockStep) else self.open_model(args[0])
-        )
-        exposure = Exposure.of_model(model)
-        self._done = []
+        model, exposure = self._first_opened(args[0])
         segments = _segments([getattr(self, n) for n in self.sequence(exposure)])
-        plans: list[BlockPlan] = []
+        models = [model]
         for number, steps in enumerate(segments):
             last = number == len(segments) - 1
-            model = self._run_segment(steps, model, last, plans)
-        self.record = plans
-        return model
+            models = [made for model in models for made in self._run_segment(run, steps, model, last)]
+        run.others = models[1:]
+        return models[0]
 
-    def plan(self, init: Any) -> Any:
+    def planned(self, run: Run, *args: Any) -> Any:
         """Return the plan of a run on this input, without running anything."""
-        first = getattr(self, next(iter(self.step_defs)))
-        model = stream.open_input(first, init)
-        exposure = Exposure.of_model(model)
-        plan = stream.make_plan([getattr(self, n) for n in self.sequence(exposure)], model, exposure)
+        model, exposure = self._first_opened(args[0])
+        steps = [getattr(self, n) for n in self.sequence(exposure)]
+        plan = stream.make_plan([s for s in steps if _streams(s)], model, exposure, run)
         plan.outputs = self._outputs(plan, last=True)
+        for position, step in enumerate(steps):
+            if not _streams(step):
+                plan.steps.insert(position, told_to_skip(step) or opaque(step))
         return plan
 
-    def _run_segment(self, steps: list[Step], model: Any, last: bool, plans: list[BlockPlan]) -> Any:
+    def _first_opened(self, init: Any) -> tuple[Any, Exposure]:
+        """Open the input as the first step takes it."""
+        first = getattr(self, next(iter(self.step_defs)))
+        model = stream.open_input(first, init) if isinstance(first, BlockStep) else self.open_model(init)
+        return model, Exposure.of_model(model)
+
+    def _run_segment(self, run: Run, steps: list[Step], model: Any, last: bool) -> list[Any]:
+        """Run consecutive steps; return what they made: the main product, then others that are kept."""
         (head, *_), (*_, tail) = steps, steps
+        block_steps = [s for s in steps if isinstance(s, BlockStep) and _streams(s)]
+        if not block_steps:
+            made = head.run(model)
+            return list(made) if isinstance(made, tuple) else [made]
         (model,) = hooks.run_pre_hooks(head, (model,))
-        if not isinstance(head, BlockStep):
-            return head.run(model)
-        block_steps = [s for s in steps if isinstance(s, BlockStep)]
-        plan = stream.make_plan(block_steps, model, Exposure.of_model(model))
+        plan = stream.make_plan(block_steps, model, Exposure.of_model(model), run)
         plan.outputs = self._outputs(plan, last)
-        models = stream.run_plan(plan, model)
-        stream.note_saved(self, plan)
-        plans.append(plan)
-        return hooks.run_post_hooks(tail, models[0])
+        handed_on = sum(output.after == len(plan.steps) - 1 and output.handed_on for output in plan.outputs)
+        made = stream.run_plan(plan, model, run)[:handed_on]
+        if not tail.post_hooks:
+            return made
+        made = [hooks.run_post_hooks(tail, product) for product in made]
+        for output in self._saved_on_the_way(plan, len(plan.steps) - 1):
+            changed = next((m for m in made if stream.product_of(m) == output.product), None)
+            if changed is not None and output.path is not None:
+                changed.save(output.path)
+                run.note_saved(output.path)
+        return made if self._keeps_all else made[:1]
+
+    @property
+    def _keeps_all(self) -> bool:
+        """Whether all products are needed: they are saved, or a step saves what hooks may change."""
+        steps = [getattr(self, name) for name in self.step_defs]
+        hooked = any(step.pre_hooks or step.post_hooks for step in steps)
+        return self.saves or (hooked and any(step.saves for step in steps))
 
     def _outputs(self, plan: BlockPlan, last: bool) -> list[Output]:
         """List the products: first what the segment hands on, then what else is saved on the way."""
         end = len(plan.steps) - 1
         outputs = [
-            Output(end, product, self._product_path(product) if last and self._streams else None)
+            Output(end, product, self._product_path(product) if last and self.streams else None, True)
             for product in stream.final_products(plan)
         ]
-        if not (last and self.save_results):
+        if not self._keeps_all:
             outputs = outputs[:1]
         for position, step_plan in enumerate(plan.steps):
-            outputs += self._saved_on_the_way(plan, position)
+            if position < end or not step_plan.step.post_hooks:  # what hooks change is saved after them
+                outputs += self._saved_on_the_way(plan, position)
             suffix = self.intermediate_products().get(step_plan.name)
             if suffix and plan.exposure.readout:
                 outputs.append(Output(position - 1, "ramp", self.make_output_path(suffix=suffix)))
@@ -147,32 +178,49 @@ class Pipeline(Step):
     def _product_path(self, product: str) -> str:
         return self.make_output_path(suffix=self.product_suffixes.get(product))
 
+    def save_result(self, run: Run) -> None:
+        """Save what hooks have changed, or what is not streamed: each product under its own name."""
+        for model in [run.result, *run.others]:
+            if hasattr(model, "save"):
+                path = self._product_path(stream.product_of(model))
+                model.meta.filename = Path(path).name
+                model.save(path)
+                run.note_saved(path)
+
     def _saved_on_the_way(self, plan: BlockPlan, position: int) -> list[Output]:
         step = plan.steps[position].step
         # A step that finds that it has nothing to do hands its input on, and that is what is saved.
-        if not (step.save_results or step.output_file) or step.skip:
+        if not step.saves or step.skip:
             return []
         step.check_output_folder()
-        ramp = plan.exposure.readout and not stream.fits_rates(plan.steps[: position + 1])
-        products = ["ramp"] if ramp else ["image", "ints"]
+        fitted = not plan.exposure.readout or stream.fits_rates(plan.steps[: position + 1])
+        # Numbers tell products apart, also where a hook has cut the pipeline and each goes its own way.
+        numbers: dict[str, int | None] = {"image": 0, "ints": 1} if fitted else {"ramp": None}
+        made = stream.final_products(plan) if fitted else numbers
         return [
-            Output(position, product, self._path_on_the_way(step, product, index, len(products)))
-            for index, product in enumerate(products)
+            Output(position, product, self._path_on_the_way(step, product, number))
+            for product, number in numbers.items()
+            if product in made
         ]
 
-    def _path_on_the_way(self, step: Step, product: str, index: int, several: int) -> str:
+    def _path_on_the_way(self, step: Step, product: str, number: int | None) -> str:
         suffixes = getattr(step, "product_suffixes", {})
         if product in suffixes:
             return step.make_output_path(suffix=suffixes[product])
-        return step.make_output_path(idx=index if several > 1 else None)
+        return step.make_output_path(idx=number)
+
+
+def _streams(step: Step) -> bool:
+    """Tell whether a step can be streamed together with others."""
+    return isinstance(step, BlockStep) and not step.is_opaque
 
 
 def _segments(steps: Sequence[Step]) -> list[list[Step]]:
     """Cut a sequence of steps where data must be a whole model in memory."""
     segments: list[list[Step]] = []
     for step in steps:
-        joins = bool(segments) and isinstance(step, BlockStep) and not step.pre_hooks
-        joins = joins and isinstance(segments[-1][-1], BlockStep) and not segments[-1][-1].post_hooks
+        joins = bool(segments) and _streams(step) and not step.pre_hooks
+        joins = joins and _streams(segments[-1][-1]) and not segments[-1][-1].post_hooks
         if joins:
             segments[-1].append(step)
         else:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import resource
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from webbcal.core.errors import PlanError
-from webbcal.core.resources import available_memory, available_threads, kilobytes
-
-if TYPE_CHECKING:
-    from webbcal.run.step import Step
+from webbcal.core.resources import Resources, kilobytes
+from webbcal.run.naming import check_distinct
+from webbcal.run.protocols import StepLike
+from webbcal.run.run import Run, current
 
 #: What the interpreter and the libraries take before any data (measured, see docs/benchmarks.md).
 PROCESS_BYTES = 165 << 20
@@ -41,6 +41,8 @@ class StepPlan:
     results: dict[str, Any] = field(default_factory=dict)
     #: Of steps that decide for each exposure: which one.
     exposure: str = ""
+    #: What else the step works on.
+    more: Sequence[Any] = ()
 
     @property
     def status(self) -> str:
@@ -59,6 +61,8 @@ class Output:
     after: int
     product: str
     path: str | None
+    #: Whether it is what a pipeline goes on with, or its result.
+    handed_on: bool = False
 
 
 @dataclass
@@ -68,8 +72,12 @@ class RunPlan:
     steps: list[StepPlan]
     outputs: list[Output]
     context: str | None
-    _: KW_ONLY
-    threads: int = field(default_factory=available_threads)
+    resources: Resources
+
+    @property
+    def threads(self) -> int:
+        """Threads that work at once."""
+        return self.resources.threads
 
     @property
     def subject(self) -> str:
@@ -89,7 +97,7 @@ class RunPlan:
     @property
     def advice(self) -> str:
         """What may make it fit, if it does not."""
-        return "use fewer threads (WEBBCAL_THREADS=1)"
+        return "use fewer threads (--threads=1)"
 
     @property
     def applied(self) -> list[StepPlan]:
@@ -104,12 +112,32 @@ class RunPlan:
         PlanError
             Saying how much is needed, how much there is, and what to change.
         """
-        available = available_memory()
-        if available is not None and self.memory > available:
-            raise PlanError(
-                f"this run needs about {self.memory / 1e9:.1f} GB, but {available / 1e9:.1f} GB are free: "
-                f"{self.advice}"
-            )
+        most = self.resources.memory
+        if most is not None and self.memory > most:
+            have = f"max_memory is {_size(most)}" if self.resources.limited else f"{_size(most)} are free"
+            raise PlanError(f"this run needs about {_size(self.memory)}, but {have}: {self.advice}")
+
+    def checked(self) -> Resources:
+        """Return what the run may use, after making sure that it fits and that its products have own names.
+
+        Raises
+        ------
+        PlanError, OutputError
+            If not.
+        """
+        self.check_names()
+        self.check_memory()
+        return self.resources
+
+    def check_names(self) -> None:
+        """Refuse a run that would write two products to one file.
+
+        Raises
+        ------
+        OutputError
+            Naming the file.
+        """
+        check_distinct(output.path for output in self.outputs if output.path is not None)
 
 
 @dataclass
@@ -148,6 +176,54 @@ class ModelPlan(RunPlan):
         """Projected peak memory of the process in bytes."""
         return MODEL_PROCESS_BYTES + self.data_bytes
 
+    def fitted(self, needs: Callable[[int], int]) -> Self:
+        """Return this plan with as many threads as memory allows.
+
+        Parameters
+        ----------
+        needs : callable
+            From a number of threads to the bytes of data and of the steps' libraries.
+        """
+        for threads in range(self.resources.threads, 0, -1):
+            self.resources = replace(self.resources, threads=threads)
+            self.data_bytes = needs(threads)
+            if self.resources.memory is None or self.memory <= self.resources.memory:
+                break
+        return self
+
+
+@dataclass
+class OpaquePlan(RunPlan):
+    """The plan of a step that has a `process` of its own: nothing is known of its work before it is done."""
+
+    title: str
+
+    @classmethod
+    def of(cls, step: StepLike, run: Run) -> OpaquePlan:
+        """Return the plan of a step as part of a run."""
+        plan = opaque(step)
+        return cls([plan], [], None, run.resources, f"{run.name or step.name}: {plan.reason}")
+
+    @property
+    def subject(self) -> str:
+        """What it works on, in words."""
+        return self.title
+
+    @property
+    def memory(self) -> int:
+        """What the process takes; that of the step's work is not known."""
+        return PROCESS_BYTES
+
+
+def opaque(step: StepLike) -> StepPlan:
+    """Return the plan of a step with a `process` of its own."""
+    reason = f"{type(step).__name__} has a process of its own: webbcal cannot look inside"
+    return StepPlan(step_name(step), step, True, reason)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+
 
 def peak_memory() -> int:
     """Return the most bytes of memory that this process has held."""
@@ -170,21 +246,26 @@ class Sizes:
     output : int
         Pixels of the mosaic.
     threads : int
+        Threads that work at once.
+    in_file : bool
+        Whether the mosaic goes straight to its file.
     """
 
     exposures: int
     pixels: int
     output: int
-    threads: int = field(default_factory=available_threads)
+    threads: int = 1
+    in_file: bool = False
 
 
-def working_bytes(sizes: Mapping[Any, Sizes]) -> int:
+def working_bytes(sizes: Mapping[Any, Sizes], threads: int) -> int:
     """Return the memory that these steps take, each on data of a size: one works at a time.
 
     Of the libraries, those of the neediest step count: steps share most of them.
     """
     libraries = max((step.library_bytes for step in sizes), default=0)
-    return libraries + max((step.scratch_bytes(n, step.parameters) for step, n in sizes.items()), default=0)
+    work = (s.scratch_bytes(replace(n, threads=threads), s.parameters) for s, n in sizes.items())
+    return libraries + max(work, default=0)
 
 
 def model_bytes(model: Any) -> int:
@@ -193,14 +274,14 @@ def model_bytes(model: Any) -> int:
     return 24 * pixels + 4 * math.prod((model.shape or ())[-2:])
 
 
-def told_to_skip(step: Step) -> StepPlan | None:
+def told_to_skip(step: StepLike) -> StepPlan | None:
     """Return the plan of a step that its pipeline was told to leave out, or None."""
-    if step.skip and step.parent is not None:
+    if step.is_left_out:
         return StepPlan(step_name(step), step, False, f"skip = True ({step.origin('skip')})")
     return None
 
 
-def step_name(step: Step) -> str:
+def step_name(step: StepLike) -> str:
     """Return the name of a step in plans and records."""
     return step.class_alias or step.name
 
@@ -214,8 +295,8 @@ def skip_without_references(plan: StepPlan) -> None:
 
 
 def find_references(
-    steps: Sequence[Step], types: Sequence[str] | None, model: Any
-) -> dict[tuple[Step, str], Any]:
+    steps: Sequence[StepLike], types: Sequence[str] | None, model: Any
+) -> dict[tuple[StepLike, str], Any]:
     """Find the references of several steps: the user's overrides, and the best ones in one CRDS lookup.
 
     Returns
@@ -225,13 +306,14 @@ def find_references(
     """
     from webbcal.references.reference import Reference
 
+    run = current()
     wanted = [(step, kind) for step in steps for kind in types or step.reference_file_types]
     overrides = {(s, k): s.get_ref_override(k) for s, k in wanted}
     asked = list(dict.fromkeys(k for (s, k), o in overrides.items() if o is None))
     best = _best(model, asked) if asked else {}
     shared: dict[tuple[str, Any], Any] = {}
 
-    def reference(step: Step, kind: str) -> Any:
+    def reference(step: StepLike, kind: str) -> Any:
         override = overrides[step, kind]
         init = best[kind] if override is None else override
         if isinstance(init, str) and init.strip() in ("N/A", ""):
@@ -239,6 +321,8 @@ def find_references(
         key = (kind, init if isinstance(init, str) else id(init))
         if key not in shared:
             shared[key] = Reference(kind, init, "crds" if override is None else "override")
+            if run is not None:
+                run.closes(shared[key])
         return shared[key]
 
     return {(step, kind): reference(step, kind) for step, kind in wanted}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -31,22 +29,3 @@ class Silent:
 
     def stop(self) -> None:
         """The stretch has ended."""
-
-
-_current: list[Progress] = [Silent()]
-
-
-def current() -> Progress:
-    """Return the progress display in use."""
-    return _current[-1]
-
-
-@contextmanager
-def showing(progress: Progress) -> Iterator[Progress]:
-    """Use `progress` for the work done within the block."""
-    _current.append(progress)
-    try:
-        yield progress
-    finally:
-        progress.stop()
-        _current.pop()

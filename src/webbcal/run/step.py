@@ -1,20 +1,23 @@
 """Steps: the public face that the field knows.
 
 `Step` holds parameters (with the origin of each value), finds references, names output files and runs hooks.
-`BlockStep` is a step whose work is local to a block: it declares what it needs and one function from
-block to block; reading, streaming, recording and saving are done for it (see `webbcal.run.engine.stream`).
+It holds nothing of a run: that is in a `Run`, made by `Step.start` and handed down to `Step.work`. So one
+step can run many times, on several threads, and be pickled.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from webbcal.core.errors import OutputError, ParameterError
-from webbcal.run import logcfg, naming
+from webbcal.core.resources import Resources
+from webbcal.run import configuration, hooks, logcfg, naming
 from webbcal.run.parameters import (
     ParameterInfo,
     StepParameters,
@@ -22,6 +25,9 @@ from webbcal.run.parameters import (
     parameter_table,
     suggestion,
 )
+from webbcal.run.planning import OpaquePlan, StepPlan, find_references
+from webbcal.run.progress import Progress, Silent
+from webbcal.run.run import Run, current
 
 log = logging.getLogger(__name__)
 
@@ -70,21 +76,21 @@ class Step:
     saves_itself: ClassVar[bool] = False
     #: What `run` takes: "one" input; a "list", also given one by one; or "any" arguments of `process`.
     takes: ClassVar[str] = "any"
+    #: The steps of a pipeline, by name.
+    step_defs: ClassVar[Mapping[str, type[Step]]] = {}
     Parameters: ClassVar[type[StepParameters]] = StepParameters
     spec = _Spec()
 
     def __init__(
         self, name: str | None = None, parent: Step | None = None, config_file: Any = None, **parameters: Any
     ) -> None:
-        self._values: dict[str, Any] = {n: info.default for n, info in self.parameter_infos().items()}
+        # Lists are this instance's own: users append hooks to them.
+        self._values: dict[str, Any] = {n: copy.copy(i.default) for n, i in self.parameter_infos().items()}
         self._origins: dict[str, str] = dict.fromkeys(self._values, "default")
         self.name = name or type(self).__name__
         self.parent = parent
         self.config_file = config_file
-        self._input_filename: str | None = None
-        self._streams = False
-        self.record: Any = None
-        self.saved_files: list[str] = []
+        self._input_filename: str | None = None  # only if the user names it before a run
         for key, value in parameters.items():
             self.set_parameter(key, value, "user")
         # Steps of webbcal know their attributes from here on; a user's own subclass may add what it likes.
@@ -113,6 +119,10 @@ class Step:
         if info is None:
             raise ParameterError(
                 f"{type(self).__name__} has no parameter {name!r}{suggestion(name, self._values)}"
+            )
+        if info.of_run and self.parent is not None:
+            raise ParameterError(
+                f"{name} holds for a whole run: set it on {type(self.parent).__name__}, not on {self.name}"
             )
         self._values[name] = info.check(value, type(self).__name__)
         self._origins[name] = origin
@@ -148,9 +158,13 @@ class Step:
         object.__setattr__(self, name, value)
 
     def get_pars(self, full_spec: bool = True) -> dict[str, Any]:
-        """Return parameter names and values (`full_spec=False`: without the common ones)."""
+        """Return parameter names and values (`full_spec=False`: without the common ones).
+
+        How many threads and how much memory a run may take is not among them: no result depends on it.
+        """
         common = parameter_table(StepParameters)
-        return {n: v for n, v in self._values.items() if full_spec or n not in common}
+        infos = {n: i for n, i in self.parameter_infos().items() if not i.of_run}
+        return {n: self._values[n] for n in infos if full_spec or n not in common}
 
     def update_pars(self, parameters: Mapping[str, Any]) -> None:
         """Set the parameters that exist in this step; ignore others."""
@@ -160,9 +174,23 @@ class Step:
 
     def export_config(self, filename: str | os.PathLike[str], include_metadata: bool = False) -> None:
         """Write the parameters to a parameter reference file (ASDF)."""
-        from webbcal.run.configuration import parameter_file_of
+        configuration.parameter_file_of(self).write(filename, include_metadata=include_metadata)
 
-        parameter_file_of(self).write(filename, include_metadata=include_metadata)
+    def arranged(self, origin: str, **parameters: Any) -> Self:
+        """Return this step with parameters as a pipeline needs them for a run; this one stays as it is."""
+        changed = {n: v for n, v in parameters.items() if getattr(self, n) != v}
+        if not changed:
+            return self
+        other = copy.copy(self)
+        other.__dict__.update(_values=dict(self._values), _origins=dict(self._origins))
+        for name, value in changed.items():
+            other.set_parameter(name, value, origin)
+        return other
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it is to be skipped in its pipeline; run alone, a step is never skipped."""
+        return bool(self.skip) and self.parent is not None
 
     # ---------------------------------------------------------------- construction from configuration
     @classmethod
@@ -176,27 +204,21 @@ class Step:
         **kwargs
             Parameters; ``steps={"jump": {...}}`` for pipelines; `config_file`; `logcfg`.
         """
-        from webbcal.run.configuration import build_step
-
         log_configuration = kwargs.pop("logcfg", None)
         kwargs.pop("configure_log", None)
         with logcfg.configured(log_configuration):
-            return build_step(cls, args[0] if args else None, **kwargs).run(*args)
+            return configuration.build_step(cls, args[0] if args else None, **kwargs).run(*args)
 
     @classmethod
     def from_config_file(cls, config_file: Any, parent: Step | None = None, name: str | None = None) -> Step:
         """Make a step from a parameter file, which may name a subclass of this class."""
-        from webbcal.run.configuration import step_from_file
-
-        return step_from_file(cls, config_file, parent, name)
+        return configuration.step_from_file(cls, config_file, parent, name)
 
     @staticmethod
     def from_cmdline(args: Sequence[str]) -> Step:
         """Make a step from command-line arguments, run it, and return it."""
-        from webbcal.run.configuration import build_from_arguments, parse_arguments
-
-        arguments = parse_arguments(args)
-        step = build_from_arguments(arguments)
+        arguments = configuration.parse_arguments(args)
+        step: Step = configuration.build_from_arguments(arguments)
         step.run(*arguments.positional)
         return step
 
@@ -207,8 +229,6 @@ class Step:
 
     def get_reference_file(self, input_file: Any, reference_type: str) -> Any:
         """Return the path (or the user's model) of the best reference for an input, or "N/A"."""
-        from webbcal.run.planning import find_references
-
         with self.open_model(input_file) as model:
             reference = find_references([self], [reference_type], model)[self, reference_type]
         return "N/A" if reference is None else reference.init
@@ -227,13 +247,12 @@ class Step:
         return next((v for v in values if v is not None), default)
 
     def set_primary_input(self, obj: Any, exclusive: bool = True) -> None:
-        """Remember the input's name, from which output names are made."""
-        if exclusive and self.search_attr("_input_filename") is not None:
-            return
-        if isinstance(obj, (str, os.PathLike)):
-            self._input_filename = os.fspath(obj)
-        else:
-            self._input_filename = getattr(getattr(obj, "meta", None), "filename", None)
+        """Name the input, from which output names are made: of the present run, or else of those to come."""
+        run = current()
+        if run is None:
+            self._input_filename = naming.name_of_input(obj)
+        elif not exclusive or run.name is None:
+            run.own_name = naming.name_of_input(obj)
 
     def make_output_path(
         self,
@@ -244,10 +263,11 @@ class Step:
         **components: Any,
     ) -> str:
         """Return the path of an output file by the field's naming rules."""
+        run = current()
         start, indexed = naming.name_to_start_from(
             output_file=basepath,
             model_filename=None,
-            input_filename=self.search_attr("_input_filename"),
+            input_filename=self._input_filename if run is None else run.name,
             step_name=self.name,
             output_ext=self.output_ext,
             search_output_file=self.search_output_file,
@@ -277,7 +297,7 @@ class Step:
     ) -> str | None:
         """Save a model under the step's naming rules, if saving is asked for; return the path."""
         output_file = output_file or self.output_file
-        if not (force or self.save_results or output_file):
+        if not (force or self.saves or output_file):
             return None
         path = self.path_of(model, suffix, idx, output_file, **components)
         model.save(path)
@@ -297,25 +317,46 @@ class Step:
             output_file, idx = model.meta.filename, None
         return self.make_output_path(basepath=output_file, suffix=suffix, idx=idx, **components)
 
+    @property
+    def saves(self) -> bool:
+        """Whether its result is to be saved."""
+        return bool(self.save_results or self.output_file)
+
+    @property
+    def streams(self) -> bool:
+        """Whether `work` writes the products that are to be saved; not what hooks may still change."""
+        in_fits = self.output_ext.removeprefix(".") == "fits"
+        return self.saves_itself and self.saves and not self.post_hooks and in_fits
+
     def output_paths(self, models: Sequence[Any]) -> list[str]:
         """Return the paths of the files that the step writes when it works on these models."""
-        if not (self.save_results or self.output_file):
+        if not self.saves:
             return []
         several = len(models) > 1
         return [self.path_of(m, None, k if several else None, self.output_file) for k, m in enumerate(models)]
 
+    def extra_products(self) -> Mapping[str, str]:
+        """Return kind -> path of what it writes beside its result, as its parameters say.
+
+        The plan and the run take the paths from here, so that no two products of a run have one name.
+        """
+        return {}
+
     def note_saved(self, path: str) -> None:
-        """Remember a product that was written, here and in the pipeline that this step belongs to."""
-        log.info("saved %s", path)
-        self.saved_files.append(path)
-        if self.parent is not None:
-            self.parent.saved_files.append(path)
+        """Tell the present run of a product that was written."""
+        run = current()
+        if run is not None:
+            run.note_saved(path)
+        else:
+            log.info("saved %s", path)
 
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open a path as a data model; pass models through."""
         from webbcal import datamodels
 
-        return datamodels.open(self.located(init), **kwargs)
+        model = datamodels.open(self.located(init), **kwargs)
+        run = current()
+        return model if run is None or not isinstance(init, (str, os.PathLike)) else run.closes(model)
 
     def located(self, init: Any) -> Any:
         """Return the input with `input_dir` before file names without a folder, in a list too."""
@@ -333,7 +374,10 @@ class Step:
         ------
         OutputError
             If the output folder cannot be made or written.
+        ParameterError
+            If the ending of names is none that can be written.
         """
+        naming.check_ending(self.output_ext, type(self).__name__)
         folder = self.output_folder.absolute()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -347,24 +391,48 @@ class Step:
     # ---------------------------------------------------------------- running
     def run(self, *args: Any) -> Any:
         """Run the step on an input (path or model); return its result. The input model is not changed."""
-        from webbcal.run import hooks
+        return self.start(*args).result
 
+    def start(self, *args: Any, progress: Progress | None = None, destination: str | None = None) -> Run:
+        """Run the step on an input; return the run: its result, what was done, and what was saved.
+
+        Parameters
+        ----------
+        *args
+            What `run` takes.
+        progress : Progress, optional
+            Where to show how far it is; silent by default.
+        destination : path, optional
+            Where the pipeline will save what is made.
+        """
         args = self.inputs(args)
-        self.saved_files.clear()
-        if args:
-            self.set_primary_input(args[0])
-        if self.output_file is not None:
-            self._values["save_results"] = True
-        if self.save_results:
-            self.check_output_folder()
-        args = hooks.run_pre_hooks(self, args)
-        if self.skip and self.parent is not None:
-            return self._skipped(args[0])
-        self._streams = self.saves_itself and self.save_results and not self.post_hooks
-        result = hooks.run_post_hooks(self, self.process(*args))
-        if self.save_results and not self._streams:
-            self._save(result)
-        return result
+        with self._begun(args, progress) as run:
+            run.destination = destination
+            if self.saves:
+                self.check_output_folder()
+            args = hooks.run_pre_hooks(self, args)
+            if self.is_left_out:
+                run.result = self.left_out(run, args[0])
+                return run
+            result = self.process(*args)
+            run.result = hooks.run_post_hooks(self, result)
+            run.others = [hooks.run_post_hooks(self, other) for other in run.others]
+            if self.saves and not self.streams:
+                self.save_result(run)
+        return run
+
+    @contextmanager
+    def _begun(self, args: Sequence[Any], progress: Progress | None = None) -> Iterator[Run]:
+        """Make the run of this step: a part of the present one, if it is a step of a pipeline."""
+        outer = current()
+        if outer is not None and self.parent is not None:
+            run = outer.part(self)
+        else:
+            resources = Resources.of_machine(self.threads, self.max_memory)
+            run = Run(self, resources, progress or Silent())
+        run.own_name = self._input_filename or (naming.name_of_input(args[0]) if args else None)
+        with run.active():
+            yield run
 
     def inputs(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """Return the arguments of `run` as `process` takes them: exposures given one by one are a list.
@@ -383,18 +451,39 @@ class Step:
         )
 
     def process(self, *args: Any) -> Any:
-        """Do the step's work: from model to model. Steps override this."""
+        """Do the step's work, from model to model; users' own steps override this."""
+        run = current()
+        if run is not None and run.step is self:
+            return self.work(run, *args)
+        with self._begun(args) as run:
+            return self.work(run, *args)
+
+    def work(self, run: Run, *args: Any) -> Any:
+        """Do the step's work as part of a run. Steps of webbcal override this."""
         raise NotImplementedError(f"{type(self).__name__} must override process()")
 
-    def plan(self, init: Any) -> Any:
-        """Return the plan of a run on this input, without running anything; several products have several.
+    @property
+    def is_opaque(self) -> bool:
+        """Whether nothing is known of its work before it is done: it has a `process` of its own."""
+        return type(self).process is not Step.process
 
-        Raises
-        ------
-        ParameterError
-            If steps of this kind cannot be planned.
-        """
-        raise ParameterError(f"{type(self).__name__} cannot be planned")
+    def plan(self, *args: Any) -> Any:
+        """Return the plan of a run on this input, without running anything; several products have several."""
+        args = self.inputs(args)
+        with self._begun(args) as run:
+            return OpaquePlan.of(self, run) if self.is_opaque else self.planned(run, *args)
+
+    def planned(self, run: Run, *args: Any) -> Any:
+        """Return the plan of `work`. Steps of webbcal override this."""
+        return OpaquePlan.of(self, run)
+
+    def decided(self, data: Any, *more: Any) -> list[StepPlan]:
+        """Decide whether the step applies, for each exposure where it decides for each."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be part of a script")
+
+    def foresee(self, data: Any) -> Any:
+        """Return what tells, before any work, of its result as it tells of its input: metadata and shapes."""
+        return data
 
     def scratch_bytes(self, sizes: Any, p: Any) -> int:
         """Return the memory that the step's work takes beside its input, for the projection of a plan.
@@ -407,13 +496,16 @@ class Step:
         """
         return 0
 
-    def _skipped(self, model: Any) -> Any:
+    def left_out(self, run: Run, model: Any) -> Any:
+        """Return what a pipeline goes on with when it was told to leave this step out."""
         name = self.cal_step or self.class_alias
         if name and hasattr(model, "meta"):
             setattr(model.meta.cal_step, name, "SKIPPED")
         return model
 
-    def _save(self, result: Any) -> None:
+    def save_result(self, run: Run) -> None:
+        """Save what a run has made."""
+        result = run.result
         several = isinstance(result, (list, tuple)) and len(result) > 1
         for index, model in enumerate(result if isinstance(result, (list, tuple)) else [result]):
             if hasattr(model, "save"):

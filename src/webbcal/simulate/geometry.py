@@ -202,7 +202,7 @@ def reference_pixels(box: Box, detector: Detector | None = None) -> np.ndarray:
 
 
 @lru_cache
-def _pysiaf() -> ModuleType:
+def load_pysiaf() -> ModuleType:
     """Import pysiaf without its look-up of the newest release on the web, which can hang and never helps."""
     logging.getLogger("pysiaf").setLevel(logging.ERROR)
     with mock.patch("requests.get", side_effect=OSError("offline")):
@@ -212,7 +212,7 @@ def _pysiaf() -> ModuleType:
 
 @lru_cache
 def _siaf(instrument: str) -> Any:
-    return _pysiaf().Siaf(_SIAF_NAME[instrument])
+    return load_pysiaf().Siaf(_SIAF_NAME[instrument])
 
 
 def _find_siaf_name(detector: Detector, subarray: str, filter_name: str) -> str:
@@ -291,12 +291,14 @@ class Pointing:
     def attitude(self) -> np.ndarray:
         """The rotation matrix from the telescope frame to the sky."""
         a = self.aperture
-        rotations = _pysiaf().utils.rotations
+        rotations = load_pysiaf().utils.rotations
         return np.asarray(rotations.attitude(a.v2_ref, a.v3_ref, self.ra, self.dec, self.roll))
 
     def sky_to_pixel(self, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return 0-based pixel coordinates (x, y) in the aperture; (0, 0) is its first pixel's centre."""
-        v2, v3 = (v.to_value("arcsec") for v in _pysiaf().utils.rotations.sky_to_tel(self.attitude, ra, dec))
+        v2, v3 = (
+            v.to_value("arcsec") for v in load_pysiaf().utils.rotations.sky_to_tel(self.attitude, ra, dec)
+        )
         v2 = np.where(v2 > 180 * 3600.0, v2 - 360 * 3600.0, v2)
         # The SIAF's inverse polynomial is off by up to 0.2 pixel in corners. The forward one is the truth.
         first_x, first_y = self._full.tel_to_sci(v2, v3)
@@ -310,7 +312,7 @@ class Pointing:
         """Return RA and Dec (degrees) of 0-based pixel coordinates in the aperture."""
         box = self.aperture.box
         tel = self._full.sci_to_tel(np.asarray(x, float) + 1 + box.x0, np.asarray(y, float) + 1 + box.y0)
-        sky = _pysiaf().utils.rotations.tel_to_sky(self.attitude, *tel)
+        sky = load_pysiaf().utils.rotations.tel_to_sky(self.attitude, *tel)
         ra, dec = (np.asarray(v.to_value("deg")) for v in sky)
         return ra % 360.0, dec
 
@@ -321,7 +323,7 @@ class Pointing:
 
     def boresight(self) -> tuple[float, float, float]:
         """RA and Dec of the V1 axis and the position angle of V3 there, degrees."""
-        rotations = _pysiaf().utils.rotations
+        rotations = load_pysiaf().utils.rotations
         ra, dec = (float(v.to_value("deg")) for v in rotations.tel_to_sky(self.attitude, 0.0, 0.0))
         return ra % 360.0, dec, float(rotations.posangle(self.attitude, 0.0, 0.0)) % 360.0
 

@@ -20,10 +20,10 @@ import numpy as np
 
 from webbcal import datamodels
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
-from webbcal.simulate.geometry import DETECTORS, _pysiaf
+from webbcal.simulate.geometry import DETECTORS, load_pysiaf
 from webbcal.simulate.headers import assign
 from webbcal.simulate.optics import PSF_GAUSSIANS, Filter, filters_of
-from webbcal.simulate.references_image import _IMAGERS
+from webbcal.simulate.references_image import IMAGERS
 
 #: Percentages of encircled energy in the tables, as in JWST's own.
 PERCENTAGES = (10, 20, 30, 40, 50, 60, 70, 80)
@@ -108,7 +108,7 @@ def write_catalog_references(
         for match, names in _scopes(instrument, detectors):
             rows = list(_aperture_rows(instrument, names, boxes))
             paths.append(_write(cache, instrument, "apcorr", match, rows))
-        match = {"META.EXPOSURE.TYPE": _IMAGERS[detectors[0]].exp_type}
+        match = {"META.EXPOSURE.TYPE": IMAGERS[detectors[0]].exp_type}
         offsets = list(_vega_rows(instrument, detectors))
         paths.append(_write(cache, instrument, "abvegaoffset", match, offsets))
     return paths
@@ -126,14 +126,14 @@ def vega_offset(micrometres: float) -> float:
 
 def imagers_of(instrument: str) -> list[str]:
     """Return the names of an instrument's detectors that take images."""
-    return sorted(name for name, imager in _IMAGERS.items() if imager.instrument == instrument)
+    return sorted(name for name, imager in IMAGERS.items() if imager.instrument == instrument)
 
 
 @lru_cache
 def pixel_scale(detector: str) -> float:
     """Return the mean pixel scale of a detector, arcsec."""
-    imager = _IMAGERS[detector]
-    aperture = _pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
+    imager = IMAGERS[detector]
+    aperture = load_pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
     return float(aperture.XSciScale + aperture.YSciScale) / 2.0
 
 
@@ -141,7 +141,7 @@ def _scopes(instrument: str, detectors: list[str]) -> list[tuple[dict[str, str],
     """Return what selects each file, and the detectors it is for: mosaics are of many, but guiders of one."""
     if instrument == "FGS":
         return [({"META.INSTRUMENT.DETECTOR": d}, [d]) for d in detectors]
-    return [({"META.EXPOSURE.TYPE": _IMAGERS[detectors[0]].exp_type}, detectors)]
+    return [({"META.EXPOSURE.TYPE": IMAGERS[detectors[0]].exp_type}, detectors)]
 
 
 def _aperture_rows(instrument: str, detectors: list[str], boxes: int) -> Iterator[tuple[Any, ...]]:
@@ -197,7 +197,7 @@ def _write(
         "instrument.name": instrument,
     }
     if reftype == "apcorr":
-        metadata["exposure.type"] = {i.instrument: i.exp_type for i in _IMAGERS.values()}[instrument]
+        metadata["exposure.type"] = {i.instrument: i.exp_type for i in IMAGERS.values()}[instrument]
     if "META.INSTRUMENT.DETECTOR" in match:
         metadata["instrument.detector"] = match["META.INSTRUMENT.DETECTOR"]
     assign(model, metadata)

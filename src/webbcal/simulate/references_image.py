@@ -20,7 +20,7 @@ import numpy as np
 
 from webbcal import datamodels
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
-from webbcal.simulate.geometry import DETECTORS, _pysiaf
+from webbcal.simulate.geometry import DETECTORS, load_pysiaf
 from webbcal.simulate.headers import IMAGING_TYPES, assign
 from webbcal.simulate.optics import filters_of
 
@@ -37,7 +37,7 @@ class Imager:
     module: str | None = None
 
 
-_IMAGERS = {
+IMAGERS = {
     d.name: Imager(
         d.instrument,
         IMAGING_TYPES[d.instrument],
@@ -75,7 +75,7 @@ def write_image_references(
     """
     paths = []
     for detector in sorted(set(detectors)):
-        imager = _IMAGERS[detector]
+        imager = IMAGERS[detector]
         paths.append(_write(cache, detector, "distortion", {"model": distortion_model(detector)}))
         if imager.instrument != "FGS":
             rows = filter_rows(imager.instrument, offsets or {})
@@ -88,8 +88,8 @@ def distortion_model(detector: str) -> Any:
     """Return the astropy model from full-frame pixels (0-based) to V2, V3 in arcsec, with its inverse."""
     from astropy.modeling.models import AffineTransformation2D, Mapping, Shift
 
-    imager = _IMAGERS[detector]
-    a = _pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
+    imager = IMAGERS[detector]
+    a = load_pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
     shift = Shift(1.0 - a.XSciRef) & Shift(1.0 - a.YSciRef)
     branch = Mapping((0, 1, 0, 1))
     to_ideal = branch | (_polynomial(a, "Sci2IdlX") & _polynomial(a, "Sci2IdlY"))
@@ -147,7 +147,7 @@ def filter_rows(instrument: str, offsets: Offsets) -> list[dict[str, Any]]:
 
 def _write(cache: CrdsCache, detector: str, reftype: str, content: dict[str, Any]) -> Path:
     """Write one ASDF reference file and register it."""
-    imager = _IMAGERS[detector]
+    imager = IMAGERS[detector]
     match = {"META.INSTRUMENT.DETECTOR": detector}
     path = cache.path_for(imager.instrument, reftype, match, extension=".asdf")
     model = datamodels.DistortionModel() if reftype == "distortion" else datamodels.FilteroffsetModel()

@@ -52,8 +52,9 @@ def association(folder, products):
 
 def test_one_exposure(world, tmp_path):
     pipeline = Image2Pipeline(save_results=True, output_dir=str(tmp_path), **QUICK)
-    (result,) = pipeline.run(str(world.rate[0]))
-    assert pipeline.saved_files == [str(tmp_path / f"{ROOT}_cal.fits")]
+    run = pipeline.start(str(world.rate[0]))
+    (result,) = run.result
+    assert run.saved == [str(tmp_path / f"{ROOT}_cal.fits")]
     assert products(tmp_path) == [f"{ROOT}_cal.fits"]
     assert type(result).__name__ == "ImageModel" and result.meta.filename == f"{ROOT}_cal.fits"
     with datamodels.open(tmp_path / f"{ROOT}_cal.fits") as saved:

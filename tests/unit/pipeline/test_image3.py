@@ -57,12 +57,12 @@ def test_an_association(field, tmp_path):
     folder, paths, _ = field
     asn = asn_from_list([p.rpartition("/")[2] for p in paths], product_name="field")
     (folder / "field_asn.json").write_text(asn.dump()[1])
-    run = pipeline(tmp_path)
-    mosaic = run.run(str(folder / "field_asn.json"))
+    run = pipeline(tmp_path).start(str(folder / "field_asn.json"))
+    mosaic = run.result
     asn_id = json.loads((folder / "field_asn.json").read_text())["asn_id"]
     exposures = [p.rpartition("/")[2].replace("_cal", f"_{asn_id}_crf") for p in paths]
     assert names(tmp_path) == sorted(["field_i2d.fits", "field_cat.ecsv", "field_segm.fits", *exposures])
-    assert {p.rpartition("/")[2] for p in run.saved_files} == set(names(tmp_path))
+    assert {p.rpartition("/")[2] for p in run.saved} == set(names(tmp_path))
     with datamodels.open(tmp_path / "field_i2d.fits") as saved:
         assert saved.meta.filename == mosaic.meta.filename == "field_i2d.fits"
         assert saved.meta.source_catalog == "field_cat.ecsv"
@@ -86,10 +86,10 @@ def test_no_exposure_stays_in_memory(field, tmp_path, monkeypatch):
         arrays.extend(weakref.ref(getattr(model, name)) for name in ("data", "err", "dq"))
         return number
 
-    def make(step, models, blend):
+    def make(step, run, models, blend):
         gc.collect()
         left.extend(array for array in arrays if array() is not None)
-        return real_make(step, models, blend)
+        return real_make(step, run, models, blend)
 
     monkeypatch.setattr(outlier_detection, "flag", flag)
     monkeypatch.setattr(resample.ResampleStep, "make", make)
@@ -114,10 +114,11 @@ def test_a_list_and_models(field, tmp_path):
 
 def test_an_exposure_alone_is_resampled_and_catalogued(field, tmp_path):
     _, paths, _ = field
-    run = pipeline(tmp_path)
-    run.tweakreg.skip = False
-    mosaic = run.run(paths[0])
-    plans = {plan.name: plan for plan in run.record[0].steps}
+    image3 = pipeline(tmp_path)
+    image3.tweakreg.skip = False
+    run = image3.start(paths[0])
+    mosaic = run.result
+    plans = {plan.name: plan for plan in run.done}
     assert [name for name in STEPS if plans[name].applied][-2:] == ["resample", "source_catalog"]
     assert not plans["tweakreg"].applied and not plans["outlier_detection"].applied
     assert mosaic.meta.filename == "jw01234002001_02101_00001_nrcalong_i2d.fits"

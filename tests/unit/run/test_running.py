@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 
 from webbcal import datamodels
+from webbcal.core import resources
 from webbcal.core.errors import InputError, PlanError
 from webbcal.detector import jump as jump_step
 from webbcal.detector.dq_init import DQInitStep
@@ -18,7 +19,6 @@ from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.detector.saturation import SaturationStep
 from webbcal.detector.superbias import SuperBiasStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
-from webbcal.run import planning
 from webbcal.run.engine import passes
 from webbcal.run.engine import rows as rows_of_task
 from webbcal.run.engine.tiling import Cut
@@ -254,8 +254,8 @@ def test_steps_that_are_not_there_yet_say_so(crds: Any) -> None:
 
 
 def test_a_run_that_will_not_fit_is_refused(crds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "available_memory", lambda: 1_000_000)
-    with pytest.raises(PlanError, match=r"needs about .* GB, but 0.0 GB are free"):
+    monkeypatch.setattr(resources, "available_memory", lambda: 1_000_000)
+    with pytest.raises(PlanError, match=r"needs about .* GB, but 1 MB are free"):
         SuperBiasStep().run(crds.uncal[0])
 
 

@@ -6,14 +6,14 @@ import pytest
 from webbcal import datamodels
 from webbcal.references.bestrefs import best_references
 from webbcal.simulate import CrdsCache, write_image_references
-from webbcal.simulate.geometry import _pysiaf
-from webbcal.simulate.references_image import _IMAGERS, distortion_model
+from webbcal.simulate.geometry import load_pysiaf
+from webbcal.simulate.references_image import IMAGERS, distortion_model
 
 
-@pytest.mark.parametrize("detector", sorted(_IMAGERS))
+@pytest.mark.parametrize("detector", sorted(IMAGERS))
 def test_distortion_is_the_siafs_and_its_inverse_is_one(detector):
-    imager = _IMAGERS[detector]
-    aperture = _pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
+    imager = IMAGERS[detector]
+    aperture = load_pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
     x, y = np.meshgrid(
         np.linspace(-0.5, aperture.XSciSize - 0.5, 17), np.linspace(-0.5, aperture.YSciSize - 0.5, 17)
     )

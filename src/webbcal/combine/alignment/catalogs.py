@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from webbcal.combine.sources.star_finding import FinderSettings, find_sources
+from webbcal.combine.sources.finder_settings import FinderSettings
+from webbcal.combine.sources.star_finding import find_sources
 from webbcal.core import dqflags
 from webbcal.core.errors import InputError, OutputError, ParameterError
 from webbcal.wcs.footprint import footprint

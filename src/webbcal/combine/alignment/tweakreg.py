@@ -14,10 +14,10 @@ from webbcal.combine.alignment import groups as alignment
 from webbcal.combine.alignment.groups import FitSettings, Geometry, Image
 from webbcal.combine.members.list_step import ListStep, Outcome, group_of
 from webbcal.combine.members.opening import has_wcs
-from webbcal.combine.sources.star_finding import FinderSettings
-from webbcal.core.resources import available_threads
+from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
+from webbcal.run.run import Run
 from webbcal.wcs.footprint import update_s_region
 from webbcal.wcs.of_model import bounded, bounds_of, wcs_of
 from webbcal.wcs.sip import update_sip
@@ -126,11 +126,11 @@ class TweakRegStep(ListStep):
         """An image for each thread, while sources are found."""
         return 34 * sizes.threads * sizes.pixels
 
-    def apply(self, models: list[Any], p: Any) -> list[Outcome]:
+    def apply(self, models: list[Any], p: Any, run: Run) -> list[Outcome]:
         """Align the images; change their WCS and what depends on it."""
         images: list[Image | str] = [_image(model) for model in models]
         usable = [(m, i) for m, i in zip(models, images, strict=True) if isinstance(i, Image)]
-        self._find_sources(usable, p)
+        self._find_sources(usable, p, run.resources.threads)
         # Sources of all images, once each, are what is to match the sky.
         relative = replace(_fit_settings(p), expand_refcat=p.expand_refcat or bool(p.abs_refcat))
         not_tried = _align([i for _, i in usable], relative)
@@ -149,7 +149,7 @@ class TweakRegStep(ListStep):
             outcomes.append(outcome)
         return outcomes
 
-    def _find_sources(self, usable: Sequence[tuple[Any, Image]], p: Any) -> None:
+    def _find_sources(self, usable: Sequence[tuple[Any, Image]], p: Any, threads: int) -> None:
         """Give each image its catalogue: the user's, or one that is made."""
         models = [m for m, _ in usable]
         chosen = catalogs.chosen_catalogs(models, p.use_custom_catalogs, p.catfile)
@@ -162,7 +162,7 @@ class TweakRegStep(ListStep):
                 return catalogs.user_catalog(path, models[number])
             return catalogs.catalog_of_image(models[number], settings)
 
-        with warnings.catch_warnings(), ThreadPoolExecutor(available_threads()) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
             warnings.simplefilter("ignore")  # of NaN, and of images without detections: both are told below
             found = list(pool.map(catalog, range(len(models))))
         for (model, image), table, path in zip(usable, found, chosen, strict=True):

@@ -10,16 +10,19 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from webbcal.associations import as_level3
+from webbcal.associations.association import Association
 from webbcal.associations.sources import is_association_name, is_model
 from webbcal.combine.members.opening import open_members, warn_of_mixtures
 from webbcal.combine.members.sizes import describe, sizes_of
+from webbcal.core.threads import run_on_threads
 from webbcal.run import record
 from webbcal.run.planning import ModelPlan, Output, StepPlan, step_name, told_to_skip, working_bytes
+from webbcal.run.run import Run
 from webbcal.run.step import Step
 
 log = logging.getLogger(__name__)
@@ -52,7 +55,7 @@ class ListStep(Step):
         """Return why an exposure cannot take part, or None; the others go on without it."""
         return None
 
-    def apply(self, models: list[Any], p: Any) -> list[Outcome]:
+    def apply(self, models: list[Any], p: Any, run: Run) -> list[Outcome]:
         """Process those exposures that can take part, to be changed; return what came of each.
 
         Parameters
@@ -61,8 +64,21 @@ class ListStep(Step):
             Arrays that are not loaded are best read through `source`, so that they do not stay in memory.
         p : Parameters
             The step's frozen parameters.
+        run : Run
+            The run, with what it may use.
         """
         raise NotImplementedError
+
+    def prepare(self, models: list[Any], p: Any, run: Run) -> Callable[[int], Outcome]:
+        """Return the function that processes the exposure of a number; it is called on several threads.
+
+        By default `apply` processes all of them first.
+        """
+        return self.apply(models, p, run).__getitem__
+
+    def put_down(self, run: Run, model: Any, index: int | None) -> Any:
+        """Return an exposure that is finished, as it is handed on; steps may save it first."""
+        return model
 
     def decide(self, models: Sequence[Any]) -> list[StepPlan]:
         """Decide for each exposure whether the step applies; nothing but metadata is read."""
@@ -78,25 +94,32 @@ class ListStep(Step):
             plans.append(plan)
         return plans
 
-    def process(self, *args: Any) -> list[Any]:
+    def decided(self, data: Any, *more: Any) -> list[StepPlan]:
+        """Decide whether the step applies, for each exposure."""
+        return self.decide(data if isinstance(data, (list, tuple)) else [data])
+
+    def work(self, run: Run, *args: Any) -> Any:
         """Run the step on an association, a list of paths or models, or one; return the list of models.
 
         Models that are given are not changed (in a pipeline they are).
         """
-        models = self._own(args[0])
+        models = self.opened(run, args[0])
         start = time.perf_counter()
-        self.record = plans = self.decide(models)
-        usable = [k for k, plan in enumerate(plans) if plan.applied]
-        outcomes = self.apply([models[k] for k in usable], self.parameters) if usable else []
-        seconds = time.perf_counter() - start
-        for k, outcome in zip(usable, outcomes, strict=True):
-            outcome.tell(plans[k])
-        together: list[StepPlan] = getattr(self.parent, "_done", [])
-        first = not together
-        for model, plan in zip(models, plans, strict=True):
-            plan.seconds = seconds
-            self._note(model, plan, first)
-        together.extend(plans)
+        plans = self.decide(models)
+        if not run.is_part:
+            run.resources = self.project(run, models, plans).checked()
+        first, usable = run.is_first, [k for k, plan in enumerate(plans) if plan.applied]
+        process = self.prepare([models[k] for k in usable], self.parameters, run) if usable else None
+
+        def finish(k: int) -> None:
+            if process is not None and plans[k].applied:
+                process(usable.index(k)).tell(plans[k])
+            plans[k].seconds = time.perf_counter() - start
+            self._note(models[k], plans[k], first)
+            models[k] = self.put_down(run, models[k], k if len(models) > 1 else None)
+
+        run_on_threads(finish, range(len(models)), run.resources.threads)
+        run.note_done(plans)
         return models
 
     def _note(self, model: Any, plan: StepPlan, first: bool) -> None:
@@ -105,44 +128,59 @@ class ListStep(Step):
             log.warning("%s: %s %s: %s", model.meta.filename, plan.name, plan.status.lower(), plan.reason)
         record.append(model, [plan], None, join=not first)
 
-    def plan(self, init: Any) -> ModelPlan:
+    def planned(self, run: Run, *args: Any) -> ModelPlan:
         """Return the plan of running this step alone."""
-        models = self._inputs(init)
-        plans = self.decide(models)
+        models = self.opened(run, args[0])
+        return self.project(run, models, self.decide(models))
+
+    def project(self, run: Run, models: Sequence[Any], plans: list[StepPlan]) -> ModelPlan:
+        """Return the plan of this step alone, with what it writes and needs."""
         outputs = [Output(0, "image", path) for path in self.output_paths(models)]
         works = {self: sizes_of(models)} if any(plan.applied for plan in plans) else {}
-        return ModelPlan(plans, outputs, None, describe(models), working_bytes(works))
+        plan = ModelPlan(plans, outputs, None, run.resources, describe(models))
+        return plan.fitted(lambda threads: working_bytes(works, threads))
 
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open what is given; of several exposures the first, which selects parameters."""
-        if isinstance(init, (list, tuple, Mapping)) or _names_association(init):
+        if isinstance(init, (list, tuple)) or is_association(init):
             association = as_level3(self.located(init))
             member = association.products[0].science[0]
             init = member.model or association.resolve(member)
         return super().open_model(init, **kwargs)
 
-    def _inputs(self, init: Any) -> list[Any]:
-        """Return the models to work on."""
-        return self._own(init)
-
-    def _own(self, init: Any) -> list[Any]:
+    def opened(self, run: Run, init: Any) -> list[Any]:
         """Return models that the step may change."""
-        if self.parent is not None and isinstance(init, (list, tuple)) and all(map(is_model, init)):
+        if run.is_part and isinstance(init, (list, tuple)) and all(map(is_model, init)):
             return list(init)
         association = as_level3(self.located(init))
-        models = open_members(association.products[0], association)
+        models = [run.closes(model) for model in open_members(association.products[0], association)]
         warn_of_mixtures(models)
+        if is_association(init):
+            note_association(run, association, models)
         return models
 
-    def _skipped(self, model: Any) -> Any:
+    def left_out(self, run: Run, model: Any) -> Any:
         """Record that a pipeline was told to leave this step out."""
         plan = told_to_skip(self)
         assert plan is not None
-        together: list[StepPlan] = getattr(self.parent, "_done", [])
+        join = not run.is_first
         for each in model if isinstance(model, (list, tuple)) else [model]:
-            record.append(each, [plan], None, join=bool(together))
-        together.append(plan)
+            record.append(each, [plan], None, join=join)
+        run.note_done([plan])
         return model
+
+
+def is_association(init: Any) -> bool:
+    """Tell whether an input is an association: a file, or what is in one."""
+    named = isinstance(init, (str, os.PathLike)) and is_association_name(init)
+    return named or isinstance(init, Mapping)
+
+
+def note_association(run: Run, association: Association, models: Sequence[Any]) -> None:
+    """Tell exposures, and the names of products, which association they are of."""
+    run.asn_id = association.asn_id or run.asn_id
+    for model in models:
+        model.meta.asn.table_name, model.meta.asn.pool_name = association.filename, association.asn_pool
 
 
 def group_of(model: Any) -> str:
@@ -168,7 +206,3 @@ def groups_of(models: Sequence[Any]) -> dict[str, list[int]]:
     for index, model in enumerate(models):
         groups.setdefault(group_of(model), []).append(index)
     return groups
-
-
-def _names_association(init: Any) -> bool:
-    return isinstance(init, (str, os.PathLike)) and is_association_name(init)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from webbcal import datamodels
 from webbcal.associations import as_level3
-from webbcal.associations.sources import is_association_name, is_model
-from webbcal.combine.members.list_step import ListStep, groups_of
+from webbcal.associations.sources import is_model
+from webbcal.combine.members.list_step import ListStep, groups_of, is_association, note_association
 from webbcal.combine.members.opening import warn_of_mixtures
 from webbcal.combine.members.output_wcs import GridSettings, OutputGrid, grid_around, grid_from_file
 from webbcal.combine.mosaic.drizzling import Drop, fill_value
@@ -26,6 +26,7 @@ from webbcal.run import record
 from webbcal.run.engine.sinks import FileSink, MemorySink
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import ModelPlan, Sizes, StepPlan, step_name, working_bytes
+from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class ResampleStep(ListStep):
     library_bytes = 60_000_000
     Parameters = ResampleParameters
 
-    def process(self, *args: Any) -> Any:
+    def work(self, run: Run, *args: Any) -> Any:
         """Resample what is given; return the mosaic (with `single`, the list of images).
 
         Raises
@@ -84,25 +85,27 @@ class ResampleStep(ListStep):
         ParameterError
             If parameters do not go together.
         """
-        alone = is_model(args[0]) or (_is_path(args[0]) and not is_association_name(args[0]))
-        models = self._inputs(args[0])
-        if self.parent is None:  # a pipeline has looked at what it combines
+        models = self.opened(run, args[0])
+        if not run.is_part:  # a pipeline has looked at what it combines
             warn_of_mixtures(models)
         start = time.perf_counter()
-        products = self.make(models, blend=self.blendheaders and not alone)
+        alone = is_model(args[0]) or (_is_path(args[0]) and not is_association(args[0]))
+        products = self.make(run, models, blend=self.blendheaders and not alone)
         (plan,) = self.decide(models)
         plan.seconds = time.perf_counter() - start
-        together: list[StepPlan] = getattr(self.parent, "_done", [])
         for product in products:
-            record.append(product, [plan], None, join=bool(together))
-        together.append(plan)
-        self.record = plan
+            record.append(product, [plan], None, join=not run.is_first)
+        run.note_done([plan])
         return products if self.single else products[0]
+
+    def foresee(self, models: Sequence[Any]) -> Any:
+        """The mosaic has the metadata of the first exposure."""
+        return models if self.single else models[0]
 
     def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
         """The mosaic unless it goes to its file, and a tile with what is dropped on it for each thread."""
         planes = 4 + 3 * p.report_var + -(-sizes.exposures // 32) * p.enable_ctx
-        kept = 0 if self._destination() else 4 * planes * sizes.output
+        kept = 0 if sizes.in_file or self._own_file() else 4 * planes * sizes.output
         return kept + sizes.threads * min(TILE_BYTES, 110 * sizes.output)
 
     def decide(self, models: Sequence[Any]) -> list[StepPlan]:
@@ -114,11 +117,11 @@ class ResampleStep(ListStep):
         groups = groups_of(models).values() if self.single else [[0]]
         return super().output_paths([models[members[0]] for members in groups])
 
-    def make(self, models: Sequence[Any], blend: bool) -> list[Any]:
+    def make(self, run: Run, models: Sequence[Any], blend: bool) -> list[Any]:
         """Return the mosaic of the images, or (with `single`) one of each exposure."""
         p = self.parameters
         grid = self._grid(models, p)
-        self._check_memory(models, grid)
+        self._check_memory(run, models, grid)
         how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
         errors: Literal["components", "drizzled"] | None = "components" if p.enable_err else None
         wanted = Wanted(
@@ -143,40 +146,50 @@ class ResampleStep(ListStep):
             product.meta.filename = (
                 outlier_name(chosen[0]) if p.single else Path(self.make_output_path()).name
             )
-            products.append(self._filled(product, images, grid, how, wanted))
+            products.append(self._filled(run, product, images, grid, how, wanted))
         return products
 
-    def _check_memory(self, models: Sequence[Any], grid: OutputGrid) -> None:
-        """Refuse a mosaic that will not fit; alone, the step has no pipeline that has looked at its size."""
+    def _check_memory(self, run: Run, models: Sequence[Any], grid: OutputGrid) -> None:
+        """Refuse a mosaic that will not fit: only now the size of its grid is known, not estimated."""
         ny, nx = grid.shape
         pixels = max(model.shape[-2] * model.shape[-1] for model in models)
-        needed = working_bytes({self: Sizes(len(models), pixels, ny * nx)})
+        sizes = {self: Sizes(len(models), pixels, ny * nx, in_file=self._destination(run) is not None)}
         hint = f"the mosaic has {nx} × {ny} pixels; set output_shape or another pixel_scale, or "
-        ModelPlan([], [], None, "", needed, hint=hint).check_memory()
+        plan = ModelPlan([], [], None, run.resources, "", hint=hint)
+        run.resources = plan.fitted(lambda threads: working_bytes(sizes, threads)).checked()
 
     def _filled(
-        self, product: Any, images: Sequence[InputImage], grid: OutputGrid, how: Drop, wanted: Wanted
+        self,
+        run: Run,
+        product: Any,
+        images: Sequence[InputImage],
+        grid: OutputGrid,
+        how: Drop,
+        wanted: Wanted,
     ) -> Any:
         """Make the arrays of a mosaic: straight to its file if it is to be saved, else in memory."""
-        frame = Box.of_shape(grid.shape)
-        path = self._destination()
+        frame, threads = Box.of_shape(grid.shape), run.resources.threads
+        path = self._destination(run)
         if path is None:
             sink = MemorySink(frame)
-            stream_mosaic(images, frame, how, wanted, sink)
+            stream_mosaic(images, frame, how, wanted, sink, threads)
             return sink.finish(product)
         file = FileSink(path, product, wanted.arrays(grid.shape, len(images)))
         try:
-            stream_mosaic(images, frame, how, wanted, file)
+            stream_mosaic(images, frame, how, wanted, file, threads)
         except BaseException:
             file.abort()
             raise
         return file.lend(product)
 
-    def _destination(self) -> str | None:
+    def _destination(self, run: Run) -> str | None:
         """Return where the mosaic will be saved, by this step or its pipeline; None if it will not be."""
-        saved = self.save_results or getattr(self.parent, "_streams", False)
+        return self._own_file() or (None if self.single else run.destination)
+
+    def _own_file(self) -> str | None:
+        """Return where this step saves the mosaic, if it does and it can be written there at once."""
         path = self.make_output_path(basepath=self.output_file)
-        return path if saved and not self.single and path.endswith(".fits") else None
+        return path if self.saves and not self.single and path.endswith(".fits") else None
 
     def _grid(self, models: Sequence[Any], p: Any) -> OutputGrid:
         settings = self.grid_settings()
@@ -207,26 +220,24 @@ class ResampleStep(ListStep):
             output_shape=shape,
         )
 
-    def _inputs(self, init: Any) -> list[Any]:
+    def opened(self, run: Run, init: Any) -> list[Any]:
         """Return the images; they are only read. A product of an association names the output."""
         if is_model(init):
             return [init]
         if isinstance(init, (list, tuple)) and init and all(map(is_model, init)):
-            self.set_primary_input(init[0])
             return list(init)
-        if _is_path(init) and not is_association_name(init):
-            return [datamodels.open(self.located(init))]
+        if _is_path(init) and not is_association(init):
+            return [self.open_model(init)]
         association = as_level3(self.located(init))
         product = association.products[0]
-        if product.name and self.parent is None:
-            self._input_filename = f"{product.name}{self.output_ext}"
-        models = [member.model or datamodels.open(association.resolve(member)) for member in product.science]
-        if isinstance(init, Mapping) or not isinstance(init, (list, tuple)):
-            for model in models:
-                model.meta.asn.table_name, model.meta.asn.pool_name = (
-                    association.filename,
-                    association.asn_pool,
-                )
+        if product.name and not run.is_part:
+            run.own_name = f"{product.name}{self.output_ext}"
+        models = [
+            member.model or run.closes(datamodels.open(association.resolve(member)))
+            for member in product.science
+        ]
+        if is_association(init):
+            note_association(run, association, models)
         return models
 
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from webbcal.combine.mosaic.drizzling import Drop, drop, tiles_of
 from webbcal.combine.mosaic.inputs import VARIANCES, InputImage, Scratch
 from webbcal.core.box import Box
-from webbcal.core.resources import available_threads
 from webbcal.core.threads import run_on_threads
 from webbcal.run.engine.sinks import MemorySink, Sink
 
@@ -99,14 +98,16 @@ class Mosaic:
         return self.arrays["wht"]
 
 
-def make_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wanted) -> Mosaic:
+def make_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wanted, threads: int) -> Mosaic:
     """Drizzle images on a box of the output grid, in memory; as `stream_mosaic`."""
     sink = MemorySink(Box.of_shape(box.shape))
-    stream_mosaic(images, box, how, wanted, sink)
+    stream_mosaic(images, box, how, wanted, sink, threads)
     return Mosaic(box, sink.arrays)
 
 
-def stream_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wanted, sink: Sink) -> None:
+def stream_mosaic(
+    images: Sequence[InputImage], box: Box, how: Drop, wanted: Wanted, sink: Sink, threads: int
+) -> None:
     """Drizzle images on a box of the output grid, tile by tile.
 
     Parameters
@@ -118,6 +119,7 @@ def stream_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wan
     wanted : Wanted
     sink : Sink
         Takes the arrays of the tiles; its frame begins at the corner of the box.
+    threads : int
     """
     scratch = Scratch()
 
@@ -127,7 +129,7 @@ def stream_mosaic(images: Sequence[InputImage], box: Box, how: Drop, wanted: Wan
             tile.add(index, image)
         sink.put(part.relative_to(box), tile.arrays())
 
-    run_on_threads(work, tiles_of(box, images), available_threads())
+    run_on_threads(work, tiles_of(box, images), threads)
 
 
 class _Tile:

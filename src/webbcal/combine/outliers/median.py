@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from webbcal.core.box import Box
 from webbcal.core.errors import OutputError
-from webbcal.core.resources import available_threads
 from webbcal.core.threads import run_on_threads
 from webbcal.kernels.distribution.cpu import Pieces, clipped
 from webbcal.kernels.stack import cpu
@@ -74,7 +73,7 @@ class ImageStack:
         self._boxes.append(box)
         self._offsets.append(self._offsets[-1] + data.nbytes)
 
-    def median(self) -> F32:
+    def median(self, threads: int) -> F32:
         """Return the median of what is not NaN; NaN where nothing is."""
         result = np.empty(self.shape, np.float32)
         rows = max(1, _BAND_VALUES // max(1, self.shape[1] * len(self._boxes)))
@@ -82,7 +81,7 @@ class ImageStack:
         def work(band: Box) -> None:
             result[band.slices] = cpu.nanmedian(self._read(band))
 
-        run_on_threads(work, Box.of_shape(self.shape).bands(rows), available_threads())
+        run_on_threads(work, Box.of_shape(self.shape).bands(rows), threads)
         return result
 
     def _read(self, band: Box) -> F32:

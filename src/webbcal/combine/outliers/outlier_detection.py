@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal import datamodels
-from webbcal.associations import as_level3
-from webbcal.associations.sources import is_association_name
 from webbcal.combine.members.list_step import ListStep, Outcome, groups_of
 from webbcal.combine.members.output_wcs import GridSettings, OutputGrid, grid_around
 from webbcal.combine.mosaic.drizzling import Drop, fill_value
@@ -26,11 +23,10 @@ from webbcal.combine.outliers.flagging import background_of, blot, flag
 from webbcal.combine.outliers.median import ImageStack, weight_threshold
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError, PlanError
-from webbcal.core.resources import available_threads
-from webbcal.core.threads import run_on_threads
 from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
+from webbcal.run.run import Run, current
 from webbcal.wcs.of_model import stored_wcs
 
 log = logging.getLogger(__name__)
@@ -95,97 +91,57 @@ class OutlierDetectionStep(ListStep):
 
     def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
         """The median and an exposure on its grid; an image for each thread, and those that are kept."""
-        kept = 0 if self.save_results or not p.in_memory else sizes.exposures
+        kept = 0 if self.saves or not p.in_memory else sizes.exposures
         return 12 * sizes.output + (58 * sizes.threads + 24 * kept) * sizes.pixels
 
-    def process(self, *args: Any) -> list[Any]:
-        """Flag outliers; return the images.
-
-        Raises
-        ------
-        InputError
-            If an input is no image, or has no WCS or footprint.
-        PlanError
-            For exposure types other than imaging.
-        """
-        models, p = self._own(args[0]), self.parameters
-        self._note_association(args[0], models)
-        start = time.perf_counter()
-        plans = self.decide(models)
-        self.check_output_folder()  # the stack of images lies there while the median is taken
-        compare = self._comparison(models, p) if plans[0].applied else None
-        together = getattr(self.parent, "_done", [])
-        first = not together
-        folder = (
-            None if p.in_memory else tempfile.TemporaryDirectory(prefix=".webbcal_", dir=self.output_folder)
-        )
-
-        def finish(k: int) -> None:
-            if compare is not None:
-                compare(k).tell(plans[k])
-            plans[k].seconds = time.perf_counter() - start
-            self._note(models[k], plans[k], first)
-            models[k] = self._put_down(models[k], k if len(models) > 1 else None, folder)
-
-        run_on_threads(finish, range(len(models)), available_threads())
-        self.record = plans
-        together.extend(plans)
-        return models
-
-    def _put_down(self, model: Any, index: int | None, folder: Any) -> Any:
+    def put_down(self, run: Run, model: Any, index: int | None) -> Any:
         """Save a finished image, or put it aside, and return it (read from its file when touched)."""
-        if self._streams:
+        if self.streams:
             path = self._path_of(model, self.suffix or self.default_suffix(), index)
             model.save(path)
-            self.note_saved(path)
-        elif folder is not None:
-            path = str(Path(folder.name) / f"{index or 0}" / str(model.meta.filename))
-            Path(path).parent.mkdir()
+            run.note_saved(path)
+            model.reopen(path)  # the pipeline has the model too, and must not keep the arrays in memory
+        elif not self.in_memory:
+            folder = tempfile.TemporaryDirectory(prefix=".webbcal_", dir=self.output_folder)
+            path = str(Path(folder.name) / str(model.meta.filename))
             model.save(path)
-        else:
-            return model
-        model.reopen(path)  # the pipeline has the model too, and must not keep the arrays in memory
-        if not self._streams:
-            model._temporary = folder  # it goes when the last of the images does
+            model.reopen(path)
+            model._temporary = folder  # it goes when the image does
         return model
 
     def output_paths(self, models: Sequence[Any]) -> list[str]:
         """Return the paths of the flagged exposures."""
-        if not (self.save_results or self.output_file):
+        if not self.saves:
             return []
-        self._asn_id = self._asn_id or self.search_attr("asn_id")
         suffix, several = self.suffix or self.default_suffix(), len(models) > 1
         return [self._path_of(m, suffix, k if several else None) for k, m in enumerate(models)]
 
     def _path_of(self, model: Any, suffix: str, index: int | None = None) -> str:
         base = self.output_file or str(model.meta.filename).replace("_outlier_", "_")
         number = index if self.output_file else None
-        return self.make_output_path(basepath=base, suffix=suffix, idx=number, asn_id=self._asn_id)
-
-    def _note_association(self, init: Any, models: Sequence[Any]) -> None:
-        """Remember the identifier of the association, for names of products, and tell the models of it."""
-        self._asn_id = self.search_attr("asn_id")
-        if isinstance(init, Mapping) or (isinstance(init, (str, Path)) and is_association_name(init)):
-            association = as_level3(self.located(init))
-            self._asn_id = association.asn_id or self._asn_id
-            for model in models:
-                model.meta.asn.table_name, model.meta.asn.pool_name = (
-                    association.filename,
-                    association.asn_pool,
-                )
+        run = current()
+        asn_id = (run and run.asn_id) or self.search_attr("asn_id")
+        return self.make_output_path(basepath=base, suffix=suffix, idx=number, asn_id=asn_id)
 
     # ---------------------------------------------------------------- the comparison
-    def _comparison(self, models: Sequence[Any], p: Any) -> Callable[[int], Outcome]:
-        """Return the function that flags the image of a number."""
+    def prepare(self, models: list[Any], p: Any, run: Run) -> Callable[[int], Outcome]:
+        """Take the median of all images; return the function that flags the image of a number.
+
+        Raises
+        ------
+        InputError
+            If an input is no image, or has no WCS or footprint.
+        """
         snr, scale = _two(p.snr, "snr"), _two(p.scale, "scale")
-        weighting = Weighting.of(p.weight_type, p.good_bits)
+        weighting, threads = Weighting.of(p.weight_type, p.good_bits), run.resources.threads
+        self.check_output_folder()  # the stack of images lies there while the median is taken
         images: list[Any] = []
         if p.resample_data:
             grid = grid_around(models, GridSettings())
             images = [InputImage(model, grid, weighting) for model in models]
-            median = self._resampled_median(models, images, grid, p)
+            median = self._resampled_median(models, images, grid, p, threads)
         else:
-            median = self._aligned_median(models, weighting, p)
+            median = self._aligned_median(models, weighting, p, threads)
 
         def compare(k: int) -> Outcome:
             model = models[k]
@@ -200,7 +156,7 @@ class OutlierDetectionStep(ListStep):
         return compare
 
     def _resampled_median(
-        self, models: Sequence[Any], images: list[InputImage], grid: OutputGrid, p: Any
+        self, models: Sequence[Any], images: list[InputImage], grid: OutputGrid, p: Any, threads: int
     ) -> F32:
         how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
         wanted = Wanted(errors=None, context=False, fill=fill_value(p.fillval))
@@ -209,17 +165,17 @@ class OutlierDetectionStep(ListStep):
             for members in groups_of(models).values():
                 chosen = [images[k] for k in members]
                 box = whole if p.save_intermediate_results else _around(chosen, grid)
-                mosaic = make_mosaic(chosen, box, how, wanted)
+                mosaic = make_mosaic(chosen, box, how, wanted, threads)
                 if p.save_intermediate_results:
                     self._save_resampled(mosaic, grid, [models[k] for k in members], how, p)
                 mosaic.data[mosaic.weights < weight_threshold(mosaic.weights, p.maskpt)] = np.nan
                 stack.append(box, mosaic.data)
-            median = stack.median()
+            median = stack.median(threads)
         if p.save_intermediate_results:
             self._save_image(median, models[0], "median", grid)
         return median
 
-    def _aligned_median(self, models: Sequence[Any], weighting: Weighting, p: Any) -> F32:
+    def _aligned_median(self, models: Sequence[Any], weighting: Weighting, p: Any, threads: int) -> F32:
         shapes = {tuple(model.shape) for model in models}
         if len(shapes) > 1:
             raise InputError(
@@ -233,7 +189,7 @@ class OutlierDetectionStep(ListStep):
                 region = WeightedImage(model, weighting).region(whole)
                 region.data[region.weight < weight_threshold(region.weight, p.maskpt)] = np.nan
                 stack.append(whole, region.data)
-            median = stack.median()
+            median = stack.median(threads)
         if p.save_intermediate_results:
             self._save_image(median, models[0], "median")
         return median

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from webbcal.combine.sky.overlaps import fill
 from webbcal.combine.sky.statistics import SkyStatistic
-from webbcal.core.resources import available_threads
 from webbcal.kernels.distribution.cpu import ImageValues
 
 log = logging.getLogger(__name__)
@@ -59,7 +58,7 @@ class SkyImage:
     within: dict[int, Level] = field(default_factory=dict)
 
 
-def measure(images: Sequence[SkyImage], statistic: SkyStatistic, whole: bool) -> None:
+def measure(images: Sequence[SkyImage], statistic: SkyStatistic, whole: bool, threads: int) -> None:
     """Measure all images, a few at a time: in overlaps and, if asked for, as a whole."""
 
     def one(image: SkyImage) -> None:
@@ -75,7 +74,7 @@ def measure(images: Sequence[SkyImage], statistic: SkyStatistic, whole: bool) ->
             if level is not None:
                 image.within[group] = level
 
-    with ThreadPoolExecutor(available_threads()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, images))
 
 

@@ -20,6 +20,7 @@ from webbcal.core.errors import InputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
+from webbcal.run.run import Run
 from webbcal.wcs.of_model import wcs_of
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class SkyMatchStep(ListStep):
         """An image for each thread."""
         return 24 * sizes.threads * sizes.pixels
 
-    def apply(self, models: list[Any], p: Any) -> list[Outcome]:
+    def apply(self, models: list[Any], p: Any, run: Run) -> list[Outcome]:
         """Set ``meta.background``, and subtract."""
         for name in ("lsigma", "usigma", "binwidth"):
             if getattr(p, name) == 0:
@@ -90,13 +91,13 @@ class SkyMatchStep(ListStep):
                 _finish(m, level, p) for m, level in zip(models, _user_levels(models, p), strict=True)
             ]
         else:
-            outcomes = self._measured(models, p)
+            outcomes = self._measured(models, p, run.resources.threads)
         for model, outcome in zip(models, outcomes, strict=True):
             if outcome.status == "applied":
                 log.info("%s: %s", model.meta.filename, outcome.reason)
         return outcomes
 
-    def _measured(self, models: list[Any], p: Any) -> list[Outcome]:
+    def _measured(self, models: list[Any], p: Any, threads: int) -> list[Outcome]:
         before = [_level_before(model, p.subtract) for model in models]
         groups = list(groups_of(models).values())
         images = {
@@ -105,7 +106,7 @@ class SkyMatchStep(ListStep):
         if "match" in p.skymethod:
             _find_overlaps(images, models, p.stepsize)
         statistic = SkyStatistic(**{n: getattr(p, n) for n in SkyStatistic.__dataclass_fields__})
-        measure(list(images.values()), statistic, p.skymethod != "match")
+        measure(list(images.values()), statistic, p.skymethod != "match", threads)
         levels, remark = sky_levels(list(images.values()), p.skymethod, p.match_down)
         if remark:
             log.warning("%s", remark)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.combine.sources.segmentation import find_segments, measure_segments, smoothed
-from webbcal.combine.sources.star_finding import FinderSettings, find_stars, smooth_background
+from webbcal.combine.sources.star_finding import find_stars, smooth_background
 from webbcal.core.errors import ParameterError
 
 log = logging.getLogger(__name__)

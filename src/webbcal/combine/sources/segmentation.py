@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from webbcal.combine.sources.star_finding import FinderSettings
+    from webbcal.combine.sources.finder_settings import FinderSettings
 
 F32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]

@@ -15,18 +15,19 @@ from webbcal.combine.sources.aperture_photometry import finite_positions, measur
 from webbcal.combine.sources.aperture_reference import check_percentages, read_apertures, read_vega_offset
 from webbcal.combine.sources.catalog_table import Measured, catalog_table
 from webbcal.combine.sources.detection import find_sources, kron_of
+from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.combine.sources.source_shape import (
     concentrations,
     extended,
     nearest_neighbours,
     sharpness_and_roundness,
 )
-from webbcal.combine.sources.star_finding import FinderSettings
 from webbcal.core.errors import InputError, SkipStep
 from webbcal.run import record
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import Sizes
+from webbcal.run.planning import Sizes, StepPlan
+from webbcal.run.run import Run
 from webbcal.wcs.of_model import stored_wcs, wcs_of
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class SourceCatalogStep(ModelStep):
     def check_reference(self, reference: Any, model: Any) -> None:
         """Leave it to `apply` to find the rows of a table: a mosaic is of no detector."""
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> _Catalogued:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> _Catalogued:
         """Make the catalogue.
 
         Raises
@@ -149,19 +150,19 @@ class SourceCatalogStep(ModelStep):
         )
         return _Catalogued(model, table, sources.segments)
 
-    def _recorded(self, plan: Any, result: Any) -> Any:
+    def recorded(self, run: Run, plan: StepPlan, result: Any) -> Any:
         """Record what was done in the image and in the catalogue; save the segments."""
         if not isinstance(result, _Catalogued):
-            super()._recorded(plan, result)
+            super().recorded(run, plan, result)
             return None
         model, table = result.model, result.table
-        if self.save_results:
+        if self.saves:
             model.meta.source_catalog = Path(self._catalog_path()).name
             if result.segments is not None:
                 model.meta.segmentation_map = Path(self.make_output_path(suffix="segm")).name
-        super()._recorded(plan, model)
+        super().recorded(run, plan, model)
         table.meta["webbcal"] = record.step_entry(plan)
-        if self.save_results and result.segments is not None:
+        if self.saves and result.segments is not None:
             self._save_segments(model, result.segments)
         return table
 
@@ -175,19 +176,22 @@ class SourceCatalogStep(ModelStep):
         labels.meta.run_record = model.meta.run_record
         self.save_model(labels, suffix="segm")
 
-    def _save(self, result: Any) -> None:
-        if result is None:
+    def save_result(self, run: Run) -> None:
+        """Save the catalogue, if there is one."""
+        if run.result is None or not hasattr(run.result, "write"):
             return
         path = self._catalog_path()
-        write_catalog(result, path)
-        self.note_saved(path)
+        write_catalog(run.result, path)
+        run.note_saved(path)
 
     def output_paths(self, models: Sequence[Any]) -> list[str]:
-        """Return the paths of the catalogue and of the labels of pixels."""
-        if not (self.save_results or self.output_file):
-            return []
-        labels = [self.make_output_path(suffix="segm")] if self.starfinder == "segmentation" else []
-        return [self._catalog_path(), *labels]
+        """Return the path of the catalogue."""
+        return [self._catalog_path()] if self.saves else []
+
+    def extra_products(self) -> Mapping[str, str]:
+        """The labels of pixels."""
+        labels = self.saves and self.starfinder == "segmentation"
+        return {"segmentation": self.make_output_path(suffix="segm")} if labels else {}
 
     def _catalog_path(self) -> str:
         return self.make_output_path(basepath=self.output_file, ext=".ecsv")

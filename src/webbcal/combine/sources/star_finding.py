@@ -8,13 +8,13 @@ product of matrices, because it is separable; and candidates are looked for abov
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.combine.sources.background_mesh import measure_mesh
+from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.combine.sources.segmentation import find_segments, measure_segments, smoothed
 
 if TYPE_CHECKING:
@@ -30,33 +30,6 @@ COLUMNS = ("id", "xcentroid", "ycentroid", "flux")
 #: What `photutils` calls them.
 _STAR = ("id", "x_centroid", "y_centroid", "flux")
 _SEGMENT = ("label", "x_centroid", "y_centroid", "segment_flux")
-
-
-@dataclass(frozen=True)
-class FinderSettings:
-    """How sources are found; names as in the parameters of `tweakreg`, which says what each is."""
-
-    starfinder: Literal["dao", "iraf", "segmentation"] = "iraf"
-    snr_threshold: float = 10.0
-    kernel_fwhm: float = 2.5
-    bkg_boxsize: int = 400
-    minsep_fwhm: float = 0.0
-    sigma_radius: float = 1.5
-    sharplo: float = 0.5
-    sharphi: float = 2.0
-    roundlo: float = 0.0
-    roundhi: float = 0.2
-    brightest: int | None = 200
-    peakmax: float | None = None
-    npixels: int = 10
-    connectivity: int = 8
-    nlevels: int = 32
-    contrast: float = 0.001
-    multithresh_mode: str = "exponential"
-    localbkg_width: int = 0
-    apermask_method: str = "correct"
-    kron_params: list[float] | None = field(default=None)
-    deblend: bool = True
 
 
 def find_sources(data: F32, masked: Bool, error: F32 | None, s: FinderSettings) -> Table:

@@ -92,7 +92,11 @@ def _intersection(a: Box, b: Box) -> Box | None:
 
 
 def average(
-    backdrops: Sequence[Backdrop], shape: tuple[int, ...], sigma: float, maxiters: int | None
+    backdrops: Sequence[Backdrop],
+    shape: tuple[int, ...],
+    sigma: float,
+    maxiters: int | None,
+    threads: int,
 ) -> Background:
     """Average backgrounds.
 
@@ -106,6 +110,7 @@ def average(
         Clipping limit in standard deviations of what remains, from the median.
     maxiters : int or None
         Rounds of clipping; None or 0: until nothing changes.
+    threads : int
     """
     result = Background(np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.uint32))
 
@@ -120,7 +125,7 @@ def average(
         for _, _, dq in singles:
             result.dq[band.slices] |= dq
 
-    by_bands((len(backdrops) * 4, *shape), work)
+    by_bands((len(backdrops) * 4, *shape), work, threads)
     return result
 
 

@@ -19,6 +19,7 @@ from webbcal.exposure.images import arrays_of, unavailable, why_no_image
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import ModelPlan, StepPlan
+from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -55,35 +56,40 @@ class BackgroundStep(ModelStep):
         wfss_rms_stop: float = param(0.0, "Improvement of the RMS at which to stop (WFSS)", unit="%")
         wfss_outlier_percent: float = param(1.0, "Share of outliers to reject in a round (WFSS)", unit="%")
 
-    _backgrounds: Sequence[Any] = ()
-
     def inputs(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """Return an exposure and its backgrounds, which may be given one by one."""
         return tuple(args) if len(args) < 3 else (args[0], list(args[1:]))
 
-    def process(self, *args: Any) -> Any:
+    def work(self, run: Run, *args: Any) -> Any:
         """Run on an exposure and its backgrounds.
 
         Parameters
         ----------
+        run : Run
         *args
             A path, model or level-2 association, and optionally backgrounds: paths or models, one or a list,
             or names separated by commas. The association's members count first, then these, then `bkg_list`.
         """
-        science, *backgrounds = self._sorted(*args)
-        try:
-            return super().process(science, *backgrounds)
-        finally:
-            self._backgrounds = ()
+        return super().work(run, *self._sorted(*args))
+
+    def planned(self, run: Run, *args: Any) -> ModelPlan:
+        """Return the plan of running this step alone."""
+        return super().planned(run, *self._sorted(*args))
 
     def decide(self, model: Any, *more: Any) -> StepPlan:
         """Decide whether the step applies, with these backgrounds."""
-        self._backgrounds = _listed(more[0] if more and more[0] is not None else self.bkg_list)
-        return super().decide(model)
+        plan = super().decide(model)
+        plan.more = _listed(more[0] if more and more[0] is not None else self.bkg_list)
+        if plan.applied and not plan.more:
+            plan.skip("no background exposures given")
+        return plan
 
-    def plan(self, init: Any, *more: Any) -> ModelPlan:
-        """Return the plan of running this step alone."""
-        return super().plan(*self._sorted(init, *more))
+    def extra_products(self) -> Mapping[str, str]:
+        """The average of the backgrounds."""
+        if not self.save_combined_background:
+            return {}
+        path = self.make_output_path(basepath=self.output_file, suffix="combinedbackground")
+        return {"combined background": path}
 
     def _sorted(self, init: Any, *more: Any) -> tuple[Any, ...]:
         """Return the exposure, and its backgrounds if the association has them, or else what was given."""
@@ -95,7 +101,7 @@ class BackgroundStep(ModelStep):
         return ()
 
     def reason_to_skip(self, model: Any, p: Any) -> str | None:
-        """Skip without backgrounds, and refuse the modes that need a model of the background.
+        """Skip what is no image, and refuse the modes that need a model of the background.
 
         Raises
         ------
@@ -104,21 +110,26 @@ class BackgroundStep(ModelStep):
         """
         if str(model.meta.exposure.type).upper() in _BY_REFERENCE:
             raise unavailable(model, "background subtraction", "bkg_subtract")
-        return why_no_image(model) or (None if self._backgrounds else "no background exposures given")
+        return why_no_image(model)
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+    def perform(self, run: Run, model: Any, plan: StepPlan) -> Any:
+        """Subtract the backgrounds that the plan knows."""
+        return self._subtracted(model, [self._open(b, model) for b in plan.more], self.parameters, run)
+
+    def _subtracted(self, model: Any, backgrounds: Sequence[Any], p: Any, run: Run) -> Any:
         """Average the backgrounds, and subtract."""
-        backdrops = [Backdrop.of(self._open(b, model), model) for b in self._backgrounds]
+        threads = run.resources.threads
+        backdrops = [Backdrop.of(background, model) for background in backgrounds]
         _check_tilts(model, backdrops)
         backdrops = [b for b in backdrops if b.overlaps]
         if not backdrops:
             raise SkipStep("no background exposure overlaps the exposure on the detector")
-        background = average(backdrops, tuple(model.shape[-2:]), p.sigma, p.maxiters)
-        image = arrays_of(model)
+        background = average(backdrops, tuple(model.shape[-2:]), p.sigma, p.maxiters, threads)
+        image = arrays_of(model, threads)
         image.data -= background.data
         image.dq |= background.dq
         if p.save_combined_background:
-            self._save_background(background, model)
+            self._save_background(run, background, model)
         return model
 
     def _open(self, init: Any, science: Any) -> Any:
@@ -141,13 +152,14 @@ class BackgroundStep(ModelStep):
                 )
         return model
 
-    def _save_background(self, background: Any, science: Any) -> None:
+    def _save_background(self, run: Run, background: Any, science: Any) -> None:
         from webbcal import datamodels
 
         result = datamodels.ImageModel(data=background.data, err=background.err, dq=background.dq)
         result.update(science)
-        path = self.save_model(result, suffix="combinedbackground", force=True)
-        log.info("saved the average background: %s", path)
+        (path,) = self.extra_products().values()
+        result.save(path)
+        run.note_saved(path)
 
 
 def _check_tilts(science: Any, backdrops: Sequence[Backdrop]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from webbcal.core.errors import ReferenceFileError
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.run import Run
 from webbcal.wcs.modes import check_imaging, why_no_wcs
 from webbcal.wcs.sip_settings import SipSettings
 
@@ -65,7 +66,7 @@ class AssignWcsStep(ModelStep):
             check_imaging(exp_type)
         return reason
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
         """Attach the WCS."""
         from webbcal.wcs.footprint import update_s_region
         from webbcal.wcs.imaging import imaging_wcs

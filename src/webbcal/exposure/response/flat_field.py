@@ -12,6 +12,7 @@ from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_ima
 from webbcal.kernels.images.arithmetic import Flat, divide_flat, multiply_flat, prepare_flat
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,10 @@ class FlatFieldStep(ModelStep):
             raise unavailable(model, "flat-fielding", "flat_field")
         return why_no_image(model)
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
         """Apply the flat to all rows."""
-        reference = references["flat"]
-        image = arrays_of(model, create=("var_flat",))
+        reference, threads = references["flat"], run.resources.threads
+        image = arrays_of(model, threads, create=("var_flat",))
         correct = multiply_flat if p.inverse else divide_flat
 
         def work(box: Box) -> None:
@@ -64,12 +65,18 @@ class FlatFieldStep(ModelStep):
             prepare_flat(flat)
             correct(image.rows(box.y0, box.y1), flat)
 
-        by_bands(image.data.shape, work)
+        by_bands(image.data.shape, work, threads)
         if p.save_interpolated_flat:
-            self._save_flat(reference, model)
+            self._save_flat(run, reference, model)
         return model
 
-    def _save_flat(self, reference: Any, model: Any) -> None:
+    def extra_products(self) -> Mapping[str, str]:
+        """The flat that was applied."""
+        if not self.save_interpolated_flat:
+            return {}
+        return {"flat": self.make_output_path(basepath=self.output_file, suffix="interpolatedflat")}
+
+    def _save_flat(self, run: Run, reference: Any, model: Any) -> None:
         from webbcal import datamodels
 
         flat = _flat(reference, Box.of_shape(model.shape))
@@ -80,8 +87,9 @@ class FlatFieldStep(ModelStep):
         result.update(reference.model)
         for name in ("name", "xstart", "ystart", "xsize", "ysize"):
             setattr(result.meta.subarray, name, getattr(model.meta.subarray, name))
-        path = self.save_model(result, suffix="interpolatedflat", force=True)
-        log.info("saved the flat that was applied: %s", path)
+        (path,) = self.extra_products().values()
+        result.save(path)
+        run.note_saved(path)
 
 
 def _flat(reference: Any, box: Box) -> Flat:

@@ -18,6 +18,7 @@ from webbcal.kernels.images.arithmetic import convert_units
 from webbcal.run.exposure import meta_value
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
+from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class PhotomStep(ModelStep):
             raise unavailable(model, "photometric calibration", "photom")
         return why_no_image(model)
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
         """Attach the pixel areas, find the factor, and convert.
 
         Raises
@@ -74,17 +75,17 @@ class PhotomStep(ModelStep):
         if p.apply_time_correction:
             left = photom_table.throughput_left(reference, row, model.meta.exposure.mid_time, name)
             factor = factor if left == 1.0 else factor / left
-        _convert(model, factor, p.inverse)
+        _convert(model, factor, p.inverse, run.resources.threads)
         return model
 
 
-def _convert(model: Any, factor: np.floating, inverse: bool) -> None:
-    image = arrays_of(model)
+def _convert(model: Any, factor: np.floating, inverse: bool, threads: int) -> None:
+    image = arrays_of(model, threads)
 
     def work(box: Box) -> None:
         convert_units(image.rows(box.y0, box.y1), factor, inverse)
 
-    by_bands(image.data.shape, work)
+    by_bands(image.data.shape, work, threads)
     model.meta.photometry.conversion_megajanskys = float(factor)
     model.meta.photometry.conversion_microjanskys = float(factor * factor.dtype.type(MJSR_TO_UJA2))
     model.meta.bunit_data = model.meta.bunit_err = "DN/s" if inverse else "MJy/sr"

@@ -594,8 +594,9 @@ def _fit(  # type: ignore[no-untyped-def]
             _gather_pixels(
                 pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes, block.constants, block.dq
             )
-            for i in range(nints):
-                _median_steps(block.ramp, block.flags, ngroups, i, ordered, count, block.steps)
+            if not folding:
+                for i in range(nints):
+                    _median_steps(block.ramp, block.flags, ngroups, i, ordered, count, block.steps)
             if folding:
                 _load_sums(rates, sums_of, row, x0, lanes, given, start)
                 common[:] = 0

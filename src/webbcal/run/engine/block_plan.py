@@ -6,12 +6,12 @@ blocks and the memory, and refuses what will not fit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from webbcal.core.box import Box
-from webbcal.core.resources import Resources
+from webbcal.run.engine.operation import BlockWork
 from webbcal.run.engine.store import RampStore
 from webbcal.run.engine.tiling import KEPT_BYTES, Cut, Tiling, cut_frames, cut_rows, split
 from webbcal.run.exposure import Exposure
@@ -24,9 +24,7 @@ from webbcal.run.planning import (
     step_name,
     told_to_skip,
 )
-
-if TYPE_CHECKING:
-    from webbcal.run.block_step import BlockStep
+from webbcal.run.protocols import StepLike
 
 #: Of the memory that a run may take, the part that ramps may fill between two passes.
 KEPT_PART = 0.25
@@ -34,12 +32,25 @@ KEPT_PART = 0.25
 KEPT_LEAST = 32 << 20
 
 
+class PlannedStep(BlockWork, StepLike, Protocol):
+    """A block step (`webbcal.run.block_step.BlockStep`), as it is planned."""
+
+    @property
+    def consumes(self) -> str: ...  # noqa: D102
+    @property
+    def streams(self) -> bool: ...  # noqa: D102
+    def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None: ...  # noqa: D102
+    def reason_by_references(self, exposure: Exposure, references: Any, p: Any) -> str | None: ...  # noqa: D102
+    def open_model(self, init: Any) -> Any: ...  # noqa: D102
+    def make_output_path(self, *, idx: int | None = None) -> str: ...  # noqa: D102
+    def extra_products(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
 @dataclass
 class BlockPlan(RunPlan):
     """The plan of a run of block steps."""
 
     exposure: Exposure
-    resources: Resources = field(default_factory=Resources.of_machine)
 
     @property
     def subject(self) -> str:
@@ -194,7 +205,7 @@ def _product_bytes(product: str, exposure: Exposure) -> int:
     return ny * nx * per_pixel[product]
 
 
-def plan_steps(steps: Sequence[BlockStep], model: Any, exposure: Exposure) -> list[StepPlan]:
+def plan_steps(steps: Sequence[PlannedStep], model: Any, exposure: Exposure) -> list[StepPlan]:
     """Decide for each step whether it applies, and find the references of those that do."""
     plans = [_decide(step, exposure) for step in steps]
     _skip_without_input(plans, exposure)
@@ -219,7 +230,7 @@ def _check_references(plan: StepPlan, exposure: Exposure, model: Any) -> None:
         plan.skip(reason)
 
 
-def _decide(step: BlockStep, exposure: Exposure) -> StepPlan:
+def _decide(step: PlannedStep, exposure: Exposure) -> StepPlan:
     told = told_to_skip(step)
     if told is not None:
         return told

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from webbcal.core.errors import SkipStep
-from webbcal.run import planning, progress, record
-from webbcal.run.block_step import BlockStep
-from webbcal.run.engine.block_plan import BlockPlan, plan_steps
+from webbcal.run import planning, record
+from webbcal.run.engine.block_plan import BlockPlan, PlannedStep, plan_steps
 from webbcal.run.engine.blocks import RATE_ARRAYS, Block, RateBlock
 from webbcal.run.engine.operation import Operation
 from webbcal.run.engine.passes import Means, Pass, run_passes
@@ -28,46 +27,38 @@ from webbcal.run.engine.sources import RampSource, RateSource, Source
 from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import Output, StepPlan
-from webbcal.run.step import Step
+from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
 
-def run_alone(step: BlockStep, init: Any) -> Any:
+def run_alone(step: PlannedStep, init: Any, run: Run) -> Any:
     """Run one block step on a path or model, as the field's `Step.run` does."""
     model = open_input(step, init)
-    step.record = plan = _plan_model(step, model)
-    models = run_plan(plan, model)
-    note_saved(step, plan)
+    plan = _plan_model(step, model, run)
+    models = run_plan(plan, model, run)
     return models[0] if len(models) == 1 else tuple(models)
 
 
-def note_saved(step: Step, plan: BlockPlan) -> None:
-    """Tell a step or pipeline which files a run has written."""
-    for output in plan.outputs:
-        if output.path is not None:
-            step.note_saved(output.path)
-
-
-def plan_alone(step: BlockStep, init: Any) -> BlockPlan:
+def plan_alone(step: PlannedStep, init: Any, run: Run) -> BlockPlan:
     """Return the plan of running one block step on a path or model."""
-    return _plan_model(step, open_input(step, init))
+    return _plan_model(step, open_input(step, init), run)
 
 
-def _plan_model(step: BlockStep, model: Any) -> BlockPlan:
+def _plan_model(step: PlannedStep, model: Any, run: Run) -> BlockPlan:
     exposure = Exposure.of_model(model)
     check_consumes(step, exposure, model)
-    plan = make_plan([step], model, exposure)
+    plan = make_plan([step], model, exposure, run)
     products = final_products(plan)
     indices = range(len(products)) if len(products) > 1 else [None]
     plan.outputs = [
-        Output(0, product, step.make_output_path(idx=index) if step._streams else None)
+        Output(0, product, step.make_output_path(idx=index) if step.streams else None)
         for product, index in zip(products, indices, strict=True)
     ]
     return plan
 
 
-def open_input(step: BlockStep, init: Any) -> Any:
+def open_input(step: PlannedStep, init: Any) -> Any:
     """Open the input as the class of model that the step works on; never changes what was given."""
     from webbcal import datamodels
 
@@ -77,7 +68,7 @@ def open_input(step: BlockStep, init: Any) -> Any:
     return model
 
 
-def check_consumes(step: BlockStep, exposure: Exposure, model: Any) -> None:
+def check_consumes(step: PlannedStep, exposure: Exposure, model: Any) -> None:
     """Refuse an input that this step cannot work on.
 
     Raises
@@ -96,10 +87,10 @@ def check_consumes(step: BlockStep, exposure: Exposure, model: Any) -> None:
         )
 
 
-def make_plan(steps: Sequence[BlockStep], model: Any, exposure: Exposure) -> BlockPlan:
+def make_plan(steps: Sequence[PlannedStep], model: Any, exposure: Exposure, run: Run) -> BlockPlan:
     """Plan block steps on an opened model; outputs are added by the caller."""
     plans = plan_steps(steps, model, exposure)
-    return BlockPlan(plans, [], planning.crds_context(plans), exposure)
+    return BlockPlan(plans, [], planning.crds_context(plans), run.resources, exposure)
 
 
 def final_products(plan: BlockPlan) -> list[str]:
@@ -114,19 +105,29 @@ def fits_rates(steps: Sequence[StepPlan]) -> bool:
     return any(s.applied and s.step.produces == "rate" for s in steps)
 
 
-def run_plan(plan: BlockPlan, model: Any) -> list[Any]:
+def product_of(model: Any) -> str:
+    """Return which product a model is."""
+    return {"CubeModel": "ints", "ImageModel": "image"}.get(type(model).__name__, "ramp")
+
+
+def run_plan(plan: BlockPlan, model: Any, run: Run) -> list[Any]:
     """Run a plan; return a model for each of its outputs. On any error nothing is left behind."""
-    plan.check_memory()
-    display = progress.current()
-    run = _BlockRun(plan, model)
+    plan.checked()
+    blocks = _BlockRun(plan, model)
     try:
-        run.stream(Means(plan.threads, plan.kept_bytes, plan.resources.scratch, display))
-        return run.finish()
+        blocks.stream(Means(plan.threads, plan.kept_bytes, plan.resources.scratch, run.progress))
+        models = blocks.finish()
     except BaseException:
-        run.abort()
+        blocks.abort()
         raise
     finally:
-        display.stop()
+        run.progress.stop()
+    run.note_done(plan.steps)
+    for output, made in zip(plan.outputs, models, strict=True):
+        if output.path is not None:
+            run.closes(made)
+            run.note_saved(output.path)
+    return models
 
 
 class _BlockRun:

@@ -65,16 +65,17 @@ def test_the_input_model_stays_as_it_was(mosaic):
 
 def test_nothing_found_is_said(mosaic, caplog):
     step = SourceCatalogStep(snr_threshold=1e6)
-    assert step.run(mosaic) is None
-    assert not step.record.applied and "no sources found in" in step.record.reason
+    run = step.start(mosaic)
+    assert run.result is None
+    assert not run.done[0].applied and "no sources found in" in run.done[0].reason
     assert "no sources found" in caplog.text
 
 
 def test_no_data_at_all(mosaic, caplog):
     mosaic.wht[:] = 0
     step = SourceCatalogStep()
-    assert step.run(mosaic) is None
-    assert "no sources found" in step.record.reason
+    run = step.start(mosaic)
+    assert run.result is None and "no sources found" in run.done[0].reason
 
 
 def test_columns_follow_the_apertures(mosaic):
