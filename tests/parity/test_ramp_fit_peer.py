@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from webbcal import kernels
 from webbcal.kernels import ramp_fit
 
 PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
@@ -73,7 +74,9 @@ def fit(case, band):
     )
     arrays = [band[name] for name in ("data", "groupdq", "pixeldq", "gain", "readnoise")]
     dark = band["dark"] if case["dark"] else None
-    return ramp_fit.get()(*arrays, dark, band["zeroframe"] if case["zero"] else None, settings)
+    return kernels.get("ramp_fit").fit_ramps(
+        *arrays, dark, band["zeroframe"] if case["zero"] else None, settings
+    )
 
 
 def run_peer(tmp_path, cases, bands):

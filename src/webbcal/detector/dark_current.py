@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from webbcal import kernels
 from webbcal.kernels.frames import dark
 from webbcal.kernels.frames.arithmetic import subtract_dark
 from webbcal.run.block_step import BlockStep
@@ -16,6 +17,8 @@ from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+frames = kernels.get("frames")
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,8 @@ def _dark_plan(exposure: Exposure, reference: Any) -> dark.DarkPlan:
 
 
 def _groups(reference: Any, plan: dark.DarkPlan, box: Any) -> np.ndarray:
-    from webbcal.kernels.frames.cpu import average_frames
-
     def read(start: int, stop: int) -> np.ndarray:
         frames: np.ndarray = reference.read_stored("data", box, slice(start, stop))
         return frames
 
-    return dark.dark_groups(read, plan, average_frames)
+    return dark.dark_groups(read, plan, frames.average_frames)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from webbcal import kernels
 from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters
+
+polynomial = kernels.get("polynomial")
 
 
 class LinearityStep(BlockStep):
@@ -32,10 +35,8 @@ class LinearityStep(BlockStep):
         self, block: RampBlock, references: BlockReferences, p: StepParameters, state: Any
     ) -> RampBlock:
         """Linearise one block."""
-        from webbcal.kernels.polynomial.cpu import linearize
-
         nframes, has_inverse = state
-        linearize(
+        polynomial.linearize(
             block.data,
             block.groupdq,
             block.pixeldq,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.core.errors import PlanError
 from webbcal.kernels.ramp_fit import (
@@ -17,7 +18,6 @@ from webbcal.kernels.ramp_fit import (
     RampFitSettings,
     combine,
     empty_shares,
-    get,
     group_range,
     merge_segments,
 )
@@ -26,6 +26,8 @@ from webbcal.run.engine.blocks import RampBlock, RateBlock
 from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+ramp_fit = kernels.get("ramp_fit")
 
 log = logging.getLogger(__name__)
 
@@ -116,11 +118,9 @@ class RampFold:
 
     def look(self, block: RampBlock) -> None:
         """Add to the median rates."""
-        from webbcal.kernels.ramp_fit.cpu import add_median_rates
-
         groupdq = block.groupdq.copy()
         self._state.groups.apply(groupdq)
-        add_median_rates(block.data, groupdq, block.zeroframe, self._state.settings, self._rates)
+        ramp_fit.add_median_rates(block.data, groupdq, block.zeroframe, self._state.settings, self._rates)
 
     def apply(self, block: RampBlock) -> RateBlock:
         """Fit some integrations."""
@@ -136,13 +136,11 @@ class RampFold:
             self._state.settings,
         )
         if len(block.ints) == self._nints:
-            done = get()(*arguments)
+            done = ramp_fit.fit_ramps(*arguments)
             self._whole, fit, segments = done.rate, done.rateints, done.segments
         else:
-            from webbcal.kernels.ramp_fit.cpu import fit_integrations
-
             rates = self._rates / self._nints
-            fit, segments = fit_integrations(*arguments, rates, self._shares)
+            fit, segments = ramp_fit.fit_integrations(*arguments, rates, self._shares)
             self._pixeldq = block.pixeldq
         return RateBlock(block.interior, block.ints, _values(fit), segments)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from webbcal import kernels
 from webbcal.core import dqflags
 from webbcal.kernels import ramp_fit
 
@@ -23,7 +24,7 @@ def fit(backend, ramps, flags=None, gain=2.0, readnoise=10.0, pixeldq=0, dark=No
     dark = None if dark is None else np.full((1, 1), dark, np.float32)
     zero = None if zero is None else np.array(zero, np.float32, ndmin=1)[:, None, None]
     settings = ramp_fit.RampFitSettings(GROUP, FRAME, **settings)
-    result = ramp_fit.get(backend)(
+    result = kernels.get("ramp_fit", backend).fit_ramps(
         data, groupdq, np.full((1, 1), pixeldq, np.uint32), *one, dark, zero, settings
     )
     return result
@@ -195,8 +196,10 @@ def test_wrong_arrays_are_refused():
     data, dq = np.zeros((1, 4, 2, 2), np.float32), np.zeros((1, 4, 2, 2), np.uint8)
     image, flags = np.ones((2, 2), np.float32), np.zeros((2, 2), np.uint32)
     with pytest.raises(ValueError, match="zeroframe must be"):
-        ramp_fit.get()(data, dq, flags, image, image, None, image, ramp_fit.RampFitSettings(1, 1))
+        kernels.get("ramp_fit").fit_ramps(
+            data, dq, flags, image, image, None, image, ramp_fit.RampFitSettings(1, 1)
+        )
     with pytest.raises(ValueError, match="data must be"):
-        ramp_fit.get()(
+        kernels.get("ramp_fit").fit_ramps(
             data[..., ::2], dq[..., ::2], flags, image, image, None, None, ramp_fit.RampFitSettings(1, 1)
         )
