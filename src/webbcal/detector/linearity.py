@@ -14,6 +14,7 @@ class LinearityStep(BlockStep):
     """Correct unsaturated samples with the polynomial of the LINEARITY reference."""
 
     class_alias = "linearity"
+    only_once = True
     reference_file_types = ("linearity",)
 
     def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> tuple[int, bool]:

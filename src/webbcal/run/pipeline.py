@@ -19,7 +19,7 @@ from webbcal.run.engine import stream
 from webbcal.run.engine.block_plan import BlockPlan
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import suggestion
-from webbcal.run.planning import Output, opaque, told_to_skip
+from webbcal.run.planning import Output, opaque, refuse_twice, told_to_skip
 from webbcal.run.run import Run
 from webbcal.run.step import Step
 
@@ -130,7 +130,9 @@ class Pipeline(Step):
         """Open the input as the first step takes it."""
         first = getattr(self, next(iter(self.step_defs)))
         model = stream.open_input(first, init) if isinstance(first, BlockStep) else self.open_model(init)
-        return model, Exposure.of_model(model)
+        exposure = Exposure.of_model(model)
+        refuse_twice(model, [getattr(self, name) for name in self.sequence(exposure)])
+        return model, exposure
 
     def _run_segment(self, run: Run, steps: list[Step], model: Any, last: bool) -> list[Any]:
         """Run consecutive steps; return what they made: the main product, then others that are kept."""

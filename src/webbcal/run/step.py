@@ -57,6 +57,8 @@ class Step(Parametrised, UserMethods):
     tells_each: ClassVar[bool] = False
     #: Whether `process` writes the products that are to be saved, while it makes them.
     saves_itself: ClassVar[bool] = False
+    #: Whether it must not be applied to what it was applied to already: the data would be changed twice.
+    only_once: ClassVar[bool] = False
     #: What `run` takes: "one" input; a "list", also given one by one; or "any" arguments of `process`.
     takes: ClassVar[str] = "any"
     #: The steps of a pipeline, by name.
@@ -231,7 +233,7 @@ class Step(Parametrised, UserMethods):
     def streams(self) -> bool:
         """Whether `work` writes the products that are to be saved; not what hooks may still change."""
         in_fits = self.output_ext.removeprefix(".") == "fits"
-        return self.saves_itself and self.saves and not self.post_hooks and in_fits
+        return self.saves_itself and self.saves and not self.post_hooks and in_fits and not self.is_opaque
 
     def output_paths(self, models: Sequence[Any]) -> list[str]:
         """Return the paths of the files that the step writes when it works on these models."""
@@ -265,7 +267,7 @@ class Step(Parametrised, UserMethods):
 
     def located(self, init: Any) -> Any:
         """Return the input with `input_dir` before file names without a folder, in a list too."""
-        if isinstance(init, (list, tuple)):
+        if type(init) in (list, tuple):  # what astropy has opened is a list, too
             return [self.located(item) for item in init]
         folder = self.search_attr("input_dir")
         if folder and isinstance(init, (str, os.PathLike)) and not Path(init).parent.name:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from webbcal import datamodels
-from webbcal.core.errors import OutputError, ParameterError, PlanError
+from webbcal.core.errors import InputError, OutputError, ParameterError, PlanError
 from webbcal.core.resources import Resources
 from webbcal.detector.dq_init import DQInitStep
 from webbcal.detector.jump import JumpStep
@@ -293,3 +294,87 @@ def test_the_record_of_a_run_does_not_tell_of_limits(crds: Any) -> None:
     rate = Detector1Pipeline(threads=1).run(crds.uncal[0])
     (entry,) = runs_of(rate)
     assert all("threads" not in step["parameters"] for step in entry["steps"])
+
+
+# ---------------------------------------------------------------- the same thing twice
+@pytest.fixture
+def ramp(crds: Any) -> str:
+    Detector1Pipeline(save_calibrated_ramp=True).run(copies(crds, "x")[0])
+    return "x_ramp.fits"
+
+
+def test_a_ramp_that_went_through_stage_1_is_refused(ramp: str) -> None:
+    with pytest.raises(InputError, match=r"x_ramp\.fits: superbias was applied to it already"):
+        Detector1Pipeline().run(ramp)
+    with pytest.raises(InputError, match="was applied to it already"):
+        Detector1Pipeline().plan(ramp)
+    skipped = {n: {"skip": True} for n in ("group_scale", "superbias", "refpix", "linearity", "dark_current")}
+    again = Detector1Pipeline(steps=skipped).run(ramp)
+    assert again.meta.cal_step.superbias == "SKIPPED" and again.meta.cal_step.ramp_fit == "COMPLETE"
+
+
+def test_exposures_in_two_folders_with_one_name(crds: Any) -> None:
+    rate = Detector1Pipeline().run(crds.uncal[0])
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        rate.save(f"{folder}/x_rate.fits")
+    rate.save("b/x_rateints.fits")
+    rate.save("x.fits")
+    quick = {"resample": {"skip": True}}
+    for names in (["a/x_rate.fits", "b/x_rate.fits"], ["a/x_rate.fits", "x.fits"]):
+        with pytest.raises(OutputError, match=r"two products .*x_cal\.fits"):
+            Image2Pipeline(save_results=True, steps=quick).run(names)
+        saving = {**quick, "flat_field": {"save_results": True}}
+        with pytest.raises(OutputError, match=r"two products .*x_flat_field\.fits"):
+            Image2Pipeline(steps=saving).run(names)
+        assert not {"x_cal.fits", "x_flat_field.fits"} & written()
+        assert len(Image2Pipeline(steps=quick).run(names)) == 2  # nothing is written
+
+
+def test_a_name_for_the_products_of_several_exposures(crds: Any) -> None:
+    rate = Detector1Pipeline().run(crds.uncal[0])
+    for name in ("x_rate.fits", "y_rate.fits"):
+        rate.save(name)
+    steps = {"resample": {"skip": True}, "photom": {"output_file": "one.fits"}}
+    with pytest.raises(OutputError, match=r"two products .*one"):
+        Image2Pipeline(steps=steps).run(["x_rate.fits", "y_rate.fits"])
+
+
+# ---------------------------------------------------------------- answers
+@pytest.mark.parametrize("key", ["frame_time", "group_time", "nframes"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_times_and_frames_are_positive(crds: Any, key: str, value: int) -> None:
+    keyword = {"frame_time": "TFRAME", "group_time": "TGROUP", "nframes": "NFRAMES"}[key]
+    with datamodels.open(crds.uncal[0]) as opened:
+        model = opened.copy()
+    setattr(model.meta.exposure, key, value)
+    for cls in (Detector1Pipeline, JumpStep):
+        with pytest.raises(InputError, match=rf"{keyword} = {value}.* must be a number above 0"):
+            cls().run(model)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("groupdq", (2, 6, 64, 32)), ("pixeldq", (63, 64))])
+def test_arrays_that_do_not_fit_are_named(crds: Any, name: str, shape: tuple[int, ...]) -> None:
+    model = DQInitStep().run(crds.uncal[0])
+    setattr(model, name, np.zeros(shape, np.uint8 if name == "groupdq" else np.uint32))
+    with pytest.raises(InputError, match=f"{name} of the input has shape"):
+        SuperBiasStep().run(model)
+
+
+def test_a_file_name_that_is_no_text(crds: Any) -> None:
+    name = os.fsdecode(b"\xe4_uncal.fits")
+    shutil.copy(crds.uncal[0], name)
+    with pytest.raises(InputError, match=r"the file name .* is not UTF-8"):
+        DQInitStep().run(name)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "-inf"])
+def test_numbers_are_finite(value: Any) -> None:
+    with pytest.raises(ParameterError, match=r"JumpStep\.rejection_threshold"):
+        JumpStep(rejection_threshold=value)
+
+
+def test_what_astropy_has_opened(crds: Any) -> None:
+    with fits.open(copies(crds, "x")[0]) as hdus:
+        run = DQInitStep(save_results=True).start(hdus)
+    assert run.saved == ["x_dqinitstep.fits"]
