@@ -3,6 +3,7 @@
 # make test   set up, check style and types, run all tests (with the jwst package in an environment of its own)
 # make bench  compare speed and memory with jwst, in one run: stage 1
 # make bench-imaging  the same: stages 2 and 3 for imaging (a quarter of an hour, 8 GB)
+# make bench-slits  models of many slits and spectra beside jwst (half an hour, nearly all of it jwst's)
 PYTHON ?= python3
 VENV := .venv
 PEER := .venv-peer
@@ -10,7 +11,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
 INSTRUMENT ?= nircam
 
-.PHONY: demo mosaic test lint bench bench-imaging clean
+.PHONY: demo mosaic test lint bench bench-imaging bench-slits clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/webbcal demo --output_dir=demo
@@ -31,6 +32,9 @@ bench: $(VENV)/.test $(PEER)/.ready
 
 bench-imaging: $(VENV)/.test $(PEER)/.ready
 	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python benchmarks/imaging.py
+
+bench-slits: $(VENV)/.test $(PEER)/.ready
+	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python benchmarks/slits.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

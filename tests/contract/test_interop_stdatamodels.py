@@ -11,6 +11,7 @@ from peer_models import describe
 
 from webbcal import datamodels
 from webbcal.datamodels.table import dtype_of, is_array, is_table, model_rows, schema_of, walk
+from webbcal.io.asdf_text import Tagged
 
 SCRIPT = str(Path(__file__).parent / "peer_models.py")
 PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
@@ -190,6 +191,97 @@ def test_lists_of_slits_pass_both_ways(tmp_path):
         ("S1", 1, 1, 1),
         ("S2", 2, 2, 2),
     ]
+
+
+def transform(kind, **members):
+    return Tagged(f"tag:stsci.edu:asdf/transform/{kind}", members)
+
+
+def test_a_wcs_that_slits_share_passes_both_ways(tmp_path):
+    """The file holds what is shared once; so does what jwst writes, and what we write of that."""
+    poly = transform("polynomial-1.2.0", coefficients=np.array([[1.0, 0.5], [0.25, 0.0]]))
+    unit = Tagged("tag:stsci.edu:asdf/unit/unit-1.0.0", "pixel")
+    axes = {"axes_names": ["x", "y"], "axes_order": [0, 1], "unit": [unit, unit]}
+    frames = [Tagged("tag:stsci.edu:gwcs/frame2d-1.2.0", {"name": name} | axes) for name in ("in", "out")]
+    both = transform("concatenate-1.3.0", forward=[poly, transform("shift-1.3.0", offset=100.0)])
+    mapping = transform("remap_axes-1.3.0", mapping=[0, 1, 0])
+    shared = transform("compose-1.3.0", forward=[mapping, both])
+    model = datamodels.MultiSlitModel()
+    for number in range(3):
+        slit = datamodels.SlitModel(np.full((4, 5), number, np.float32), name=f"S{number}")
+        shift = [transform("shift-1.3.0", offset=float(number)), transform("shift-1.3.0", offset=0.0)]
+        whole = [transform("concatenate-1.3.0", forward=shift), shared]
+        steps = [{"frame": frames[0], "transform": transform("compose-1.3.0", forward=whole)}]
+        steps = [Tagged("tag:stsci.edu:gwcs/step-1.3.0", step) for step in [*steps, {"frame": frames[1]}]]
+        slit.meta.wcs = Tagged("tag:stsci.edu:gwcs/wcs-1.4.0", {"name": "", "steps": steps})
+        model.slits.append(slit)
+    names = ("ours.fits", "theirs.fits", "again.fits", "looked_at.fits")
+    ours, theirs, again, looked_at = (str(tmp_path / name) for name in names)
+    model.save(ours)
+    script = (
+        "import sys, json; from stdatamodels.jwst import datamodels\n"
+        "m = datamodels.open(sys.argv[1])\n"
+        "print(json.dumps([[float(v) for v in s.meta.wcs(1.0, 2.0)] for s in m.slits]))\n"
+        "if len(sys.argv) > 2: m.save(sys.argv[2])"
+    )
+    expected = [[1 + 0.5 * 2 + 0.25 * (1 + k), 101.0 + k] for k in range(3)]
+    assert json.loads(run_peer("-c", script, ours, theirs)) == expected
+    with datamodels.open(theirs) as back:
+        assert [slit.data[0, 0] for slit in back.slits] == [0, 1, 2]
+        back.save(again)
+        assert [[float(v) for v in slit.meta.wcs(1.0, 2.0)] for slit in back.slits] == expected
+        back.save(looked_at)
+    assert json.loads(run_peer("-c", script, looked_at)) == expected
+    for path in (ours, theirs, again, looked_at):
+        assert Path(path).read_bytes().count(b"polynomial-1") == 1, path
+
+
+def test_tables_of_a_time_series_pass_both_ways(tmp_path):
+    dtype = datamodels.TSOSpecModel().get_dtype("spec_table")
+    vectors = {"WAVELENGTH", "FLUX", "FLUX_ERROR", "DQ"}
+    table = np.zeros(4, [(n, dtype[n].base, (6,) if n in vectors else ()) for n in dtype.names])
+    table["FLUX"], table["INT_NUM"] = np.arange(24).reshape(4, 6), np.arange(4)
+    table["DQ"] = 2**31 + np.arange(6)
+    model = datamodels.TSOMultiSpecModel()
+    for order in (1, 2):
+        model.spec.append(model.spec.item(spec_table=table, spectral_order=order))
+    ours, theirs = model.save(tmp_path / "ours.fits"), str(tmp_path / "theirs.fits")
+    script = (
+        "import sys, json; from stdatamodels.jwst import datamodels\n"
+        "m = datamodels.open(sys.argv[1]); m.save(sys.argv[2])\n"
+        "t = [s.spec_table for s in m.spec]\n"
+        "print(json.dumps([[s.spectral_order for s in m.spec], t[1]['FLUX'].tolist(), t[0]['DQ'].tolist()]))"
+    )
+    expected = [[1, 2], table["FLUX"].tolist(), table["DQ"].tolist()]
+    assert json.loads(run_peer("-c", script, ours, theirs)) == expected
+    with datamodels.open(theirs) as back:
+        assert type(back) is datamodels.TSOMultiSpecModel and [s.spectral_order for s in back.spec] == [1, 2]
+        for spectrum in back.spec:
+            assert spectrum.shape == (4,) and spectrum.spec_table.dtype.names == dtype.names
+            for name in dtype.names:
+                np.testing.assert_array_equal(spectrum.spec_table[name], table[name])
+
+
+def test_a_slit_as_a_model_is_that_of_the_peer(tmp_path):
+    model = datamodels.MultiSlitModel()
+    model.meta.exposure.type, model.meta.target.ra = "NRS_MSASPEC", 53.5
+    for number in range(2):
+        slit = datamodels.SlitModel(np.full((2, 3), number, np.float32), name=f"S{number}", source_id=7)
+        slit.meta.photometry.conversion_megajanskys = 2.5
+        model.slits.append(slit)
+    path = model.save(tmp_path / "a.fits")
+    script = (
+        "import sys, json; from stdatamodels.jwst import datamodels\n"
+        "s = datamodels.open(sys.argv[1])[1]\n"
+        "print(json.dumps([type(s).__name__, s.to_flat_dict(include_arrays=False), s.data.tolist()]))"
+    )
+    name, flat, data = json.loads(run_peer("-c", script, path))
+    slit = datamodels.open(path)[1]
+    mine = slit.to_flat_dict(include_arrays=False)
+    assert (type(slit).__name__, slit.data.tolist()) == (name, data)
+    for same in (flat, mine):
+        del same["meta.date"]
+    assert mine == flat
 
 
 def test_history_passes_both_ways(tmp_path):

@@ -85,6 +85,48 @@ def test_arrays_and_objects_that_only_asdf_can_hold(tmp_path):
     assert twice.meta.polynomial(2.0) == 17 and twice.to_flat_dict(False)["meta.my_own.list.2"] == "x"
 
 
+def test_objects_that_slits_share_are_copied_and_stored_once(tmp_path):
+    from astropy.modeling.models import Polynomial2D, Shift
+
+    model, shared = datamodels.MultiSlitModel(), Polynomial2D(1, c0_0=3.0, c1_0=1.0, c0_1=2.0)
+    for number in range(3):
+        slit = model.slits.item(data=np.zeros((2, 2)))
+        slit.instance["meta"] = {"model": (Shift(number) & Shift(0.0)) | shared}
+        model.slits.append(slit)
+    copy = model.copy()
+    models = [slit.meta.model for slit in copy.slits]
+    assert models[0].right is models[1].right is models[2].right is not shared
+    path = copy.save(tmp_path / "a.fits")
+    with open(path, "rb") as file:  # noqa: PTH123
+        assert file.read().count(b"polynomial-1") == 1
+    assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(path).slits] == [6.0, 7.0, 8.0]
+    asdf_path = copy.save(tmp_path / "a.asdf")
+    assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(asdf_path).slits] == [6.0, 7.0, 8.0]
+
+
+def test_an_object_that_was_looked_at_stays_as_it_stood(tmp_path):
+    """Each slit has an object of its own then; the file still holds what they share once."""
+    from astropy.modeling.models import Polynomial2D, Shift
+
+    model, shared = datamodels.MultiSlitModel(), Polynomial2D(1, c0_0=3.0, c1_0=1.0, c0_1=2.0)
+    for number in range(3):
+        slit = model.slits.item(data=np.zeros((2, 2)))
+        slit.instance["meta"] = {"model": (Shift(number) & Shift(0.0)) | shared}
+        model.slits.append(slit)
+    path = model.save(tmp_path / "a.fits")
+    for copied in (False, True):
+        with datamodels.open(path) as opened:
+            assert [slit.meta.model(1.0, 1.0) for slit in opened.slits] == [6.0, 7.0, 8.0]
+            back = opened.copy() if copied else opened
+            again = back.save(tmp_path / "b.fits")
+            tree = fits.getdata(again, "ASDF")[0][0].tobytes()
+            assert tree.count(b"polynomial-1") == 1
+            back.slits[1].meta.model.right.c0_0 = 13.0
+            changed = back.save(tmp_path / "c.fits")
+        assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(again).slits] == [6.0, 7.0, 8.0]
+        assert [slit.meta.model(1.0, 1.0) for slit in datamodels.open(changed).slits] == [6.0, 17.0, 8.0]
+
+
 def test_the_astropy_header_is_that_of_official_files(tmp_path):
     path = filled().save(tmp_path / "a.fits")
     with fits.open(path) as hdus:
@@ -120,3 +162,50 @@ def test_from_hdulist_file_object_and_gzip(tmp_path):
     with (tmp_path / "a.fits").open("rb") as file:
         assert datamodels.open(file).meta.exposure.nints == 2
     assert datamodels.open(tmp_path / "a.fits.gz").int_times["integration_number"].tolist() == [1, 2]
+
+
+def _with_lists_in_lists(tmp_path):
+    """A model with orders in slits, as a user's schema may have them."""
+    model = datamodels.MultiSlitModel()
+    order = {"data": {"datatype": "float32", "ndim": 2, "fits_hdu": "ORDER"}}
+    order |= {"number": {"type": "integer", "fits_keyword": "ORDNUM", "fits_hdu": "ORDER"}}
+    orders = {"type": "array", "items": {"type": "object", "properties": order}}
+    model.add_schema_entry("slits", {"items": {"properties": {"orders": orders}}})
+    for slit in range(3):
+        model.slits.append(model.slits.item(name=f"S{slit}", data=np.full((2, 2), slit)))
+        for number in range(slit):
+            item = model.slits[-1].orders.item(number=number, data=np.full((2, 3), 10 * slit + number))
+            model.slits[-1].orders.append(item)
+    return model, model.save(tmp_path / "a.fits")
+
+
+def test_items_of_lists_in_lists_have_hdus_of_their_own(tmp_path):
+    model, path = _with_lists_in_lists(tmp_path)
+    with fits.open(path) as hdus:
+        found = [(h.ver, h.header["ORDNUM"], h.data[0, 0]) for h in hdus if h.name == "ORDER"]
+        assert found == [(1, 0, 10), (2, 0, 20), (3, 1, 21)]
+        hdus["ORDER", 2].header["MINE"] = 5
+        hdus.writeto(path, overwrite=True)
+    for again in ("b.fits", "c.fits"):
+        model = datamodels.MultiSlitModel(path, schema=model.schema)
+        items = [(o.shape, o.number, o.data[1, 2]) for slit in model.slits for o in slit.orders]
+        assert items == [((2, 3), 0, 10), ((2, 3), 0, 20), ((2, 3), 1, 21)]
+        assert [slit.name for slit in model.slits] == ["S0", "S1", "S2"]
+        path = model.save(tmp_path / again)
+    with fits.open(path) as hdus:
+        assert [hdu.name for hdu in hdus].count("ORDER") == 3 and hdus["ORDER", 2].header["MINE"] == 5
+
+
+def test_nested_hdus_that_the_tree_does_not_name_are_kept(tmp_path):
+    model, path = _with_lists_in_lists(tmp_path)
+    for drop_asdf in (False, True):
+        with fits.open(path) as hdus:
+            hdus["ORDER", 2].ver = 7
+            if drop_asdf:
+                del hdus["ASDF"]
+            hdus.writeto(tmp_path / "other.fits", overwrite=True)
+        again = datamodels.MultiSlitModel(tmp_path / "other.fits", schema=model.schema)
+        copy = again.save(tmp_path / "copy.fits")
+        with fits.open(copy) as hdus:
+            kept = {int(hdu.data[0, 0]) for hdu in hdus if hdu.name == "ORDER" and hdu.data is not None}
+            assert kept == {10, 20, 21}

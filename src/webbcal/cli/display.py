@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
 from webbcal.run.progress import Progress
+
+#: Logger of what takes long for a reason that users should know.
+NEWS = "webbcal.kernels.compiling"
 
 
 class Bar:
@@ -37,6 +42,10 @@ class Bar:
             self._bar.remove_task(self._task)
             self._task = None
 
+    def note(self, text: str) -> None:
+        """Show a line above the bar."""
+        self._bar.console.print(text)
+
 
 class Lines:
     """Plain lines on stderr, at most one every ten seconds."""
@@ -65,7 +74,30 @@ class Lines:
     def stop(self) -> None:
         """End the stretch."""
 
+    def note(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=sys.stderr, flush=True)
+
+
+class _News(logging.Handler):
+    """Shows what is logged on a display, as long as there is that."""
+
+    def __init__(self, display: Bar | Lines) -> None:
+        super().__init__(logging.INFO)
+        self._display = weakref.ref(display)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        display = self._display()
+        if display is not None:
+            display.note(f"{record.getMessage()} …")
+
 
 def make() -> Progress:
-    """Return the display that fits where stderr goes."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    """Return the display that fits where stderr goes; it also tells that kernels are being compiled."""
+    display = Bar() if sys.stderr.isatty() else Lines()
+    logger = logging.getLogger(NEWS)
+    for handler in [h for h in logger.handlers if isinstance(h, _News)]:
+        logger.removeHandler(handler)
+    logger.addHandler(_News(display))
+    logger.setLevel(logging.INFO)
+    return display

@@ -51,7 +51,7 @@ def __getattr__(name: str) -> Any:
         from webbcal.datamodels.model import DataModel
 
         return DataModel
-    from webbcal.datamodels.models import model_class
+    from webbcal.datamodels.classes import model_class
 
     try:
         cls = model_class(name)

@@ -10,7 +10,7 @@ import numpy as np
 from webbcal.core.errors import InputError
 from webbcal.datamodels.table import Schema, dtype_of, is_table
 from webbcal.datamodels.validate import ValidationWarning
-from webbcal.io.records import plain_table, records, text_column
+from webbcal.io.records import is_plain, plain_table, records, text_column
 
 
 def as_declared(value: Any, schema: Schema, name: str) -> np.ndarray:
@@ -90,6 +90,8 @@ def as_table(value: Any, schema: Schema, name: str) -> np.ndarray:
         value = np.array([tuple(row) for row in value], dtype=_free_shapes(declared))
     if value.dtype.names is None:
         raise InputError(f"{name}: not a table; give a structured array with columns {declared.names}")
+    if _fits(value, schema["datatype"], declared):
+        return value.view(np.recarray)
     given = {column.lower(): column for column in value.dtype.names}
     missing = [column for column in declared.names if column.lower() not in given]
     extra = [column for key, column in given.items() if key not in {n.lower() for n in declared.names}]
@@ -100,6 +102,21 @@ def as_table(value: Any, schema: Schema, name: str) -> np.ndarray:
         columns[column] = _column(value[given[column.lower()]], spec, declared[column], f"{name}.{column}")
     columns |= {column: text_column(value[column]) for column in extra}
     return records(columns, value.shape)
+
+
+def _fits(table: np.ndarray, columns: list[Schema], declared: np.dtype[Any]) -> bool:
+    """Tell whether a table has the declared columns and types already (the common case, and large tables)."""
+    names = table.dtype.names or ()
+    return (
+        type(table) in (np.ndarray, np.recarray)
+        and names == declared.names
+        and is_plain(table.dtype)
+        and all(table.dtype[name].base == declared[name].base for name in names)
+        and not any(
+            "ndim" in spec and table.dtype[name].ndim != spec["ndim"]
+            for name, spec in zip(names, columns, strict=True)
+        )
+    )
 
 
 def _column(values: np.ndarray, spec: Schema, declared: np.dtype[Any], name: str) -> np.ndarray:

@@ -7,8 +7,8 @@ import warnings
 from typing import Any
 
 from webbcal.core.errors import InputError
+from webbcal.datamodels.classes import model_class
 from webbcal.datamodels.model import DataModel
-from webbcal.datamodels.models import model_class
 from webbcal.datamodels.table import model_rows
 from webbcal.io.opening import OpenedFile, open_file
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from webbcal.datamodels.cast import as_declared, check_dimensions
 from webbcal.datamodels.table import Schema
-from webbcal.io.arrays import ArraySource
+from webbcal.io.arrays import in_file
+from webbcal.io.asdf_text import Tagged
 
 Tree = dict[str, Any]
 
@@ -50,6 +51,8 @@ class Contents:
         Returns the tree in the ASDF extension, while that is not read.
     declares : dict
         What the file declares beyond the schema of its class.
+    made : dict
+        By identity: objects of other libraries that were made of values in a file, and those values.
     unfinished : Unfinished or None
         The file that arrays were streamed to, while it is not finished.
     """
@@ -67,6 +70,7 @@ class Contents:
         self.history = history or []
         self.asdf: Callable[[], Tree] | None = None
         self.declares: Schema = {}
+        self.made: dict[int, tuple[Any, Tagged]] = {}
         self.unfinished: Unfinished | None = None
 
     def load_asdf(self) -> None:
@@ -90,9 +94,13 @@ class Contents:
 
         With `shallow`, arrays in memory are shared also.
         """
-        tree = _copy_tree(self.tree, shallow)
+        memo = {} if memo is None else memo
+        tree = _copy_tree(self.tree, shallow, memo)
         made = Contents(tree, self.name, list(self.files), copy.deepcopy(self.history, memo))
         made.asdf, made.declares = self.asdf, self.declares
+        for key, (thing, origin) in self.made.items():
+            copied = memo.get(key, thing)
+            made.made[id(copied)] = copied, origin
         return made
 
     def close(self) -> None:
@@ -101,16 +109,15 @@ class Contents:
             file.close()
 
 
-def _copy_tree(value: Any, shallow: bool) -> Any:
+def _copy_tree(value: Any, shallow: bool, memo: dict[int, Any]) -> Any:
+    """Return a copy in which what was the same array or object (a WCS of many slits) is so again."""
     if isinstance(value, dict):
-        return {key: _copy_tree(member, shallow) for key, member in value.items()}
+        return {key: _copy_tree(member, shallow, memo) for key, member in value.items()}
     if isinstance(value, list):
-        return [_copy_tree(member, shallow) for member in value]
-    if isinstance(value, np.ndarray):
-        return value if shallow else value.copy()
-    if shallow or isinstance(value, (ArraySource, str, int, float)):
+        return [_copy_tree(member, shallow, memo) for member in value]
+    if shallow or isinstance(value, (str, int, float)) or in_file(value):
         return value
-    return copy.deepcopy(value)
+    return copy.deepcopy(value, memo)
 
 
 def merge(tree: Tree, other: Tree) -> None:

@@ -36,7 +36,7 @@ def plan_hdus(schema: Schema, contents: Contents, streamed: Streamed | None = No
     for name, (shape, dtype) in (streamed or {}).items():
         key = (schema["properties"][name]["fits_hdu"], 1)
         hdus[key] = PlannedHdu(*key, dtype=np.dtype(dtype), shape=tuple(shape), stream=name)
-    for node, value, version in _leaves(schema, contents.tree, None):
+    for node, value, version in _leaves(schema, contents.tree, 1, _Numbers()):
         key = (node.get("fits_hdu", "PRIMARY"), version)
         if is_array(node):
             if key not in hdus or hdus[key].dtype is None:
@@ -52,24 +52,40 @@ def plan_hdus(schema: Schema, contents: Contents, streamed: Streamed | None = No
     return list(hdus.values())
 
 
-def _leaves(schema: Schema, tree: Any, number: int | None) -> Iterator[tuple[Schema, Any, int]]:
+class _Numbers:
+    """Numbers of the items of lists: the versions of their HDUs.
+
+    Those of lists within lists go on from one list to the next, so that each item has its own.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+
+    def of(self, items: list[Any], schema: Schema) -> Iterator[tuple[int, Any]]:
+        """Yield (number from 1, item)."""
+        start = self._last.get(id(schema), 0)
+        self._last[id(schema)] = start + len(items)
+        return enumerate(items, start + 1)
+
+
+def _leaves(schema: Schema, tree: Any, version: int, numbers: _Numbers) -> Iterator[tuple[Schema, Any, int]]:
     """Yield (schema, value, HDU version) of all values that have a place in a FITS file."""
     if tree is None:
         return
     if is_array(schema):
         if "fits_hdu" in schema and len(getattr(tree, "shape", (1,))):
-            yield schema, tree, (number or 0) + 1
+            yield schema, tree, version
     elif "fits_keyword" in schema:
         if isinstance(tree, (str, int, float, np.generic)):
-            yield schema, tree, (number or 0) + 1
+            yield schema, tree, version
     elif isinstance(tree, dict):
         members = schema.get("properties", {})
         for name, member in members.items():
             if name in tree:
-                yield from _leaves(member, tree[name], number)
+                yield from _leaves(member, tree[name], version, numbers)
     elif isinstance(tree, list) and "items" in schema:
-        for position, item in enumerate(tree):
-            yield from _leaves(schema["items"], item, position)
+        for number, item in numbers.of(tree, schema):
+            yield from _leaves(schema["items"], item, number, numbers)
 
 
 def plain_scalar(value: Any) -> Any:
@@ -101,8 +117,9 @@ def _plan_extra(hdus: Planned, key: str, extra: Tree) -> None:
 
 def asdf_hdu(schema: Schema, contents: Contents, planned: list[PlannedHdu]) -> PlannedHdu:
     """Return the HDU with the whole tree: a table of one cell, in which arrays refer to the planned HDUs."""
+    origins = {key: origin for key, (_, origin) in contents.made.items()}
     tree = asdf_tree(schema, contents.tree, {(hdu.name, hdu.version): hdu for hdu in planned})
-    content = np.frombuffer(asdf_extension.write_tree(tree, contents.history_entries()), np.uint8)
+    content = np.frombuffer(asdf_extension.write_tree(tree, contents.history_entries(), origins), np.uint8)
     cell = np.zeros(1, dtype=[("ASDF_METADATA", np.uint8, content.shape)])
     cell["ASDF_METADATA"][0] = content
     return PlannedHdu("ASDF", 1, cell, cell.dtype, (1,))
@@ -111,7 +128,7 @@ def asdf_hdu(schema: Schema, contents: Contents, planned: list[PlannedHdu]) -> P
 def asdf_tree(schema: Schema, tree: Tree, hdus: Planned) -> Tree:
     """Return the tree of a model with references in place of the arrays that live in HDUs."""
     own = {name: value for name, value in tree.items() if name != "extra_fits"}
-    written: Tree = _with_references(own, schema, hdus, None)
+    written: Tree = _with_references(own, schema, hdus, 1, _Numbers())
     for hdu in hdus.values():  # streamed arrays are not in the tree
         if hdu.stream:
             written.setdefault(hdu.stream, _reference(hdu))
@@ -125,18 +142,19 @@ def _reference(hdu: PlannedHdu) -> asdf_extension.HduReference:
     return asdf_extension.HduReference(hdu.name, hdu.version, hdu.shape, dtype)
 
 
-def _with_references(value: Any, schema: Schema, hdus: Planned, number: int | None) -> Any:
+def _with_references(value: Any, schema: Schema, hdus: Planned, version: int, numbers: _Numbers) -> Any:
     if isinstance(value, dict):
         members = schema.get("properties", {})
         return {
-            name: _with_references(member, members.get(name, {}), hdus, number)
+            name: _with_references(member, members.get(name, {}), hdus, version, numbers)
             for name, member in value.items()
             if member is not None and not (isinstance(member, dict) and not member)
         }
     if isinstance(value, list):
         items = schema.get("items", {})
-        return [_with_references(item, items, hdus, position) for position, item in enumerate(value)]
-    hdu = hdus.get((schema.get("fits_hdu", ""), (number or 0) + 1)) if is_array(schema) else None
+        numbered = numbers.of(value, schema) if items else enumerate(value)
+        return [_with_references(item, items, hdus, number, numbers) for number, item in numbered]
+    hdu = hdus.get((schema.get("fits_hdu", ""), version)) if is_array(schema) else None
     if hdu is not None and hdu.dtype is not None:
         return _reference(hdu)
     return value.read() if in_file(value) else value

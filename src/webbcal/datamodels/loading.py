@@ -94,13 +94,13 @@ def _of_hdus(file: OpenedFile, model: Target) -> Contents:
     if declared := _header_table(file.hdus, index):
         index = index.with_array(Leaf(("hdrtab",), declared))
         contents.declares = {"type": "object", "properties": {"hdrtab": declared}}
-    take = _Taker(contents, index, model.rules)
+    asdf = next((hdu for hdu in file.hdus if hdu.name == "ASDF" and hdu.data is not None), None)
+    take = _Taker(contents, index, model.rules, asdf is not None and model.with_asdf)
     for hdu in file.hdus:
-        if hdu.name == "ASDF" and hdu.data is not None:
-            if model.with_asdf:
-                contents.asdf = _asdf_loader(hdu, file.name)
-        else:
+        if hdu is not asdf:
             take(hdu)
+    if asdf is not None and model.with_asdf:
+        contents.asdf = _asdf_loader(asdf, file.name, take.nested)
     cards = file.hdus[0].header.cards
     contents.history = [{"description": card.value} for card in cards if card.keyword == "HISTORY"]
     return contents
@@ -117,16 +117,28 @@ def _header_table(hdus: list[Hdu], index: FitsIndex) -> Schema | None:
     return {"fits_hdu": "HDRTAB", "datatype": asdf_extension.datatype_of(table.dtype)}
 
 
-def _asdf_loader(hdu: Hdu, name: str) -> Callable[[], Tree]:
+def _asdf_loader(hdu: Hdu, name: str, nested: dict[str, Any]) -> Callable[[], Tree]:
+    """Return what reads the tree in the ASDF extension; only it knows the places of nested arrays."""
     data = hdu.data
 
     def load() -> Tree:
         content = data.raw() if isinstance(data, FitsTable) else np.ascontiguousarray(data).tobytes()
+        followed: set[str] = set()
+
+        def follow(source: str) -> Any:
+            followed.add(source)
+            return nested.get(source)
+
         try:
-            tree = asdf_extension.read_tree(content)
+            tree = asdf_extension.read_tree(content, follow)
         except Exception as error:
             raise InputError(f"{name}: the ASDF extension cannot be read ({error})") from error
         tree.pop("history", None)  # the HISTORY cards of the primary header count
+        left = {source: array for source, array in nested.items() if source not in followed}
+        if left:
+            tree["extra_fits"] = {
+                source.removeprefix("fits:"): {"data": array} for source, array in left.items()
+            }
         return tree
 
     return load
@@ -135,12 +147,15 @@ def _asdf_loader(hdu: Hdu, name: str) -> Callable[[], Tree]:
 class _Taker:
     """Puts HDUs in their places of the tree, one after the other; what has no place goes to extra_fits."""
 
-    def __init__(self, contents: Contents, index: FitsIndex, rules: Rules) -> None:
+    def __init__(self, contents: Contents, index: FitsIndex, rules: Rules, has_asdf: bool) -> None:
         self._tree = contents.tree
         self._name = contents.name
         self._index = index
         self._rules = rules
         self._seen: set[tuple[str, int]] = set()
+        self.has_asdf = has_asdf
+        #: Data of items of lists within lists, as the ASDF tree refers to them.
+        self.nested: dict[str, Any] = {}
 
     def __call__(self, hdu: Hdu) -> None:
         again = (hdu.name, hdu.version) in self._seen
@@ -148,10 +163,12 @@ class _Taker:
         unknown = self._take_keywords(hdu)
         leaf = self._index.arrays.get(hdu.name)
         known = leaf is not None and not again and (hdu.version == 1 or "[]" in leaf.path)
+        extra: Tree = {"header": unknown} if unknown else {}
         if leaf is not None and known and hdu.data is not None:
             put(self._tree, leaf, hdu.version, self._checked(hdu, leaf.schema))
-        extra: Tree = {"header": unknown} if unknown else {}
-        if hdu.data is not None and not known:
+        elif hdu.name in self._index.nested and hdu.data is not None and self.has_asdf:
+            self.nested[f"fits:{hdu.name},{hdu.version}"] = hdu.data
+        elif hdu.data is not None and not known:
             extra["data"] = hdu.data
         if extra:
             key = hdu.name if hdu.version == 1 and not again else f"{hdu.name},{hdu.version}"
@@ -166,6 +183,7 @@ class _Taker:
     def _take_keywords(self, hdu: Hdu) -> list[list[Any]]:
         """Put the keywords that are known in their places; return the others."""
         known = self._index.keywords.get(hdu.name, {})
+        nested = self._index.nested.get(hdu.name, ()) if self.has_asdf else ()
         unknown: list[list[Any]] = []
         for card in hdu.header.cards:
             leaf = known.get(card.keyword)
@@ -173,7 +191,7 @@ class _Taker:
                 value = card.value
                 if value is not None and self._rules.accepts(value, leaf.schema, ".".join(leaf.path)):
                     put(self._tree, leaf, hdu.version, value)
-            elif not STRUCTURAL.fullmatch(card.keyword):
+            elif card.keyword not in nested and not STRUCTURAL.fullmatch(card.keyword):
                 unknown.append([card.keyword, card.value, card.comment])
         return unknown
 
@@ -183,7 +201,7 @@ def put(tree: Any, leaf: Leaf, version: int, value: Any) -> None:
     node = tree
     for part, following in zip(leaf.path, (*leaf.path[1:], None), strict=True):
         key: Any = version - 1 if part == "[]" else part
-        if part == "[]":
+        if part == "[]" and len(node) < version:
             node.extend({} for _ in range(version - len(node)))
         if following is None:
             node[key] = value

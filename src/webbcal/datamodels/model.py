@@ -16,18 +16,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from webbcal.datamodels import saving, search
+from webbcal.datamodels.arrayed import Arrayed
 from webbcal.datamodels.contents import Contents, Tree, converted
 from webbcal.datamodels.fits_wcs import fits_wcs
 from webbcal.datamodels.flat import FlatAccess
 from webbcal.datamodels.layout import plan_hdus
 from webbcal.datamodels.loading import load
+from webbcal.datamodels.node import trailing
 from webbcal.datamodels.schema import class_schema, merged
 from webbcal.datamodels.table import Schema, is_array, model_rows, property_of
 from webbcal.datamodels.validate import Rules
-from webbcal.io.arrays import ArraySource, MemoryArray, ShiftedArray, in_file
 
 
-class DataModel(FlatAccess):
+class DataModel(Arrayed, FlatAccess):
     """A product or reference file.
 
     Parameters
@@ -105,7 +106,7 @@ class DataModel(FlatAccess):
         return self._rules
 
     @property
-    def _tree(self) -> Tree:
+    def _tree(self) -> Tree:  # type: ignore[override]
         return self._contents.tree
 
     @property
@@ -113,7 +114,7 @@ class DataModel(FlatAccess):
         return self._own_schema if self._own_schema is not None else class_schema(type(self))
 
     def _find(self, name: str, schema: Schema | None) -> bool:
-        if name in self._created and self._primary_shape() is not None:
+        if name in self._created and self.shape is not None:
             self._tree[name] = self.get_default(name)
             return True
         return super()._find(name, schema)
@@ -168,56 +169,11 @@ class DataModel(FlatAccess):
         for cls in type(self).__mro__:
             if cls.__name__ in model_rows():
                 return model_rows()[cls.__name__].primary
-        return "data" if property_of(self._schema, "data") else ""
-
-    def _primary_shape(self) -> tuple[int, ...] | None:
-        value = self._tree.get(self.get_primary_array_name())
-        return None if value is None or not hasattr(value, "shape") else tuple(value.shape)
+        return "data" if "data" in self._schema["properties"] else ""
 
     def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
         """Return the shape of a default array (None if the primary array does not say)."""
-        shape = self._primary_shape()
-        return shape if shape is None or ndim is None else shape[len(shape) - min(ndim, len(shape)) :]
-
-    @property
-    def shape(self) -> tuple[int, ...] | None:
-        """Shape of the primary array, or None; nothing is read."""
-        return self._primary_shape()
-
-    def has(self, name: str) -> bool:
-        """Tell whether an array (or other member) is set or in the file; nothing is read or made."""
-        return self._tree.get(name) is not None
-
-    def source(self, name: str) -> ArraySource | None:
-        """Return an array to read by region, without loading it, or None if it is absent.
-
-        An array that is still in the file has the type it has there (for example uint16), not the
-        declared one.
-        """
-        value = self._tree.get(name)
-        if value is None or in_file(value):
-            return value
-        return MemoryArray(np.asarray(value))
-
-    def shift(self, name: str, amount: float) -> None:
-        """Add a number to an array: now, or if it is still in its file, whenever it is read."""
-        value = self._tree[name]
-        if in_file(value):
-            self._tree[name] = ShiftedArray(value, amount)
-        else:
-            value += value.dtype.type(amount)
-
-    def getarray_noinit(self, name: str) -> Any:
-        """Return an array that is set or in the file.
-
-        Raises
-        ------
-        AttributeError
-            If it is neither.
-        """
-        if name not in self._tree:
-            raise AttributeError(f"no attribute '{name}'")
-        return getattr(self, name)
+        return trailing(self.shape, ndim)
 
     # Life
 

@@ -1,14 +1,9 @@
-"""The model classes: one for each row of models.csv.
-
-Most classes are their row and nothing more, and are made from it when first asked for. Written out here are
-the bases, and those that do something of their own.
-"""
+"""The bases of the model classes, and those that do something of their own."""
 
 from __future__ import annotations
 
 import datetime
 import os
-from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +12,7 @@ from webbcal.core.dqmap import DQDefinition
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.node import plain
 from webbcal.datamodels.schema import class_schema
-from webbcal.datamodels.table import array_rows, is_array, model_rows
+from webbcal.datamodels.table import is_array
 from webbcal.io.arrays import ArraySource
 
 
@@ -157,11 +152,7 @@ class RampModel(JwstDataModel):
 
     def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
         """Return the shape of a default array (None if the primary array does not say)."""
-        return (
-            _zeroframe_shape(super()._primary_shape())
-            if name == "zeroframe"
-            else super().shape_for(name, ndim)
-        )
+        return _zeroframe_shape(self.shape) if name == "zeroframe" else super().shape_for(name, ndim)
 
 
 class SuperstripeRampModel(JwstDataModel):
@@ -171,7 +162,7 @@ class SuperstripeRampModel(JwstDataModel):
 
     def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
         """Return the shape of a default array (None if the primary array does not say)."""
-        shape = self._primary_shape()
+        shape = self.shape
         stripes = self.meta.subarray.num_superstripe
         if shape is None or (name == "pixeldq" and not stripes):
             return None
@@ -185,11 +176,7 @@ class Level1bModel(JwstDataModel):
 
     def shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
         """Return the shape of a default array (None if the primary array does not say)."""
-        return (
-            _zeroframe_shape(super()._primary_shape())
-            if name == "zeroframe"
-            else super().shape_for(name, ndim)
-        )
+        return _zeroframe_shape(self.shape) if name == "zeroframe" else super().shape_for(name, ndim)
 
 
 def _zeroframe_shape(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -218,41 +205,3 @@ class SlitModel(SlitDataModel):
 
 _OPTIONS = {"schema", "strict_validation", "pass_invalid_values", "validate_on_assignment", "validate_arrays"}
 _OPTIONS |= {"ignore_missing_extensions", "ignore_unrecognized_tag"}
-
-
-#: Classes that jwst once had for products of resample, and what it has in their place.
-_FORMER = {"DrizProductModel": "ImageModel", "MultiProductModel": "MultiSlitModel"}
-
-
-@cache
-def model_class(name: str) -> type[DataModel]:
-    """Return the class of a row of models.csv, or the class that has taken its place.
-
-    Raises
-    ------
-    KeyError
-        If there is no such row.
-    """
-    written = globals().get(name)
-    if isinstance(written, type) and issubclass(written, DataModel):
-        return written
-    if name in _FORMER:
-        return model_class(_FORMER[name])
-    row = model_rows()[name]
-    # models.csv lists all ancestors, nearest first; those of an ancestor need not be repeated.
-    ancestors = [_base(base) for base in row.bases]
-    bases = [b for b in ancestors if not any(b is not other and issubclass(other, b) for other in ancestors)]
-    created = tuple(dict.fromkeys(array for base in ancestors for array in base.__dict__.get("_created", ())))
-    body = {"__module__": "webbcal.datamodels", "__doc__": _describe(name), "_created": created}
-    return type(name, tuple(bases), body)
-
-
-def _base(name: str) -> type[DataModel]:
-    if name in model_rows() or name in globals():
-        return model_class(name) if name in model_rows() else globals()[name]
-    return type(name, (ReferenceFileModel,), {"__module__": __name__})
-
-
-def _describe(name: str) -> str:
-    arrays = ", ".join(row["path"] for row in array_rows().get(name, ()))
-    return f"{name}, as in the tables{f': {arrays}' if arrays else ''}."

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from webbcal.datamodels.arrayed import Arrayed, holds_arrays
 from webbcal.datamodels.cast import as_declared, from_file
 from webbcal.datamodels.contents import Contents
-from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table, property_of
+from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table, property_of, walk
 from webbcal.datamodels.validate import Rules
 from webbcal.io.arrays import in_file
 from webbcal.io.asdf_text import Tagged
@@ -26,6 +27,10 @@ class Owner(Protocol):
     @property
     def contents(self) -> Contents:
         """The tree, and what of it is not read yet."""
+
+    @property
+    def schema(self) -> Schema:
+        """The schema tree."""
 
     @property
     def rules(self) -> Rules:
@@ -98,7 +103,9 @@ def read_member(container: Any, key: Any, schema: Schema, contents: Contents, pa
     """
     value = container[key]
     if isinstance(value, Tagged):
-        value = container[key] = value.resolve()
+        made = value.resolve()
+        contents.made[id(made)] = made, value
+        value = container[key] = made
     if not in_file(value):
         return value
     array = value.read()
@@ -224,13 +231,61 @@ class ObjectNode(Node):
             return schema.get("default", empty() if empty else None)
         ndim = schema.get("ndim", schema.get("max_ndim"))
         dtype = dtype_of(schema["datatype"]) if "datatype" in schema else np.dtype(np.float64)
-        shape = None if is_table(schema) else self._model.shape_for(name, ndim)
+        shape = None if is_table(schema) else self._shape_for(name, ndim)
         if shape is None:
             shape = (0,) * (1 if ndim is None else ndim)
         if is_table(schema):
             return as_declared(np.zeros(shape, dtype), schema, name)
         value = schema.get("default", 0)
         return np.full(shape, value, dtype) if value else np.zeros(shape, dtype)
+
+    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        return self._model.shape_for(name, ndim)
+
+
+class ItemNode(Arrayed, ObjectNode):
+    """A slit, a spectrum, an exposure: an item of a list with arrays of its own, as good as a model.
+
+    What its `meta` does not have and could not have (the instrument, the exposure, the subarray) is that of
+    the model.
+    """
+
+    def _wrap(self, value: Any, schema: Schema, name: str | int) -> Any:
+        if name == "meta" and isinstance(value, dict):
+            return _ItemMeta(value, schema, self._model, self._member_path(name))
+        return super()._wrap(value, schema, name)
+
+    def _find(self, name: str, schema: Schema | None) -> bool:
+        try:
+            return super()._find(name, schema)
+        except AttributeError:
+            if name != "meta":
+                raise
+            self._tree["meta"] = {}
+            return True
+
+    def _shape_for(self, name: str, ndim: int | None) -> tuple[int, ...] | None:
+        return trailing(self.shape, ndim)
+
+
+class _ItemMeta(ObjectNode):
+    """The metadata of an item; what is not declared for it is that of the model."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            schema = property_of(self._model.schema, "meta") or {}
+            declared = property_of(schema, name)
+            if declared is None or not any("fits_keyword" in node for _, node in walk(declared)):
+                raise
+            meta = self._model.contents.tree.setdefault("meta", {})
+            return getattr(ObjectNode(meta, schema, self._model, "meta"), name)
+
+
+def trailing(shape: tuple[int, ...] | None, ndim: int | None) -> tuple[int, ...] | None:
+    """Return the last axes of a shape."""
+    return shape if shape is None or ndim is None else shape[len(shape) - min(ndim, len(shape)) :]
 
 
 class ListNode(Node, MutableSequence[Any]):
@@ -246,6 +301,11 @@ class ListNode(Node, MutableSequence[Any]):
 
     def __repr__(self) -> str:
         return repr(self._tree)
+
+    def _wrap(self, value: Any, schema: Schema, name: str | int) -> Any:
+        if isinstance(value, dict) and holds_arrays(schema):
+            return ItemNode(value, schema, self._model, self._member_path(name))
+        return super()._wrap(value, schema, name)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -268,7 +328,7 @@ class ListNode(Node, MutableSequence[Any]):
 
     def item(self, **members: Any) -> ObjectNode:
         """Return a new item, not yet in the list, with these members."""
-        node = ObjectNode({}, self._item_schema, self._model, self._member_path(len(self)))
+        node: ObjectNode = self._wrap({}, self._item_schema, len(self))
         for name, value in members.items():
             setattr(node, name, value)
         return node

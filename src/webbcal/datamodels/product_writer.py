@@ -64,7 +64,8 @@ class ProductWriter:
         self.arrays = dict(arrays or {})
         self._model: Product | None = model
         self._lent: dict[str, FitsArray] = {}
-        self._writer = FitsWriter(path, plan_hdus(model.schema, model.contents, self.arrays))
+        planned = plan_hdus(model.schema, model.contents, self.arrays) if self.arrays else []
+        self._writer = FitsWriter(path, planned)
 
     def write(self, name: str, array: np.ndarray, *index: slice | int) -> None:
         """Write a region of a streamed array; see `FitsWriter.write`."""

@@ -9,7 +9,7 @@ import numpy as np
 from webbcal.core.errors import OutputError
 from webbcal.datamodels.product_writer import Product, ProductWriter
 from webbcal.io.asdf_extension import plain_values, without_none
-from webbcal.io.asdf_text import resolved
+from webbcal.io.asdf_objects import resolved
 from webbcal.io.atomic import AtomicFile
 
 

@@ -204,16 +204,29 @@ class Leaf:
 
 
 class FitsIndex:
-    """What a schema says about FITS files: which keyword and which HDU holds which part of the tree."""
+    """What a schema says about FITS files: which keyword and which HDU holds which part of the tree.
+
+    Attributes
+    ----------
+    keywords : dict
+        By HDU and keyword: the place of a value.
+    arrays : dict
+        By HDU: the place of its data.
+    nested : dict
+        By HDU: the names of its keywords whose place is in a list within a list. Which item they belong to,
+        and its data, only the ASDF extension tells.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self.keywords: dict[str, dict[str, Leaf]] = {}
         self.arrays: dict[str, Leaf] = {}
+        self.nested: dict[str, set[str]] = {}
         for path, node in walk(schema):
             leaf = Leaf(tuple("[]" if part == "items" else part for part in path), node)
             if leaf.path.count("[]") > 1:
-                continue  # a list in a list has no HDU numbers of its own
-            if "fits_keyword" in node:
+                if "fits_hdu" in node:
+                    self.nested.setdefault(node["fits_hdu"], set()).add(node.get("fits_keyword", "").upper())
+            elif "fits_keyword" in node:
                 keyword = node["fits_keyword"].upper()
                 self.keywords.setdefault(node.get("fits_hdu", "PRIMARY"), {}).setdefault(keyword, leaf)
             elif is_array(node) and "fits_hdu" in node:

@@ -24,15 +24,15 @@ class ChargeMigrationStep(BlockStep):
         signal_threshold: float = param(25000.0, "Signal above which groups are rejected", unit="DN")
         skip: bool = param(True, "Skip this step")
 
-    def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None:
+    def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """The slope must keep some groups."""
         return charge.skip_reason(exposure.ngroups)
 
-    def halo(self, p: Any) -> int:
+    def halo(self, p: Parameters) -> int:
         """Neighbours are flagged across rows."""
         return charge.HALO
 
-    def apply(self, block: RampBlock, references: Any, p: Any, state: Any) -> RampBlock:
+    def apply(self, block: RampBlock, references: Any, p: Parameters, state: Any) -> RampBlock:
         """Flag one block."""
         from webbcal.kernels.charge.cpu import flag_charge_migration
 

@@ -40,11 +40,15 @@ class DarkCurrentStep(BlockStep):
         dark_output: str | None = param(None, "File to save the averaged dark to", kind="output_file")
         average_dark_current: float | None = param(None, "Average dark current of the detector", unit="e-/s")
 
-    def reason_by_references(self, exposure: Exposure, references: Mapping[str, Any], p: Any) -> str | None:
+    def reason_by_references(
+        self, exposure: Exposure, references: Mapping[str, Any], p: Parameters
+    ) -> str | None:
         """A dark that is sampled more coarsely than the exposure does not fit."""
         return _dark_plan(exposure, references["dark"]).skip
 
-    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Any) -> _State:
+    def measure(
+        self, exposure: Exposure, references: Mapping[str, Any], p: Parameters, survey: Any
+    ) -> _State:
         """Match the frames of the reference to the groups of the exposure."""
         reference = references["dark"]
         plan = _dark_plan(exposure, reference)
@@ -59,7 +63,7 @@ class DarkCurrentStep(BlockStep):
         assert exposure.readout is not None
         return 4 * (exposure.readout.ngroups + exposure.readout.nframes)
 
-    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: _State) -> RampBlock:
+    def apply(self, block: RampBlock, references: BlockReferences, p: Parameters, state: _State) -> RampBlock:
         """Subtract the dark and note the average dark current."""
         reference = references["dark"]
         current = references.once(

@@ -30,7 +30,7 @@ class DQInitStep(BlockStep):
 
         user_supplied_dq: str | None = param(None, "FITS file of further DQ flags, of the exposure's shape")
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> np.ndarray | None:
+    def measure(self, exposure: Exposure, references: Any, p: Parameters, survey: Any) -> np.ndarray | None:
         """Read the user's flags, if any."""
         if p.user_supplied_dq is None:
             return None
@@ -44,7 +44,7 @@ class DQInitStep(BlockStep):
             )
         return flags
 
-    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Any) -> RampBlock:
+    def apply(self, block: RampBlock, references: BlockReferences, p: Parameters, state: Any) -> RampBlock:
         """OR the mask into the block's flags."""
         user = None if state is None else state[block.box.slices]
         init_dq(block.pixeldq, references.read("mask", "dq"), block.groupdq, user)

@@ -10,6 +10,7 @@ from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RateBlock
 from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
+from webbcal.run.parameters import StepParameters
 
 
 class GainScaleStep(BlockStep):
@@ -24,17 +25,21 @@ class GainScaleStep(BlockStep):
     produces = "rate"
     product_suffixes: ClassVar[Mapping[str, str]] = {"image": "gain_scale", "ints": "gain_scaleints"}
 
-    def reason_by_references(self, exposure: Exposure, references: Mapping[str, Any], p: Any) -> str | None:
+    def reason_by_references(
+        self, exposure: Exposure, references: Mapping[str, Any], p: StepParameters
+    ) -> str | None:
         """Without a factor there is nothing to do."""
         if _gain_factor(exposure, references) is None:
             return "GAINFACT is neither in the exposure nor in the GAIN reference"
         return None
 
-    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Any) -> float | None:
+    def measure(
+        self, exposure: Exposure, references: Mapping[str, Any], p: StepParameters, survey: Any
+    ) -> float | None:
         """Return the factor."""
         return _gain_factor(exposure, references)
 
-    def apply(self, block: RateBlock, references: Any, p: Any, state: float) -> RateBlock:
+    def apply(self, block: RateBlock, references: Any, p: StepParameters, state: float) -> RateBlock:
         """Scale the rates."""
         scale_rates(block.values, state)
         return block

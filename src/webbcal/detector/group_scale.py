@@ -9,6 +9,7 @@ from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
+from webbcal.run.parameters import StepParameters
 
 
 class GroupScaleStep(BlockStep):
@@ -18,17 +19,17 @@ class GroupScaleStep(BlockStep):
     only_once = True
     tiling = Tiling.EITHER
 
-    def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None:
+    def reason_to_skip(self, exposure: Exposure, p: StepParameters) -> str | None:
         """Nothing to do when the divisor is the number of frames."""
         assert exposure.readout is not None
         return group_scale_skip_reason(exposure.readout.nframes, exposure.frame_divisor)
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> tuple[int, int]:
+    def measure(self, exposure: Exposure, references: Any, p: StepParameters, survey: Any) -> tuple[int, int]:
         """Return NFRAMES and FRMDIVSR."""
         assert exposure.readout is not None and exposure.frame_divisor is not None
         return exposure.readout.nframes, exposure.frame_divisor
 
-    def apply(self, block: RampBlock, references: Any, p: Any, state: Any) -> RampBlock:
+    def apply(self, block: RampBlock, references: Any, p: StepParameters, state: Any) -> RampBlock:
         """Scale all groups."""
         scale_groups(block.data, *state)
         return block

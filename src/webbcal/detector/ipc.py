@@ -10,6 +10,7 @@ from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
+from webbcal.run.parameters import StepParameters
 
 #: Light-sensitive pixels of a near-infrared detector: all but four rows and columns at each edge.
 SCIENCE = Box(4, 2044, 4, 2044)
@@ -25,11 +26,11 @@ class IPCStep(BlockStep):
     only_once = True
     reference_file_types = ("ipc",)
 
-    def halo(self, p: Any) -> int:
+    def halo(self, p: StepParameters) -> int:
         """A pixel takes from the rows around it."""
         return MAX_HALO
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> Box:
+    def measure(self, exposure: Exposure, references: Any, p: StepParameters, survey: Any) -> Box:
         """Return the light-sensitive pixels in the coordinates of the science array."""
         kernel = references["ipc"].shape("data")
         if convolution.halo(kernel) > MAX_HALO:
@@ -40,7 +41,9 @@ class IPCStep(BlockStep):
             )
         return SCIENCE.relative_to(exposure.box)
 
-    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Box) -> RampBlock:
+    def apply(
+        self, block: RampBlock, references: BlockReferences, p: StepParameters, state: Box
+    ) -> RampBlock:
         """Convolve every group."""
         from webbcal.kernels.convolution.cpu import convolve
 

@@ -104,18 +104,20 @@ class JumpStep(BlockStep):
         minimum_sigclip_groups: int = param(100, "Samples with which sigma clipping is used")
         only_use_ints: bool = param(True, "Clip each group across integrations, not all together")
 
-    def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None:
+    def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """Two groups have one difference, which nothing can be compared with."""
         for name in ("expand_large_events", "find_showers"):
             if getattr(p, name):
                 raise PlanError(f"jump.{name} is not available in this version of webbcal; set it to False")
         return f"{exposure.ngroups} groups are too few (3 needed)" if exposure.ngroups <= 2 else None
 
-    def halo(self, p: Any) -> int:
+    def halo(self, p: Parameters) -> int:
         """Neighbours are flagged across rows."""
         return 1 if p.flag_4_neighbors else 0
 
-    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Survey) -> _State:
+    def measure(
+        self, exposure: Exposure, references: Mapping[str, Any], p: Parameters, survey: Survey
+    ) -> _State:
         """Turn parameters to the kernel's units, and find groups that no pixel uses."""
         assert exposure.readout is not None
         electrons = [0.0, 0.0]
@@ -151,12 +153,12 @@ class JumpStep(BlockStep):
                 raise SkipStep("too few usable groups in an integration")
         return _State(settings, unused)
 
-    def all_integrations(self, exposure: Exposure, p: Any) -> bool:
+    def all_integrations(self, exposure: Exposure, p: Parameters) -> bool:
         """A difference is compared with those of all integrations."""
         return exposure.nints > 1
 
     def apply(
-        self, block: RampBlock, references: BlockReferences, p: Any, state: _State
+        self, block: RampBlock, references: BlockReferences, p: Parameters, state: _State
     ) -> tuple[RampBlock, JumpsFound]:
         """Flag one block."""
         unused = unused_groups([block]) if state.unused_groups.any() else state.unused_groups

@@ -8,6 +8,7 @@ from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
+from webbcal.run.parameters import StepParameters
 
 
 class LinearityStep(BlockStep):
@@ -17,7 +18,9 @@ class LinearityStep(BlockStep):
     only_once = True
     reference_file_types = ("linearity",)
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> tuple[int, bool]:
+    def measure(
+        self, exposure: Exposure, references: Any, p: StepParameters, survey: Any
+    ) -> tuple[int, bool]:
         """Return the frames in a group, and whether the reference has the inverse polynomial."""
         assert exposure.readout is not None
         return exposure.readout.nframes, references["linearity"].has("inv_coeffs")
@@ -26,7 +29,9 @@ class LinearityStep(BlockStep):
         """The coefficients."""
         return 4 * references["linearity"].shape("coeffs")[0]
 
-    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Any) -> RampBlock:
+    def apply(
+        self, block: RampBlock, references: BlockReferences, p: StepParameters, state: Any
+    ) -> RampBlock:
         """Linearise one block."""
         from webbcal.kernels.polynomial.cpu import linearize
 

@@ -58,13 +58,15 @@ class RampFitStep(BlockStep):
         lastgroup: int | None = param(None, "Last group to use (0-based)")
         maximum_cores: str = param("1", "Cores to use: a number, 'half', 'quarter' or 'all'")
 
-    def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None:
+    def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """The likelihood fit comes later."""
         if p.algorithm == "LIKELY":
             raise PlanError("ramp_fit.algorithm = LIKELY is not available in this version; use OLS_C")
         return None
 
-    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Survey) -> _State:
+    def measure(
+        self, exposure: Exposure, references: Mapping[str, Any], p: Parameters, survey: Survey
+    ) -> _State:
         """Collect the sampling of the ramps and the groups to use."""
         readout = exposure.readout
         assert readout is not None
@@ -83,7 +85,7 @@ class RampFitStep(BlockStep):
         return _State(settings, groups, references["gain"].meta.exposure.gain_factor)
 
     def fold(
-        self, box: Box, exposure: Exposure, references: BlockReferences, p: Any, state: _State
+        self, box: Box, exposure: Exposure, references: BlockReferences, p: Parameters, state: _State
     ) -> RampFold:
         """Begin with the ramps of some rows."""
         return RampFold(box, exposure.nints, references, state)

@@ -62,13 +62,15 @@ class RefPixStep(BlockStep):
         halfwidth: int = param(30, "Half-width of the kernel (sirs)")
         siglimit: float = param(3.0, "Clipping of reference pixels", unit="sigma")
 
-    def reason_to_skip(self, exposure: Exposure, p: Any) -> str | None:
+    def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """Refuse the readouts that have another scheme."""
         if exposure.instrument == "MIRI" or exposure.exp_type.startswith("NRS"):
             raise PlanError(f"reference pixels of {exposure.instrument} are not available in this version")
         return None
 
-    def measure(self, exposure: Exposure, references: Mapping[str, Any], p: Any, survey: Survey) -> _State:
+    def measure(
+        self, exposure: Exposure, references: Mapping[str, Any], p: Parameters, survey: Survey
+    ) -> _State:
         """Measure the drifts on the border of the frame, some integrations at a time."""
         geometry = Geometry(exposure.box, exposure.fastaxis, exposure.slowaxis, exposure.noutputs or 0)
         options = Options(
@@ -91,7 +93,7 @@ class RefPixStep(BlockStep):
         zeroframes = [zeroframe for _, zeroframe in parts if zeroframe is not None]
         return _State(ramp, joined(zeroframes) if len(zeroframes) == len(parts) else None)
 
-    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: _State) -> RampBlock:
+    def apply(self, block: RampBlock, references: BlockReferences, p: Parameters, state: _State) -> RampBlock:
         """Subtract the drifts from one block."""
         from webbcal.kernels.reference_pixels import cpu
 
@@ -142,7 +144,7 @@ def _read_strip(box: Box, ints: range, exposure: Exposure, survey: Survey, alone
     )
 
 
-def _sirs_kernels(exposure: Exposure, references: Mapping[str, Any], p: Any) -> Any:
+def _sirs_kernels(exposure: Exposure, references: Mapping[str, Any], p: RefPixStep.Parameters) -> Any:
     """Return the convolution kernels of the alternative side correction, if asked for and there are any."""
     reference = references.get("sirskernel")
     if p.refpix_algorithm != "sirs" or reference is None or "FULL" not in exposure.subarray:

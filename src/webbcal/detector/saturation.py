@@ -29,16 +29,16 @@ class SaturationStep(BlockStep):
         )
         use_readpatt: bool = param(True, "Look for saturation hidden by averaging frames into groups")
 
-    def halo(self, p: Any) -> int:
+    def halo(self, p: Parameters) -> int:
         """Neighbours are flagged across rows."""
         return saturation.halo(p.n_pix_grow_sat)
 
-    def measure(self, exposure: Exposure, references: Any, p: Any, survey: Any) -> int | None:
+    def measure(self, exposure: Exposure, references: Any, p: Parameters, survey: Any) -> int | None:
         """Return the number of frames in a group, if it is to be used."""
         assert exposure.readout is not None
         return exposure.readout.nframes if p.use_readpatt else None
 
-    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Any) -> RampBlock:
+    def apply(self, block: RampBlock, references: BlockReferences, p: Parameters, state: Any) -> RampBlock:
         """Flag one block."""
         from webbcal.kernels.saturation.cpu import flag_saturation
 

@@ -9,6 +9,7 @@ from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.engine.tiling import Tiling
+from webbcal.run.parameters import StepParameters
 
 
 class SuperBiasStep(BlockStep):
@@ -19,7 +20,9 @@ class SuperBiasStep(BlockStep):
     tiling = Tiling.EITHER
     reference_file_types = ("superbias",)
 
-    def apply(self, block: RampBlock, references: BlockReferences, p: Any, state: Any) -> RampBlock:
+    def apply(
+        self, block: RampBlock, references: BlockReferences, p: StepParameters, state: Any
+    ) -> RampBlock:
         """Subtract the superbias."""
         bias, flags = references.read("superbias"), references.read("superbias", "dq")
         subtract_bias(block.data, block.pixeldq, bias, flags, block.zeroframe)

@@ -1,12 +1,13 @@
 """The ASDF extension: a table of one cell that holds an ASDF file with the full tree of the model.
 
 Arrays of the tree that live in HDUs stand there as references (``source: fits:SCI,1``). Trees are read and
-written as text (`asdf_text`); one that holds an object of another library, or an array without an HDU that is
-not small, is written by the `asdf` library, which takes about a second to find its extensions.
+written as text (`asdf_text`); objects of other libraries, and a tree with an array without an HDU that is not
+small, are written by the `asdf` library, which takes about a second to find its extensions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 from collections.abc import Callable
@@ -17,22 +18,20 @@ import yaml
 
 from webbcal import __version__
 from webbcal.io import asdf_text
-from webbcal.io.asdf_text import CORE, NDARRAY, Dumper, NotPlain, Tagged, Tree
+from webbcal.io.asdf_objects import resolved, with_tagged_objects
+from webbcal.io.asdf_text import CORE, NDARRAY, NotPlain, Tagged, Tree
 
 
-class HduReference:
+class HduReference(Tagged):
     """An array of the tree that lives in an HDU."""
 
     def __init__(self, name: str, version: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.node = {
-            "source": f"fits:{name},{version}",
-            "datatype": datatype_of(dtype),
-            "byteorder": "big",
-            "shape": list(shape),
-        }
+        node = {"source": f"fits:{name},{version}", "datatype": datatype_of(dtype), "byteorder": "big"}
+        super().__init__(NDARRAY, node | {"shape": list(shape)})
 
-
-Dumper.add_representer(HduReference, lambda dumper, ref: dumper.represent_mapping(NDARRAY, ref.node))
+    def resolve(self) -> HduReference:
+        """Return this: the array is not in the tree."""
+        return self
 
 
 def datatype_of(dtype: np.dtype[Any]) -> Any:
@@ -49,12 +48,17 @@ def _field(name: str, dtype: np.dtype[Any]) -> Tree:
     return field | ({"shape": list(dtype.shape)} if dtype.shape else {})
 
 
-def write_tree(tree: Tree, history: list[Tree]) -> bytes:
-    """Return an ASDF file that holds the tree and the history entries."""
-    try:
+def write_tree(tree: Tree, history: list[Tree], origins: dict[int, Tagged]) -> bytes:
+    """Return an ASDF file that holds the tree and the history entries.
+
+    Objects that were made of values of a file (`origins`, by their identity) stand there as they did, as far
+    as they have not changed.
+    """
+    with contextlib.suppress(NotPlain):
         return _write_as_text(tree, history)
-    except NotPlain:
-        return _write_by_library(asdf_text.resolved(tree), history)
+    with contextlib.suppress(NotPlain):
+        return _write_as_text(with_tagged_objects(tree, origins), history)
+    return _write_by_library(resolved(tree), history)
 
 
 def _write_as_text(tree: Tree, history: list[Tree]) -> bytes:
@@ -79,7 +83,7 @@ def _write_by_library(tree: Tree, history: list[Tree]) -> bytes:
 
     def convert(value: Any) -> Any:
         if isinstance(value, HduReference):
-            return TaggedDict(dict(value.node), NDARRAY)
+            return TaggedDict(dict(value.value), value.tag)
         if isinstance(value, np.recarray):
             return value.view(np.ndarray)
         return value.item() if isinstance(value, np.generic) else value
@@ -94,15 +98,16 @@ def _write_by_library(tree: Tree, history: list[Tree]) -> bytes:
     return buffer.getvalue()
 
 
-def read_tree(content: bytes) -> Tree:
-    """Return the tree of an ASDF file, without the arrays that live in HDUs (they are None there).
+def read_tree(content: bytes, follow: Callable[[str], Any]) -> Tree:
+    """Return the tree of an ASDF file.
 
+    For arrays that live in HDUs (``fits:SCI,1``) there is what `follow` returns, and nothing if that is None.
     History entries are under ``history``, as a list of dictionaries. Objects of other libraries are `Tagged`.
     """
     try:
-        tree = asdf_text.read(content)
+        tree = asdf_text.read(content, follow)
     except (NotPlain, yaml.YAMLError):
-        tree = asdf_text.read_by_library(content)
+        tree = asdf_text.read_by_library(content, follow)
     for internal in ("asdf_library", "_fits_hash", "extra_fits"):
         tree.pop(internal, None)
     history = tree.pop("history", None) or {}

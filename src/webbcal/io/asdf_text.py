@@ -13,11 +13,14 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import yaml
+
+from webbcal.io import yaml_reader, yaml_writer
+from webbcal.io.missing_library import MissingLibrary
+from webbcal.io.yaml_writer import NotPlain
 
 Tree = dict[str, Any]
 
@@ -27,15 +30,13 @@ _START = b"#ASDF 1.0.0\n#ASDF_STANDARD 1.6.0\n%YAML 1.1\n%TAG ! tag:stsci.edu:as
 _END = b"...\n"
 _BLOCK = b"\xd3BLK"
 #: Arrays of more elements are not written as text.
-_LARGEST_INLINE = 1000
-
-
-class NotPlain(Exception):
-    """The tree needs the asdf library."""
+LARGEST_INLINE = 1000
 
 
 class Tagged:
     """A value of another library, as it stands in an ASDF file.
+
+    It never changes, so that models (and slits of a model) share what is the same.
 
     Attributes
     ----------
@@ -54,27 +55,44 @@ class Tagged:
     def __repr__(self) -> str:
         return f"<{self.tag}>"
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tagged:
+        return self
+
     @property
     def kind(self) -> str:
         """The last part of the tag without its version: ``shift``."""
         return self.tag.rpartition("/")[2].rpartition("-")[0]
 
     def resolve(self) -> Any:
-        """Return the object, made by the asdf library; a tagged dictionary if no extension knows the tag."""
-        return read_by_library(write({"value": self}, _WholeDumper))["value"]
+        """Return the object, made by the asdf library.
+
+        Raises
+        ------
+        MissingLibrary
+            If no library is installed that knows it, or a tag within it.
+        """
+        made = read_by_library(write({"value": self}, math.inf))["value"]
+        if hasattr(made, "_tag"):  # a tagged dictionary, list or text
+            raise MissingLibrary(self.tag, _tags(self, set()), made)
+        return made
 
 
-def resolved(tree: Any) -> Any:
-    """Return a copy of a tree of dictionaries and lists with the objects of all tagged values."""
-    if type(tree) is dict:
-        return {key: resolved(value) for key, value in tree.items()}
-    if type(tree) is list:
-        return [resolved(value) for value in tree]
-    return tree.resolve() if isinstance(tree, Tagged) else tree
+def _tags(value: Any, seen: set[int]) -> set[str]:
+    """Return all tags within a value."""
+    if id(value) in seen:
+        return set()
+    if isinstance(value, Tagged):
+        seen.add(id(value))
+        return {value.tag} | _tags(value.value, seen)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*(_tags(part, seen) for part in parts))
 
 
 def tagged(value: Any) -> Any:
-    """Return an object of another library as it would stand in a file; the opposite of `Tagged.resolve`."""
+    """Return an object of another library (or a list of them) as it would stand in a file.
+
+    The opposite of `Tagged.resolve`.
+    """
     import asdf
 
     buffer = io.BytesIO()
@@ -82,7 +100,7 @@ def tagged(value: Any) -> Any:
     return read(buffer.getvalue())["value"]
 
 
-def read_by_library(content: bytes) -> Tree:
+def read_by_library(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> Tree:
     """Return the tree of an ASDF file, with all objects made and arrays in memory."""
     import warnings
 
@@ -95,7 +113,7 @@ def read_by_library(content: bytes) -> Tree:
         if isinstance(value, dict):  # what asdf 6 makes of a reference that it cannot follow
             source = value.get("source")
         if isinstance(source, str) and source.startswith("fits:"):
-            return None
+            return follow(source)
         return np.array(value) if isinstance(value, NDArrayType) else value
 
     with warnings.catch_warnings():
@@ -107,135 +125,42 @@ def read_by_library(content: bytes) -> Tree:
 # Writing
 
 
-class Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
-    """Writes plain values, small arrays and tagged values; refuses others."""
-
-    largest: float = _LARGEST_INLINE
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Repeat values that are equal by accident; refer to containers that are the same."""
-        return not isinstance(data, (dict, list, Tagged))
-
-
-def _refuse(_: yaml.Dumper, value: Any) -> Any:
-    raise NotPlain(type(value).__name__)
-
-
-def _scalar(dumper: yaml.Dumper, value: Any) -> Any:
-    return dumper.represent_data(value.item())
-
-
-def _array(dumper: Dumper, value: np.ndarray) -> Any:
-    if value.size > dumper.largest or value.dtype.kind not in "iufbUS" or type(value) is not np.ndarray:
-        raise NotPlain("a large or structured array")
-    name: Any = "bool8" if value.dtype.kind == "b" else value.dtype.name
-    if value.dtype.kind in "US":
-        word, width = ("ucs4", 4) if value.dtype.kind == "U" else ("ascii", 1)
-        name, value = [word, value.dtype.itemsize // width], value.astype(str)
-    node = {"data": value.tolist(), "datatype": name, "shape": list(value.shape)}
-    return dumper.represent_mapping(NDARRAY, node)
-
-
-def _tagged_node(dumper: yaml.Dumper, value: Tagged) -> Any:
-    if isinstance(value.value, dict):
-        return dumper.represent_mapping(value.tag, value.value)
-    if isinstance(value.value, list):
-        return dumper.represent_sequence(value.tag, value.value)
-    return dumper.represent_scalar(value.tag, str(value.value))
-
-
-Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(list(value)))
-Dumper.add_representer(Tagged, _tagged_node)
-Dumper.add_representer(np.ndarray, _array)
-Dumper.add_multi_representer(np.generic, _scalar)
-Dumper.add_multi_representer(object, _refuse)
-
-
-class _WholeDumper(Dumper):
-    """Writes large arrays too, as text: for what is read again at once."""
-
-    largest = math.inf
-
-
-def write(tree: Tree, dumper: type[Dumper] = Dumper) -> bytes:
-    """Return an ASDF file that holds a tree.
+def write(tree: Tree, largest: float = LARGEST_INLINE) -> bytes:
+    """Return an ASDF file that holds a tree; arrays of no more than `largest` elements stand in the text.
 
     Raises
     ------
     NotPlain
         If there is anything in it that must be written by the library.
     """
-    text: bytes = yaml.dump(
-        tree, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100, encoding="utf-8"
-    )
-    return _START + text + _END
+
+    def inline(array: np.ndarray) -> Tagged:
+        if array.size > largest or array.dtype.kind not in "iufbUS" or type(array) is not np.ndarray:
+            raise NotPlain("a large or structured array")
+        name: Any = "bool8" if array.dtype.kind == "b" else array.dtype.name
+        if array.dtype.kind in "US":
+            word, width = ("ucs4", 4) if array.dtype.kind == "U" else ("ascii", 1)
+            name, array = [word, array.dtype.itemsize // width], array.astype(str)
+        return Tagged(NDARRAY, {"data": array.tolist(), "datatype": name, "shape": list(array.shape)})
+
+    return _START + yaml_writer.dump(tree, inline).encode() + _END
 
 
 # Reading
 
-
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    blocks: list[memoryview]
-
-
-def _mapping(loader: yaml.SafeLoader, node: yaml.Node) -> Iterator[Tree]:
-    """Construct a mapping in two steps: what is in it may refer to itself."""
-    made: Tree = {}
-    yield made
-    made.update({str(key): value for key, value in loader.construct_mapping(node).items()})  # type: ignore[arg-type]
+#: What the core schemas say is no more than a mapping.
+_MAPPINGS = tuple(f"{CORE}{kind}-" for kind in ("asdf", "software", "history_entry", "extension_metadata"))
 
 
-def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Iterator[Tagged]:
-    made = Tagged(node.tag)
-    yield made
-    if isinstance(node, yaml.MappingNode):
-        made.value = loader.construct_mapping(node)
-    elif isinstance(node, yaml.SequenceNode):
-        made.value = loader.construct_sequence(node)
-    else:
-        made.value = loader.construct_scalar(node)  # type: ignore[arg-type]
-
-
-def _core(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    if suffix.startswith("ndarray-"):
-        return _array_of(loader, node)
-    plain = suffix.startswith(("asdf-", "software-", "history_entry-", "extension_metadata-"))
-    return _mapping(loader, node) if plain else _tagged(loader, suffix, node)
-
-
-def _array_of(loader: Any, node: yaml.Node) -> np.ndarray | None:
-    """Return an array; None for one that lives in an HDU (the headers have told of it)."""
-    if not isinstance(node, yaml.MappingNode):
-        raise NotPlain("an array without description")
-    entries = loader.construct_mapping(node, deep=True)
-    source, kind = entries.get("source"), entries.get("datatype", "float64")
-    if isinstance(source, str) and source.startswith("fits:"):
-        return None
-    extras = set(entries) - {"source", "data", "datatype", "byteorder", "shape"}
-    if extras or kind == "ucs4":
-        raise NotPlain("an array of another layout")
-    dtype = _dtype_of(kind)
-    if "data" in entries:
-        return np.array(entries["data"], dtype)
-    if not (isinstance(source, int) and 0 <= source < len(loader.blocks)):
-        raise NotPlain("an array in another file")
-    stored = dtype.newbyteorder(">" if entries.get("byteorder") == "big" else "<")
-    shape = tuple(entries["shape"])
-    values = np.frombuffer(loader.blocks[source], stored, int(np.prod(shape)))
-    return values.reshape(shape).astype(dtype)
-
-
-# The first that fits is taken.
-_Loader.add_multi_constructor(CORE, _core)
-_Loader.add_multi_constructor("tag:", _tagged)
-_Loader.add_multi_constructor("!", _tagged)
-for _kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp"):
-    _known = f"tag:yaml.org,2002:{_kind}"
-    _Loader.add_constructor(_known, yaml.SafeLoader.yaml_constructors[_known])
-
-
-def read(content: bytes) -> Tree:
+def read(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> Tree:
     """Return the tree of an ASDF file; values of other libraries are `Tagged`.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    follow : function
+        Returns what stands for an array that lives in an HDU (``fits:SCI,1``).
 
     Raises
     ------
@@ -245,13 +170,38 @@ def read(content: bytes) -> Tree:
         If it is no YAML.
     """
     end = content.find(b"\n...")
-    loader = _Loader(content if end < 0 else content[: end + 1])
-    try:
-        loader.blocks = [] if end < 0 else _blocks(content, end)
-        tree: Tree = loader.get_single_data() or {}
-    finally:
-        loader.dispose()
+    blocks = [] if end < 0 else _blocks(content, end)
+
+    def begin(tag: str, value: Any) -> Any:
+        return value if tag.startswith(_MAPPINGS) else Tagged(tag, value)
+
+    def finish(made: Any) -> Any:
+        is_array = type(made) is Tagged and made.tag.startswith(f"{CORE}ndarray-")
+        return _array_of(made.value, blocks, follow) if is_array else made
+
+    tree: Tree = yaml_reader.load(content if end < 0 else content[: end + 1], begin, finish) or {}
     return tree
+
+
+def _array_of(entries: Any, blocks: list[memoryview], follow: Callable[[str], Any]) -> Any:
+    """Return an array."""
+    if not isinstance(entries, dict):
+        raise NotPlain("an array without description")
+    source, kind = entries.get("source"), entries.get("datatype", "float64")
+    if isinstance(source, str) and source.startswith("fits:"):
+        return follow(source)
+    extras = set(entries) - {"source", "data", "datatype", "byteorder", "shape"}
+    if extras or kind == "ucs4":
+        raise NotPlain("an array of another layout")
+    dtype = _dtype_of(kind)
+    if "data" in entries:
+        array = np.array(entries["data"], dtype)
+        return array.reshape(entries.get("shape", array.shape))
+    if not (isinstance(source, int) and 0 <= source < len(blocks)):
+        raise NotPlain("an array in another file")
+    stored = dtype.newbyteorder(">" if entries.get("byteorder") == "big" else "<")
+    shape = tuple(entries["shape"])
+    return np.frombuffer(blocks[source], stored, int(np.prod(shape))).reshape(shape).astype(dtype)
 
 
 def _dtype_of(kind: Any) -> np.dtype[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
 from webbcal.core.errors import InputError
@@ -17,6 +18,7 @@ BLOCK = 2880
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 _STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s?(.*))?")
 _CUT_STRING = re.compile(r"\s*'(.*)'\s*(?:/\s?(.*))?")
+_SIMPLE = re.compile("[A-Z0-9_-]{1,8}")
 _COMPLEX = re.compile(r"\(\s*([^,()]+),\s*([^,()]+)\)")
 _LONGEST = 67  # characters of a string on one card, beside the mark that it continues
 #: Keywords that say how an HDU is stored; they are written anew with the data. (Checksums would be stale.)
@@ -40,9 +42,7 @@ class Header:
 
     def __init__(self, cards: Iterable[Card]) -> None:
         self.cards = list(cards)
-        self._first: dict[str, Any] = {}
-        for card in self.cards:
-            self._first.setdefault(card.keyword, card.value)
+        self._first = {card.keyword: card.value for card in reversed(self.cards)}
 
     def __getitem__(self, keyword: str) -> Any:
         return self._first[keyword]
@@ -71,7 +71,7 @@ def read_header(file: BinaryIO) -> Header:
         text = block.decode("ascii", "replace")
         for start in range(0, BLOCK, 80):
             line = text[start : start + 80]
-            if line.rstrip() == "END":
+            if line.startswith("END") and line.rstrip() == "END":
                 return Header(_parse(lines))
             lines.append(line)
 
@@ -80,42 +80,46 @@ class _Text(str):
     """A string as it stands on a card, with its quotes doubled."""
 
 
-def _parse(lines: list[str]) -> Iterator[Card]:
-    last: Card | None = None
+def _parse(lines: list[str]) -> list[Card]:
+    cards: list[Card] = []
+    unended: Card | None = None  # the last card, if its text goes on
     for line in lines:
-        card = _card(line)
-        continues = card.keyword == "CONTINUE" and isinstance(card.value, _Text)
-        if continues and last is not None and str(last.value).endswith("&"):
-            last = Card(last.keyword, _Text(last.value[:-1] + card.value), last.comment + card.comment)
-            continue
-        if last is not None:
-            yield _finished(last)
-        last = card
-    if last is not None:
-        yield _finished(last)
+        raw, card = _card(line)
+        if unended is not None and raw.keyword == "CONTINUE" and isinstance(raw.value, _Text):
+            raw = Card(unended.keyword, _Text(unended.value[:-1] + raw.value), unended.comment + raw.comment)
+            cards[-1] = _finished(raw)
+        else:
+            cards.append(card)
+        unended = raw if isinstance(raw.value, _Text) and raw.value.endswith("&") else None
+    return cards
 
 
 def _finished(card: Card) -> Card:
     if isinstance(card.value, _Text):
-        return card._replace(value=card.value.replace("''", "'").rstrip())
+        return Card(card.keyword, card.value.replace("''", "'").rstrip(), card.comment)
     return card
 
 
-def _card(line: str) -> Card:
+@lru_cache(4096)  # the HDUs of a list of slits repeat most of their cards
+def _card(line: str) -> tuple[Card, Card]:
+    """Return the card of a line as it stands, and as it is if its text does not go on in the next line."""
     keyword, field = line[:8].rstrip(), line[8:]
     if keyword == "HIERARCH" and "=" in field:
         keyword, _, field = field.partition("=")
-        return Card(keyword.strip(), *_value(field))
-    if field.startswith("= ") or keyword == "CONTINUE":
-        return Card(keyword, *_value(field[2:]))
-    return Card(keyword, field.rstrip())
+        raw = Card(keyword.strip(), *_value(field))
+    elif field.startswith("= ") or keyword == "CONTINUE":
+        raw = Card(keyword, *_value(field[2:]))
+    else:
+        raw = Card(keyword, field.rstrip())
+    return raw, _finished(raw)
 
 
 def _value(field: str) -> tuple[Any, str]:
-    # The second form is for long strings that were cut between two quotes, as astropy does.
-    match = _STRING.fullmatch(field) or _CUT_STRING.fullmatch(field)
-    if match:
-        return _Text(match[1]), (match[2] or "").rstrip()
+    if "'" in field:
+        # The second form is for long strings that were cut between two quotes, as astropy does.
+        match = _STRING.fullmatch(field) or _CUT_STRING.fullmatch(field)
+        if match:
+            return _Text(match[1]), (match[2] or "").rstrip()
     text, _, comment = field.partition("/")
     return _number(text.strip()), comment.strip()
 
@@ -124,20 +128,28 @@ def _number(text: str) -> Any:
     """Return a value that is no string; text that is no value of FITS stays text."""
     if text in ("T", "F", ""):
         return None if text == "" else text == "T"
-    match = _COMPLEX.fullmatch(text)
-    if match:
-        return complex(float(match[1]), float(match[2]))
     for kind, form in ((int, text), (float, text.upper().replace("D", "E"))):
         try:
             return kind(form)
         except ValueError:
             continue
-    return text
+    match = _COMPLEX.fullmatch(text)
+    return complex(float(match[1]), float(match[2])) if match else text
 
 
 def header_bytes(cards: Iterable[Card]) -> bytes:
     """Return a header as it stands in a file; what FITS cannot hold (NaN, infinity) is left out."""
-    text = "".join(line.ljust(80) for card in cards for line in _lines(card)) + "END"
+    return padded(header_text(cards))
+
+
+def header_text(cards: Iterable[Card]) -> str:
+    """Return cards as they stand in a header, 80 characters each."""
+    return "".join([line.ljust(80) for card in cards for line in _lines(card)])
+
+
+def padded(text: str) -> bytes:
+    """Return the text of all cards of a header as it stands in a file, up to a whole block."""
+    text += "END"
     return text.ljust(len(text) + -len(text) % BLOCK).encode("ascii")
 
 
@@ -149,7 +161,7 @@ def _lines(card: Card) -> Iterator[str]:
         text = ascii_text(str(value))
         yield from (f"{keyword:8}{text[start : start + 72]}" for start in range(0, max(len(text), 1), 72))
         return
-    simple = re.fullmatch("[A-Z0-9_-]{1,8}", keyword) is not None
+    simple = _SIMPLE.fullmatch(keyword) is not None
     start = f"{keyword:8}= " if simple else f"HIERARCH {card.keyword} = "
     if not isinstance(value, str):
         shown = f"{start}{_shown(value):>20}"

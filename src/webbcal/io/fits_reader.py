@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from webbcal.core.errors import InputError
-from webbcal.io.arrays import FileHandle, FitsArray
+from webbcal.io.arrays import FitsArray
 from webbcal.io.cards import BLOCK, Card, Header, read_header
+from webbcal.io.file_handle import FileHandle
 from webbcal.io.records import plain_table
 from webbcal.io.tables import FitsTable
 

@@ -22,9 +22,10 @@ from webbcal.core.errors import OutputError
 from webbcal.core.resources import available_threads
 from webbcal.core.threads import run_on_threads
 from webbcal.io import arrays as io_arrays
-from webbcal.io.arrays import FileHandle, FitsArray, MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.arrays import FitsArray, MemoryArray, pieces_of, region_of, runs_of
 from webbcal.io.atomic import AtomicFile
 from webbcal.io.cards import BLOCK
+from webbcal.io.file_handle import FileHandle
 from webbcal.io.hdus import PlannedHdu, image_header, stored_code, stored_dtype, to_stored
 from webbcal.io.table_writer import table_hdu
 
@@ -66,7 +67,8 @@ class FitsWriter:
     path : path
         The file; its folder must exist.
     planned : list of PlannedHdu
-        The HDUs with the keywords known so far, the primary first. Arrays they hold are written at `finish`.
+        If arrays are streamed: the HDUs with the keywords known so far, the primary first. Arrays they hold
+        are written at `finish`.
 
     Raises
     ------
@@ -178,10 +180,12 @@ class FitsWriter:
             place = self._places[name]
             self._file.write_at(_filled(header, place.room), place.header_offset)
         end = max([len(primary), self._primary_room, *(place.end for place in self._places.values())])
+        tail = _Tail(self._file, end)
         for hdu in planned[1:]:
             if not hdu.stream:
-                end = self._append(hdu, end)
-        self._file.truncate(end)
+                tail.append(hdu)
+        tail.flush()
+        self._file.truncate(tail.end)
 
     def _make_room(self, primary: bytes, first: dict[str, bytes]) -> None:
         """Move streamed data back if a header outgrew its room (rare: the room is several blocks)."""
@@ -203,33 +207,70 @@ class FitsWriter:
         for place in self._places.values():
             self._file.write_at(bytes(-place.nbytes % BLOCK), place.offset + place.nbytes)
 
-    def _append(self, hdu: PlannedHdu, offset: int) -> int:
-        """Write an HDU at the end of the file; return the new end."""
-        if hdu.is_table:
-            header, data = table_hdu(hdu)
-            self._file.write_at(header, offset)
-            self._file.write_at(data, offset + len(header))
-            return offset + len(header) + len(data)
-        header = image_header(hdu)
-        self._file.write_at(header, offset)
-        offset += len(header)
-        if hdu.dtype is None:
-            return offset
-        dtype = stored_dtype(hdu.dtype)
-
-        def write(piece: tuple[int, Callable[[], np.ndarray]]) -> None:
-            start, values = piece
-            stored = to_stored(values().astype(dtype, copy=False))
-            self._file.write_at(stored.reshape(-1).view(np.uint8).data, offset + start * dtype.itemsize)
-
-        run_on_threads(write, _pieces(hdu.data, dtype), available_threads())
-        end = offset + hdu.nbytes
-        self._file.write_at(bytes(-end % BLOCK), end)
-        return end + -end % BLOCK
-
     def abort(self) -> None:
         """Give up: remove the temporary file."""
         self._file.abort()
+
+
+class _Tail:
+    """What follows the streamed arrays; small HDUs are gathered, so that a thousand need few writes."""
+
+    def __init__(self, file: AtomicFile, start: int) -> None:
+        self._file = file
+        self._start = start
+        self._parts: list[bytes | memoryview] = []
+        self._size = 0
+
+    @property
+    def end(self) -> int:
+        """Where the next HDU begins."""
+        return self._start + self._size
+
+    def append(self, hdu: PlannedHdu) -> None:
+        """Write an HDU at the end of the file."""
+        if hdu.is_table:
+            for part in table_hdu(hdu):
+                self._put(part)
+            self._put(bytes(-self.end % BLOCK))
+            return
+        self._put(image_header(hdu))
+        if hdu.dtype is None:
+            return
+        dtype = stored_dtype(hdu.dtype)
+        pieces = list(_pieces(hdu.data, dtype))
+        if len(pieces) == 1:
+            self._put(_bytes_of(pieces[0][1](), dtype))
+        else:
+            self.flush()
+
+            def write(piece: tuple[int, Callable[[], np.ndarray]]) -> None:
+                start, values = piece
+                self._file.write_at(_bytes_of(values(), dtype), self._start + start * dtype.itemsize)
+
+            run_on_threads(write, pieces, available_threads())
+            self._start += hdu.nbytes
+        self._put(bytes(-self.end % BLOCK))
+
+    def _put(self, part: bytes | memoryview) -> None:
+        if len(part) >= _PIECE_BYTES:
+            self.flush()
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size >= _PIECE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is gathered."""
+        if self._parts:
+            self._file.write_at(
+                self._parts[0] if len(self._parts) == 1 else b"".join(self._parts), self._start
+            )
+        self._start, self._size, self._parts = self.end, 0, []
+
+
+def _bytes_of(values: np.ndarray, dtype: np.dtype[Any]) -> memoryview:
+    stored = to_stored(values.astype(dtype, copy=False))
+    return stored.reshape(-1).view(np.uint8).data
 
 
 def _room_for(hdu: PlannedHdu) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from webbcal.io.cards import Card, header_bytes
+from webbcal.io.cards import Card, header_text, padded
 from webbcal.io.tables import FitsTable
 
 
@@ -90,22 +91,23 @@ def to_stored(values: np.ndarray) -> np.ndarray:
     return stored
 
 
-def image_cards(hdu: PlannedHdu) -> list[Card]:
-    """Return the cards that say how an image (or a header alone) is stored."""
-    primary = hdu.name == "PRIMARY"
-    kind = None if hdu.dtype is None else stored_dtype(hdu.dtype).str[1:]
+@lru_cache(256)
+def _storage_text(name: str, dtype: np.dtype[Any] | None, shape: tuple[int, ...]) -> str:
+    """Return the cards that say how an image (or a header alone) is stored, as text."""
+    primary = name == "PRIMARY"
+    kind = None if dtype is None else stored_dtype(dtype).str[1:]
     bitpix, bzero = (8, 0) if kind is None else _STORED[kind]
     cards = [
         Card("SIMPLE", True, "FITS standard") if primary else Card("XTENSION", "IMAGE", "image extension")
     ]
-    cards += [Card("BITPIX", bitpix, "array data type"), Card("NAXIS", len(hdu.shape), "number of axes")]
-    cards += [Card(f"NAXIS{axis}", length) for axis, length in enumerate(reversed(hdu.shape), 1)]
+    cards += [Card("BITPIX", bitpix, "array data type"), Card("NAXIS", len(shape), "number of axes")]
+    cards += [Card(f"NAXIS{axis}", length) for axis, length in enumerate(reversed(shape), 1)]
     if primary:
-        return [*cards, Card("EXTEND", True)]
+        return header_text([*cards, Card("EXTEND", True)])
     cards += [Card("PCOUNT", 0), Card("GCOUNT", 1)]
     if bzero:
         cards += [Card("BSCALE", 1), Card("BZERO", bzero)]
-    return [*cards, *name_cards(hdu)]
+    return header_text(cards)
 
 
 def name_cards(hdu: PlannedHdu) -> list[Card]:
@@ -115,4 +117,5 @@ def name_cards(hdu: PlannedHdu) -> list[Card]:
 
 def image_header(hdu: PlannedHdu) -> bytes:
     """Return the header of an image HDU, or of the primary HDU, padded to blocks."""
-    return header_bytes(image_cards(hdu) + hdu.cards)
+    own = hdu.cards if hdu.name == "PRIMARY" else [*name_cards(hdu), *hdu.cards]
+    return padded(_storage_text(hdu.name, hdu.dtype, hdu.shape) + header_text(own))

@@ -12,8 +12,8 @@ import yaml
 
 from webbcal.core.errors import InputError
 from webbcal.io import asdf_text
-from webbcal.io.arrays import FileHandle
 from webbcal.io.asdf_text import Tree
+from webbcal.io.file_handle import FileHandle
 from webbcal.io.fits_reader import Hdu, hdus_in_memory, kind_of, kind_of_bytes, read_hdus
 
 

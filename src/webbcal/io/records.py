@@ -22,7 +22,16 @@ def plain_table(value: Any) -> np.ndarray:
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if array.dtype.names is None:
         return array
+    if type(array) in (np.ndarray, np.recarray) and is_plain(array.dtype):
+        return array.view(np.recarray)
     return records({name: text_column(array[name]) for name in array.dtype.names}, array.shape)
+
+
+def is_plain(dtype: np.dtype[Any]) -> bool:
+    """Tell whether a table of this type is as `records` makes it: native, packed, text as `str`."""
+    fields = [dtype[name] for name in dtype.names or ()]
+    packed = sum(field.itemsize for field in fields) == dtype.itemsize
+    return packed and all(field.base.kind not in "SUO" and field.isnative for field in fields)
 
 
 def records(columns: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

@@ -34,13 +34,9 @@ class ScratchFile:
         self._end = 0
         try:
             self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - lives as long as this object
+            self.fd = self._file.fileno()
         except OSError as error:
             raise self.failure(error) from error
-
-    @property
-    def fd(self) -> int:
-        """The file descriptor."""
-        return self._file.fileno()
 
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> ScratchArray:
         """Return a new array of zeros; disk is taken as it is written."""
@@ -76,6 +72,11 @@ class ScratchArray:
     def read_into(self, out: NDArray[Any], *index: slice | int) -> None:
         """Copy a region into `out`, converting to its type."""
         bounds, selected = region_of(self.shape, index)
+        last = bounds[-1]
+        if last != (0, self.shape[-1]):  # rows are read whole: calls cost more than bytes
+            whole = self.read(*(slice(*b) for b in bounds[:-1]))
+            out[...] = whole[..., last[0] : last[1]].reshape(selected)
+            return
         straight = out.flags.c_contiguous and out.dtype == self.dtype
         target = out if straight else np.empty(selected, self.dtype)
         flat = target.reshape(-1)

@@ -17,9 +17,11 @@ _FORMATS: dict[str, tuple[str, int]] = {"b1": ("L", 0), "u1": ("B", 0), "i1": ("
 _FORMATS |= {"u2": ("I", 1 << 15), "i4": ("J", 0), "u4": ("J", 1 << 31), "i8": ("K", 0), "u8": ("K", 1 << 63)}
 _FORMATS |= {"f4": ("E", 0), "f8": ("D", 0), "c8": ("C", 0), "c16": ("M", 0)}
 
+Bytes = bytes | memoryview
 
-def table_hdu(hdu: PlannedHdu) -> tuple[bytes, bytes]:
-    """Return header and data of a table, each padded to blocks.
+
+def table_hdu(hdu: PlannedHdu) -> tuple[bytes, Bytes]:
+    """Return header and data of a table; the header is padded to blocks.
 
     A table that is still in another file keeps its bytes, its column types and units.
     """
@@ -35,19 +37,18 @@ def table_hdu(hdu: PlannedHdu) -> tuple[bytes, bytes]:
     cards += [Card("PCOUNT", 0), Card("GCOUNT", 1), Card("TFIELDS", len(names))]
     for number, name in enumerate(names, 1):
         cards += _column_cards(number, name, rows.dtype[name], table.dtype[name], hdu.units.get(name))
-    data = rows.tobytes()
-    return header_bytes([*cards, *name_cards(hdu), *hdu.cards]), data + bytes(-len(data) % BLOCK)
+    header = header_bytes([*cards, *name_cards(hdu), *hdu.cards])
+    return header, rows.view(np.uint8).data if rows.size else b""
 
 
-def _copied(hdu: PlannedHdu, source: FitsTable) -> tuple[bytes, bytes]:
+def _copied(hdu: PlannedHdu, source: FitsTable) -> tuple[bytes, Bytes]:
     stale = ("CHECKSUM", "DATASUM", "HISTORY", "")
     cards = (card for card in source.header.cards if card.keyword not in stale)
     structural = [card for card in cards if STRUCTURAL.fullmatch(card.keyword)]
-    data = source.raw()
-    return header_bytes([*structural, *hdu.cards]), data + bytes(-len(data) % BLOCK)
+    return header_bytes([*structural, *hdu.cards]), source.raw()
 
 
-def _with_astropy(hdu: PlannedHdu, table: np.ndarray) -> tuple[bytes, bytes]:
+def _with_astropy(hdu: PlannedHdu, table: np.ndarray) -> tuple[bytes, Bytes]:
     """Write a table whose cells are arrays of various lengths."""
     import io
 
@@ -103,25 +104,32 @@ def _column_cards(
 def _stored_rows(table: np.ndarray) -> np.ndarray:
     """Return the rows as they stand in a file: big-endian, text as ASCII, booleans as T and F."""
     names = table.dtype.names or ()
-    columns = {name: _stored_column(table[name]) for name in names}
-    fields: list[tuple[Any, ...]] = [(n, c.dtype, c.shape[table.ndim :]) for n, c in columns.items()]
-    rows = np.zeros(table.shape, dtype=fields)
-    for name, column in columns.items():
-        rows[name] = column
+    types = {name: _stored_type(table.dtype[name].base) for name in names}
+    rows = np.empty(table.shape, [(n, kind, table.dtype[n].shape) for n, kind in types.items()])
+    for name in names:
+        _store(table[name], rows[name])
     return rows.reshape(-1)
 
 
-def _stored_column(values: np.ndarray) -> np.ndarray:
-    kind = values.dtype.kind
+def _stored_type(native: np.dtype[Any]) -> str:
+    if native.kind in "SU":
+        return f"S{max(1, native.itemsize // (4 if native.kind == 'U' else 1))}"
+    if native.kind == "b" or native.itemsize == 1:
+        return "u1"
+    return f">{'i' if native.kind == 'u' else native.kind}{native.itemsize}"
+
+
+def _store(values: np.ndarray, column: np.ndarray) -> None:
+    """Put values in a column of stored rows."""
+    kind, width = values.dtype.kind, values.dtype.itemsize
     if kind == "U":
-        return np.char.encode(values, "ascii", "replace").astype(f"S{max(1, values.dtype.itemsize // 4)}")
-    if kind == "S":
-        return values
-    if kind == "b":
-        return np.where(values, np.uint8(ord("T")), np.uint8(ord("F")))
-    stored = values.astype(values.dtype.newbyteorder(">"))
-    if (kind == "u" and values.dtype.itemsize > 1) or values.dtype == np.int8:
-        bits = stored.view(f">u{values.dtype.itemsize}")
-        bits ^= bits.dtype.type(1 << (8 * values.dtype.itemsize - 1))
-        stored = bits if values.dtype == np.int8 else bits.view(f">i{values.dtype.itemsize}")
-    return stored
+        column[...] = np.char.encode(values, "ascii", "replace")
+    elif kind == "b":
+        column[...] = np.where(values, np.uint8(ord("T")), np.uint8(ord("F")))
+    elif (kind == "u" and width > 1) or values.dtype == np.int8:
+        # An offset of half the range flips the top bit.
+        bits = column.view(f">u{width}")
+        bits[...] = values.view(np.uint8) if width == 1 else values
+        bits ^= bits.dtype.type(1 << (8 * width - 1))
+    else:
+        column[...] = values

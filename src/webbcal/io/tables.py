@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from webbcal.io.arrays import FileHandle
 from webbcal.io.cards import BLOCK, Header, header_bytes
+from webbcal.io.file_handle import FileHandle
 from webbcal.io.records import plain_table
 
 #: Stored types by format letter; text (A) and logical (L) are bytes.

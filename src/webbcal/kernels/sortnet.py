@@ -23,12 +23,11 @@ def sort_columns(a: np.ndarray, n: int) -> None:
 
     Parameters
     ----------
-    a : array, shape (>= n, lanes)
+    a : array, shape (>= n, LANES)
         Values without NaN (callers put +inf where a value is missing and count the others).
     n : int
         How many rows take part.
     """
-    lanes = a.shape[1]
     top = 1
     while 2 * top < n:
         top *= 2
@@ -38,7 +37,7 @@ def sort_columns(a: np.ndarray, n: int) -> None:
         while True:
             for i in range(n - d):
                 if (i & p) == r:
-                    for x in range(lanes):
+                    for x in range(LANES):
                         low = a[i, x]
                         high = a[i + d, x]
                         a[i, x] = low if low < high else high

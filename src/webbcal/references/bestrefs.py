@@ -6,6 +6,7 @@ the ``crds`` package; this module drives it. Like ``crds.getreferences``, which 
 the selection locally and downloads what the cache lacks; unlike it, it loads the rules of the wanted types
 only (on a context of the size of the operational ones that is 0.07 s instead of 0.4 s), and it does not ask
 the server for anything as long as ``CRDS_CONTEXT`` names a context and the cache holds all that is needed.
+What crds has answered before is `remembered`, and then crds is not loaded at all.
 
 The usual environment variables apply: CRDS_PATH, CRDS_SERVER_URL (one that contains "serverless", or none,
 works from the cache alone), CRDS_CONTEXT, CRDS_OBSERVATORY, and the rarer ones of crds.
@@ -24,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import ReferenceFileError
-from webbcal.references.lean_crds import import_crds
+from webbcal.references import remembered
+from webbcal.references.crds_package import load_crds, only_news
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ _TELLING = {
 
 _lock = threading.RLock()  # crds keeps its caches in plain dictionaries
 _environment: dict[str, str] | None = None
+_read: dict[str, str] = {}  # path -> text of mappings, as crds has read them in this process
 
 
 def best_references(parameters: Mapping[str, Any], types: Sequence[str]) -> dict[str, str]:
@@ -73,12 +76,29 @@ def best_references(parameters: Mapping[str, Any], types: Sequence[str]) -> dict
     """
     if not types:
         return {}
+    _check_observatory()
+    simple = {k: v for k, v in parameters.items() if isinstance(v, (str, int, float, bool))}
+    kinds = list(dict.fromkeys(t.lower() for t in types))
+    found = remembered.recall(simple, kinds)
+    if found is None:
+        found = _ask(simple, kinds)
+    return {t: found[t.lower()] for t in types}
+
+
+def _ask(parameters: Mapping[str, Any], types: Sequence[str]) -> dict[str, str]:
+    """Ask crds, and remember what it says."""
     with _crds() as crds:
         name = _context(crds)
-        simple = {k: v for k, v in parameters.items() if isinstance(v, (str, int, float, bool))}
-        chosen = _choose(crds, name, simple, [t.lower() for t in types])
-        files = _fetch(crds, name, simple, {t: f for t, f in chosen.items() if f != NOT_APPLICABLE})
-    return {t: files.get(t.lower(), NOT_APPLICABLE) for t in types}
+        chosen = _choose(crds, name, parameters, types)
+        files = _fetch(crds, name, parameters, {t: f for t, f in chosen.items() if f != NOT_APPLICABLE})
+        answer = {t: files.get(t, NOT_APPLICABLE) for t in types}
+        if os.environ.get("CRDS_MODE") != "remote" and not _withdrawn_among(crds, [name, *chosen.values()]):
+            rules = _rules(crds, name, parameters, types)
+            paths = [crds.config.locate_mapping(rule.basename) for rule in rules]
+            texts = {path: _read[path] for path in paths}
+            names = [key for mapping in rules[2:] for key in mapping.get_required_parkeys()]
+            remembered.remember(parameters, answer, texts, _config(crds), names)
+    return answer
 
 
 def context() -> str:
@@ -89,8 +109,13 @@ def context() -> str:
     ReferenceFileError
         If there is none.
     """
+    known = remembered.literal_context() or remembered.recall_context()
+    if known is not None:
+        return known
     with _crds() as crds:
-        return _context(crds)
+        name = _context(crds)
+        remembered.remember_context(name, _config(crds))
+        return name
 
 
 def crds_version() -> str:
@@ -101,18 +126,23 @@ def crds_version() -> str:
 # ---------------------------------------------------------------- environment
 
 
+def _check_observatory() -> None:
+    observatory = os.environ.get("CRDS_OBSERVATORY", "")
+    if observatory.lower() not in ("", "none", OBSERVATORY):  # crds itself sets "None"
+        raise ReferenceFileError(f"CRDS_OBSERVATORY is {observatory!r}; set it to 'jwst' or unset it")
+
+
 @contextlib.contextmanager
 def _crds() -> Iterator[Any]:
     """Give the crds package, set up for the environment of this moment; turn its failures into ours."""
     with _lock:
-        observatory = os.environ.get("CRDS_OBSERVATORY", "")
-        if observatory.lower() not in ("", "none", OBSERVATORY):  # crds itself sets "None"
-            raise ReferenceFileError(f"CRDS_OBSERVATORY is {observatory!r}; set it to 'jwst' or unset it")
-        crds = import_crds()
+        _check_observatory()
+        crds = load_crds()
         _follow_environment(crds)
         _check_cache_folder(crds)
         try:
-            yield crds
+            with only_news():
+                yield crds
         except SystemExit as error:  # crds ends the process when it has neither server nor configuration
             raise ReferenceFileError(_no_context(crds)) from error
         except crds.exceptions.CrdsError as error:
@@ -127,13 +157,24 @@ def _follow_environment(crds: Any) -> None:
     global _environment
     settings = (item for item in os.environ.items() if item[0].startswith("CRDS_"))
     now = {k: v for k, v in settings if "PATH" in k or k in ("CRDS_SERVER_URL", "CRDS_CONTEXT")}
+    if remembered.serverless():  # else crds writes that file itself
+        now["server_config"] = str(remembered.stamp(_config(crds)))
     if now == _environment:
         return
     if _environment is not None:
-        crds.utils.clear_function_caches()
-        crds.config.CRDS_REF_SUBDIR_MODE = None
+        _forget(crds)
     crds.client.api.set_crds_server(now.get("CRDS_SERVER_URL", "https://crds-serverless-mode.stsci.edu"))
     _environment = now
+
+
+def _forget(crds: Any) -> None:
+    crds.utils.clear_function_caches()
+    crds.config.CRDS_REF_SUBDIR_MODE = None
+    _read.clear()
+
+
+def _config(crds: Any) -> str:
+    return str(crds.config.locate_config("server_config", OBSERVATORY))
 
 
 def _check_cache_folder(crds: Any) -> None:
@@ -216,18 +257,42 @@ def _evaluate(crds: Any, name: str, parameters: Mapping[str, Any], types: Sequen
         If a mapping is not in the cache.
     """
     header = crds.utils.condition_header(parameters)
+    rules = _rules(crds, name, parameters, types)
+    # The rules see everything that they name; what the exposure lacks is "UNDEFINED".
+    for rule in rules[2:]:
+        header = dict.fromkeys(rule.get_required_parkeys(), "UNDEFINED") | header
+    return dict(rules[1].get_best_references(header, include=list(types)))
+
+
+def _rules(crds: Any, name: str, parameters: Mapping[str, Any], types: Sequence[str]) -> list[Any]:
+    """Return the mappings that have a say: that of the context, the instrument's, and one a type if it has.
+
+    crds reads a file once a process; one that has changed since is read again.
+    """
+    for _ in range(2):
+        rules = _loaded_rules(crds, name, parameters, types)
+        paths = [crds.config.locate_mapping(rule.basename) for rule in rules]
+        texts = {path: Path(path).read_text("utf-8") for path in paths}
+        if all(_read.get(path, text) == text for path, text in texts.items()):
+            break
+        _forget(crds)
+    _read.update(texts)
+    return rules
+
+
+def _loaded_rules(crds: Any, name: str, parameters: Mapping[str, Any], types: Sequence[str]) -> list[Any]:
     pipeline = crds.rmap.get_cached_mapping(name)
-    instrument = pipeline.get_imap(pipeline.get_instrument(header))
+    instrument = pipeline.get_imap(pipeline.get_instrument(crds.utils.condition_header(parameters)))
+    rules = [pipeline, instrument]
+    absent = (
+        crds.exceptions.IrrelevantReferenceTypeError,
+        crds.exceptions.OmitReferenceTypeError,
+        crds.exceptions.CrdsUnknownReftypeError,  # reported with the other reasons for which there is no file
+    )
     for kind in types:
-        try:
-            keys = instrument.get_rmap(kind).get_required_parkeys()
-        except (crds.exceptions.IrrelevantReferenceTypeError, crds.exceptions.OmitReferenceTypeError):
-            continue
-        except crds.exceptions.CrdsUnknownReftypeError:
-            continue  # reported below with the other reasons for which there is no file
-        # The rules see everything that they name; what the exposure lacks is "UNDEFINED".
-        header = dict.fromkeys(keys, "UNDEFINED") | header
-    return dict(instrument.get_best_references(header, include=list(types)))
+        with contextlib.suppress(*absent):
+            rules.append(instrument.get_rmap(kind))
+    return rules
 
 
 def _file_of(kind: str, found: str | None, name: str, parameters: Mapping[str, Any]) -> str:
@@ -249,20 +314,23 @@ def _file_of(kind: str, found: str | None, name: str, parameters: Mapping[str, A
 
 def _check_not_withdrawn(crds: Any, name: str, found: Mapping[str, str | None]) -> None:
     """Refuse (or warn of) files that the server has marked as scientifically invalid."""
-    config = Path(crds.config.locate_config("server_config", OBSERVATORY))
-    if not config.is_file():
-        return
-    bad = _withdrawn(crds, str(config), config.stat().st_mtime_ns)
-    for file, allowed in [(name, crds.config.ALLOW_BAD_RULES), *((f, None) for f in found.values() if f)]:
-        if file not in bad:
-            continue
-        if allowed if allowed is not None else crds.config.ALLOW_BAD_REFERENCES:
+    for file in _withdrawn_among(crds, [name, *(f for f in found.values() if f)]):
+        rules = file == name
+        if crds.config.ALLOW_BAD_RULES if rules else crds.config.ALLOW_BAD_REFERENCES:
             log.warning("%s is designated as scientifically invalid by CRDS", file)
         else:
             raise ReferenceFileError(
                 f"CRDS designates {file} as scientifically invalid: set CRDS_CONTEXT to another context, or "
                 "CRDS_ALLOW_BAD_RULES=1 and CRDS_ALLOW_BAD_REFERENCES=1 to use it all the same"
             )
+
+
+def _withdrawn_among(crds: Any, files: Sequence[str]) -> list[str]:
+    config = Path(_config(crds))
+    if not config.is_file():
+        return []
+    bad = _withdrawn(crds, str(config), config.stat().st_mtime_ns)
+    return [file for file in files if file in bad]
 
 
 @lru_cache(maxsize=1)

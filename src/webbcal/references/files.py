@@ -7,16 +7,14 @@ cannot be read or written, digests are computed anew.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import ReferenceFileError
+from webbcal.references import user_cache
 
 #: Digests that are kept; the oldest are dropped beyond.
 _MOST = 2000
@@ -51,8 +49,8 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         real = Path(path).resolve()
         status = real.stat()
         key = f"{real}|{status.st_size}|{status.st_mtime_ns}"
-        known = _load().get(key)
-        if known is not None:
+        known = user_cache.read(cache_file()).get(key)
+        if isinstance(known, str):
             return known
         with real.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -66,29 +64,11 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 def cache_file() -> Path:
     """Return where digests are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "webbcal" / "sha256.json"
-
-
-def _load() -> dict[str, str]:
-    try:
-        content = json.loads(cache_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return user_cache.folder() / "sha256.json"
 
 
 def _remember(key: str, digest: str) -> None:
-    """Add a digest to the file: read, add and replace it, so that a reader never sees half a file."""
-    path = cache_file()
-    with _lock, contextlib.suppress(OSError, RuntimeError):
-        digests = _load() | {key: digest}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".sha256-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(dict(list(digests.items())[-_MOST:]), file, indent=0)
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink()
-            raise
+    """Add a digest to the file, which other threads and processes may be changing too."""
+    with _lock:
+        digests = user_cache.read(cache_file()) | {key: digest}
+        user_cache.write(cache_file(), dict(list(digests.items())[-_MOST:]))

@@ -99,7 +99,7 @@ class Exposure:
 
     @classmethod
     def of_model(cls, model: Any) -> Exposure:
-        """Read and check the metadata of a data model.
+        """Read and check the metadata of a data model, or of a slit in one.
 
         Raises
         ------
@@ -115,12 +115,14 @@ class Exposure:
         values = _required(model, name, _REQUIRED | (_RAMP_REQUIRED if ramp else {}))
         _check_shapes(model, name, tuple(source.shape))
         ny, nx = source.shape[-2:]
-        if (values["meta.subarray.ysize"], values["meta.subarray.xsize"]) != (ny, nx):
+        corner = getattr(model, "corner", None)  # of a slit that was cut out
+        if corner is None and (values["meta.subarray.ysize"], values["meta.subarray.xsize"]) != (ny, nx):
             raise InputError(
                 f"{name}: the header says SUBSIZE1 = {values['meta.subarray.xsize']} and SUBSIZE2 = "
                 f"{values['meta.subarray.ysize']}, but the SCI array has {nx} columns and {ny} rows"
             )
-        y0, x0 = values["meta.subarray.ystart"] - 1, values["meta.subarray.xstart"] - 1
+        first, left = corner or (0, 0)
+        y0, x0 = values["meta.subarray.ystart"] - 1 + first, values["meta.subarray.xstart"] - 1 + left
         return cls(
             filename=name,
             instrument=values["meta.instrument.name"].upper(),

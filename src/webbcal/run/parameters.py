@@ -54,11 +54,11 @@ class ParameterInfo:
     options: tuple[Any, ...]
     optional: bool
     default: Any
-    help: str
-    ge: float | None
-    le: float | None
-    unit: str
-    kind: str | None
+    help: str = ""
+    ge: float | None = None
+    le: float | None = None
+    unit: str = ""
+    kind: str | None = None
     synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
     of_run: bool = False
     required: bool = False

@@ -8,8 +8,8 @@ import pytest
 from astropy.io import fits
 
 from webbcal.core.errors import InputError
-from webbcal.io.arrays import FileHandle
 from webbcal.io.cards import BLOCK, Card, header_bytes, read_header
+from webbcal.io.file_handle import FileHandle
 from webbcal.io.fits_reader import read_hdus
 
 VALUES = [

@@ -110,7 +110,7 @@ def test_interrupt_while_saving_keeps_the_old_file(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fits_writer.FitsWriter, "_append", interrupt)
+    monkeypatch.setattr(fits_writer.FitsWriter, "_write_all", interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.save(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

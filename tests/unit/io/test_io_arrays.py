@@ -3,7 +3,8 @@ import pytest
 from astropy.io import fits
 
 from webbcal.core.errors import InputError
-from webbcal.io.arrays import ArraySource, FileHandle, FitsArray, MemoryArray, region_of, runs_of
+from webbcal.io.arrays import ArraySource, FitsArray, MemoryArray, region_of, runs_of
+from webbcal.io.file_handle import FileHandle
 
 TYPES = ["u1", "i2", "u2", "i4", "u4", "i8", "f4", "f8"]
 

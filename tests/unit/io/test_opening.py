@@ -51,7 +51,7 @@ def test_opening_reads_no_data(uncal, monkeypatch):
     def refuse(*_):
         raise AssertionError("data were read")
 
-    monkeypatch.setattr("webbcal.io.arrays.FileHandle.read_at", refuse)
+    monkeypatch.setattr("webbcal.io.file_handle.FileHandle.read_at", refuse)
     with datamodels.open(uncal) as model:
         assert model.shape == (2, 3, 32, 32) and model.meta.instrument.name == "NIRCAM"
         assert model.meta.target.ra is None

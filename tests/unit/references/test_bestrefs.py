@@ -154,23 +154,41 @@ def test_withdrawn_files_are_refused(make_cache, monkeypatch):
 
 SCRIPT = """
 import json, sys
-from webbcal.references.bestrefs import best_references
+from webbcal.references.bestrefs import best_references, context
 found = best_references(json.loads(sys.argv[1]), ["gain", "flat", "pars-jumpstep"])
-heavy = [m for m in ("astropy", "asdf", "requests", "stdatamodels") if m in sys.modules]
+name = context()
+heavy = [m for m in ("crds", "astropy", "asdf", "requests", "stdatamodels") if m in sys.modules]
 import crds
 from crds.core import timestamp
 from astropy.time import Time
 stamp = str(timestamp.parse_date(Time("1999-12-21T05:42:35")))
-print(json.dumps([found["gain"], heavy, stamp]))
+print(json.dumps([found["gain"], name, heavy, stamp]))
 """
 
 
-def test_lookup_loads_no_heavy_library_and_crds_still_works(make_cache):
-    make_cache()
-    command = [sys.executable, "-c", SCRIPT, json.dumps(EXPOSURE)]
+def in_a_new_process(exposure):
+    command = [sys.executable, "-c", SCRIPT, json.dumps(exposure)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
-    gain, heavy, stamp = json.loads(done.stdout)
-    assert Path(gain).name == "gain_new.fits"
-    assert heavy == []
-    assert stamp == "1999-12-21 05:42:35"
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_question_like_one_before_does_not_load_crds(make_cache, monkeypatch, named):
+    make_cache()
+    if not named:
+        monkeypatch.delenv("CRDS_CONTEXT")
+    first = in_a_new_process(EXPOSURE)
+    gain, name, loaded, stamp = in_a_new_process(EXPOSURE | {"meta.observation.date": "2025-06-02"})
+    assert (Path(gain).name, name, stamp) == ("gain_new.fits", "jwst_0001.pmap", "1999-12-21 05:42:35")
+    assert "crds" in first[2]
+    assert loaded == []
+
+
+def test_what_crds_says_to_itself_is_not_shown(make_cache, monkeypatch, capfd):
+    cache = make_cache()
+    monkeypatch.delenv("CRDS_CONTEXT")
+    (cache.root / "config" / "jwst" / "server_config").unlink()
+    with pytest.raises(ReferenceFileError, match="set CRDS_CONTEXT"):
+        best_references(EXPOSURE, ["gain"])
+    assert "CRDS - " not in capfd.readouterr().err

@@ -215,8 +215,8 @@ def answers(cache, queries, python):
         "try:\n"
         "    import crds.jwst.locate, crds\n"
         "except ImportError:\n"
-        "    from webbcal.references.lean_crds import import_crds\n"
-        "    crds = import_crds()\n"
+        "    from webbcal.references.crds_package import load_crds\n"
+        "    crds = load_crds()\n"
         "q = json.loads(sys.stdin.read())\n"
         "print(json.dumps([crds.getreferences(p, reftypes=t, observatory='jwst') for p, t in q]))\n"
     )

@@ -20,7 +20,7 @@ from webbcal.combine.sources.star_finding import find_sources
 from webbcal.core import dqflags
 from webbcal.core.errors import InputError, OutputError, ParameterError
 from webbcal.wcs.footprint import footprint
-from webbcal.wcs.image_wcs import bounds_of, image_wcs
+from webbcal.wcs.of_model import bounds_of, wcs_of
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -80,7 +80,7 @@ def _prepared(catalog: Table, model: Any) -> Table:
             )
         catalog.rename_column(present, axis)
     catalog.meta.setdefault("name", Path(str(model.meta.filename)).stem.strip("_- "))
-    bounds = bounds_of(image_wcs(model))
+    bounds = bounds_of(wcs_of(model))
     if bounds is None or not len(catalog):
         return catalog
     (x0, x1), (y0, y1) = bounds

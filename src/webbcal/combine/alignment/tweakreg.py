@@ -19,8 +19,10 @@ from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run
 from webbcal.wcs.footprint import update_s_region
-from webbcal.wcs.image_wcs import ImageWCS, bounded, bounds_of, image_wcs
-from webbcal.wcs.sip import SipSettings, update_sip
+from webbcal.wcs.of_model import bounded, bounds_of, wcs_of
+from webbcal.wcs.sip import update_sip
+from webbcal.wcs.sip_settings import SipSettings
+from webbcal.wcs.tree_wcs import TreeWCS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -35,7 +37,7 @@ _TOO_FEW = "at least two exposures are needed to align"
 
 
 @dataclass(frozen=True)
-class TweakRegParameters(StepParameters):
+class TweakRegParameters(SipSettings, StepParameters):
     """Parameters of `TweakRegStep`."""
 
     save_catalogs: bool = param(False, "Save the catalogue of each image (…_cat)")
@@ -90,11 +92,6 @@ class TweakRegParameters(StepParameters):
     abs_separation: float = param(1.0, "As separation, to the sky", unit="arcsec")
     abs_tolerance: float = param(0.7, "As tolerance, to the sky", unit="arcsec")
     sip_approx: bool = param(True, "Write a SIP approximation of the corrected WCS to the header")
-    sip_max_pix_error: float = param(0.01, "Largest error of the SIP fit, pixels to sky", unit="pixel")
-    sip_degree: int | None = param(None, "Degree of the SIP fit; None for the lowest that is good", le=6)
-    sip_max_inv_pix_error: float = param(0.01, "Largest error of the inverse SIP fit", unit="pixel")
-    sip_inv_degree: int | None = param(None, "Degree of the inverse SIP fit; None as above", le=6)
-    sip_npoints: int = param(12, "Points of the fitted grid along each axis")
     output_use_model: bool = param(True, "Name products after the models")
     in_memory: bool = param(True, "Has no effect: pixels are read when needed")
 
@@ -210,7 +207,7 @@ def _image(model: Any) -> Image | str:
     angles = {name: getattr(model.meta.wcsinfo, name) for name in _ANGLES}
     from astropy.table import Table
 
-    wcs = bounded(image_wcs(model), model.shape)
+    wcs = bounded(wcs_of(model), model.shape)
     image = Image(str(model.meta.filename), group_of(model), wcs, angles, Table({"x": [], "y": []}))
     return alignment.why_unsupported(image) or image
 
@@ -269,10 +266,8 @@ def _update(model: Any, image: Image, p: Any) -> None:
     """Give a model its corrected WCS, and bring the header in line."""
     if image.reference or not image.fit:
         return
-    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, ImageWCS) else image.wcs
+    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, TreeWCS) else image.wcs
     update_s_region(model)
     bounds = bounds_of(image.wcs)
     if p.sip_approx and bounds is not None:
-        names = SipSettings.__dataclass_fields__
-        settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
-        update_sip(model, image.wcs, bounds, settings)
+        update_sip(model, image.wcs, bounds, p)

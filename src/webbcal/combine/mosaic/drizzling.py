@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.combine.mosaic.inputs import InputImage, Region, Scratch
 from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError
+
+drizzle_kernels = kernels.get("drizzle")
 
 F32 = NDArray[np.float32]
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -119,9 +122,7 @@ def drop(
     sums = scratch.zeros("sums", (*target.shape, region.values.shape[-1] + 1))
     bits = scratch.zeros("flags", target.shape if flags else (0, 0), np.uint32)
     if how.kernel == "square" and how.pixfrac >= _POINT:
-        from webbcal.kernels.drizzle.cpu import drizzle
-
-        drizzle(region.values, region.weight, region.dq, *places, how.pixfrac, sums, bits)
+        drizzle_kernels.drizzle(region.values, region.weight, region.dq, *places, how.pixfrac, sums, bits)
         return Dropped(target, sums, bits)
     library = _Library(region, places, how, target.shape)
     library.drop(sums, bits)

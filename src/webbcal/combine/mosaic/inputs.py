@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.combine.members.output_wcs import OutputGrid
 from webbcal.combine.members.sky_area import pixel_bounds
 from webbcal.core.box import Box
 from webbcal.core.dqflags import interpret_bit_flags
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.wcs.grid import PixelMap
-from webbcal.wcs.image_wcs import image_wcs
+from webbcal.wcs.of_model import wcs_of
 
+coadd = kernels.get("coadd")
 log = logging.getLogger(__name__)
 
 F32 = NDArray[np.float32]
@@ -159,7 +161,6 @@ class WeightedImage:
         scratch : Scratch, optional
             Where the arrays are put, so that they last until the next region.
         """
-        from webbcal.kernels.coadd.cpu import take, weigh_by_noise
 
         scratch = scratch or Scratch()
         values = scratch.array("values", (*box.shape, 1 + len(variances)))
@@ -176,9 +177,9 @@ class WeightedImage:
                 array = scratch.array("array", box.shape)
                 self._sources[name].read_into(array, *box.slices)
                 level = self._level if name == "data" else 0.0
-                take(array, level, name in VARIANCES, values, plane, weight)
+                coadd.take(array, level, name in VARIANCES, values, plane, weight)
                 if name == "var_rnoise" and by_noise:
-                    weigh_by_noise(array, weight)
+                    coadd.weigh_by_noise(array, weight)
             elif plane >= 0:
                 values[..., plane] = np.nan
         if not by_noise:
@@ -204,7 +205,7 @@ class InputImage(WeightedImage):
 
     def __init__(self, model: Any, grid: OutputGrid, weighting: Weighting) -> None:
         super().__init__(model, weighting)
-        wcs = image_wcs(model)
+        wcs = wcs_of(model)
         if wcs is None:
             raise InputError(f"{self.name} has no WCS (meta.wcs); run assign_wcs on it first")
         (x0, x1), (y0, y1) = pixel_bounds(wcs, self.shape)

@@ -16,11 +16,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.combine.mosaic.drizzling import Drop, drop, tiles_of
 from webbcal.combine.mosaic.inputs import VARIANCES, InputImage, Scratch
 from webbcal.core.box import Box
 from webbcal.core.threads import run_on_threads
 from webbcal.run.engine.sinks import MemorySink, Sink
+
+coadd = kernels.get("coadd")
 
 F32 = NDArray[np.float32]
 
@@ -147,7 +150,6 @@ class _Tile:
 
     def add(self, index: int, image: InputImage) -> None:
         """Drop the image of a number and add it to those before."""
-        from webbcal.kernels.coadd.cpu import add
 
         wanted = self._wanted
         dropped = drop(image, self._box, self._how, wanted.planes, wanted.flags, self._scratch)
@@ -156,7 +158,9 @@ class _Tile:
         place, constant = dropped.box.relative_to(self._box), image.constant_weight
         context = self._context[index // 32 if wanted.context else 0]
         told = np.zeros((0, 0), np.int32) if dropped.hits is not None else context
-        add(dropped.sums, constant, (place.y0, place.x0), self._total, self._components, told, index % 32)
+        coadd.add(
+            dropped.sums, constant, (place.y0, place.x0), self._total, self._components, told, index % 32
+        )
         if dropped.hits is not None and wanted.context:
             context[place.slices] |= np.where(dropped.hits, np.uint32(1 << index % 32), 0).view(np.int32)
         if wanted.flags:
@@ -164,7 +168,6 @@ class _Tile:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the finished tile, in memory that the next tile of the thread uses again."""
-        from webbcal.kernels.coadd.cpu import errors, means
 
         held = {"con": self._context, "dq": self._flags}
         arrays = {
@@ -173,14 +176,14 @@ class _Tile:
             if name not in VARIANCES
         }
         fill, ratio = self._wanted.fill, self._how.scale_ratio
-        means(self._total, 0, 1.0, fill, arrays["data"])
+        coadd.means(self._total, 0, 1.0, fill, arrays["data"])
         arrays["wht"][:] = self._total[..., -1]
         if self._wanted.errors == "drizzled":
-            means(self._total, 1, 1.0 / ratio, fill, arrays["err"])
+            coadd.means(self._total, 1, 1.0 / ratio, fill, arrays["err"])
         elif self._wanted.errors == "components":
             variances = self._scratch.array("variances", (len(VARIANCES), *self._box.shape))
             # Pixels of the output that are larger than those of the input average over more of them.
-            errors(self._components, 1.0 / ratio**2, variances, arrays["err"])
+            coadd.errors(self._components, 1.0 / ratio**2, variances, arrays["err"])
             if self._wanted.components:
                 arrays |= dict(zip(VARIANCES, variances, strict=True))
         return arrays

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.combine.mosaic.inputs import InputImage
 from webbcal.core.dqflags import pixel
 from webbcal.core.errors import InputError
 from webbcal.kernels.images.arithmetic import ImageArrays, match_invalid
-from webbcal.kernels.outliers import cpu
 from webbcal.kernels.outliers.settings import Thresholds
 
+outliers = kernels.get("outliers")
 log = logging.getLogger(__name__)
 
 F32 = NDArray[np.float32]
@@ -64,9 +65,9 @@ def flag(model: Any, expected: F32, thresholds: Thresholds, aligned: bool) -> in
     """
     image = _arrays(model)
     if aligned:
-        found = cpu.find_aligned(image.data, image.err, expected, thresholds.snr[0])
+        found = outliers.find_aligned(image.data, image.err, expected, thresholds.snr[0])
     else:
-        found = cpu.find(image.data, image.err, expected, thresholds)
+        found = outliers.find(image.data, image.err, expected, thresholds)
     image.dq[found] |= OUTLIER
     match_invalid(image)
     return int(np.count_nonzero(found))

@@ -14,11 +14,13 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.core.errors import OutputError
 from webbcal.core.threads import run_on_threads
-from webbcal.kernels.distribution.cpu import Pieces, clipped
-from webbcal.kernels.stack import cpu
+
+distribution = kernels.get("distribution")
+stack = kernels.get("stack")
 
 F32 = NDArray[np.float32]
 
@@ -79,7 +81,7 @@ class ImageStack:
         rows = max(1, _BAND_VALUES // max(1, self.shape[1] * len(self._boxes)))
 
         def work(band: Box) -> None:
-            result[band.slices] = cpu.nanmedian(self._read(band))
+            result[band.slices] = stack.nanmedian(self._read(band))
 
         run_on_threads(work, Box.of_shape(self.shape).bands(rows), threads)
         return result
@@ -115,5 +117,6 @@ def weight_threshold(weights: F32, share: float) -> float:
     The typical one is the mean of those that are not zero, after clipping about their median.
     """
     used = weights[np.isfinite(weights) & (weights != 0)]
-    (left,) = clipped(Pieces(used, np.array([0, len(used)])), _CLIP_SIGMA, _CLIP_ROUNDS)
+    pieces = distribution.Pieces(used, np.array([0, len(used)]))
+    (left,) = distribution.clipped(pieces, _CLIP_SIGMA, _CLIP_ROUNDS)
     return left.mean * share

@@ -27,7 +27,7 @@ from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run, current
-from webbcal.wcs.image_wcs import stored_wcs
+from webbcal.wcs.of_model import stored_wcs
 
 log = logging.getLogger(__name__)
 

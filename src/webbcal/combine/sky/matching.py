@@ -16,10 +16,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.combine.sky.overlaps import fill
 from webbcal.combine.sky.statistics import SkyStatistic
-from webbcal.kernels.distribution.cpu import ImageValues
 
+distribution = kernels.get("distribution")
 log = logging.getLogger(__name__)
 
 F32 = NDArray[np.float32]
@@ -63,7 +64,7 @@ def measure(images: Sequence[SkyImage], statistic: SkyStatistic, whole: bool, th
 
     def one(image: SkyImage) -> None:
         data, good = image.read()
-        values = ImageValues(data, good)
+        values = distribution.ImageValues(data, good)
         if whole:
             image.whole = statistic(values.whole())
         for group, loops in image.overlaps.items():

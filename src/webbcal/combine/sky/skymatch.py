@@ -21,7 +21,7 @@ from webbcal.core.suffixes import remove_suffix
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run
-from webbcal.wcs.image_wcs import image_wcs
+from webbcal.wcs.of_model import wcs_of
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ def _reader(model: Any, dqbits: str | None) -> Any:
 def _find_overlaps(images: dict[int, SkyImage], models: list[Any], stepsize: int | None) -> None:
     """Tell each image where it overlaps with images of other groups."""
     numbers = list(images)
-    wcs = {n: image_wcs(models[n]) for n in numbers}
+    wcs = {n: wcs_of(models[n]) for n in numbers}
     outlines = [sky_overlaps.sky_outline(wcs[n], models[n].shape, stepsize) for n in numbers]
     for n, found in zip(numbers, sky_overlaps.all_overlaps(outlines), strict=True):
         group = images[n].group

@@ -7,14 +7,18 @@ of a fraction of the standard deviation; its peak (interpolated by a parabola) o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.kernels.distribution import cpu
-from webbcal.kernels.distribution.cpu import Part
+from webbcal import kernels
 from webbcal.kernels.distribution.reference import Moments
+
+if TYPE_CHECKING:
+    from webbcal.kernels.distribution.cpu import Part
+
+distribution = kernels.get("distribution")
 
 F32 = NDArray[np.float32]
 
@@ -56,7 +60,7 @@ class SkyStatistic:
         values : Part, or (n,) float32
             A part of an image, or finite values.
         """
-        part = values if isinstance(values, Part) else Part.of(values)
+        part = values if isinstance(values, distribution.Part) else distribution.Part.of(values)
         if not part.size:
             return None
         clipped = self._clip(part)
@@ -68,12 +72,12 @@ class SkyStatistic:
 
     def _clip(self, part: Part) -> tuple[Moments, float, float] | None:
         """Return the moments of what is left, and the limits."""
-        everything = cpu.moments(part, -np.inf, np.inf)
+        everything = distribution.moments(part, -np.inf, np.inf)
         lowest = float(everything.smallest) if self.lower is None else self.lower
         highest = float(everything.largest) if self.upper is None else self.upper
         low, high = lowest, highest
         for remaining in range(self.nclip, -1, -1):
-            moments = cpu.moments(part, low, high)
+            moments = distribution.moments(part, low, high)
             if not moments.number:
                 return None
             if remaining:
@@ -86,7 +90,7 @@ class SkyStatistic:
             return float(m.mean)
         if self.skystat == "median":
             # The limits of the first round do not count, as in the field.
-            kept = cpu.between(part, *((low, high) if self.nclip else (-np.inf, np.inf)))
+            kept = distribution.between(part, *((low, high) if self.nclip else (-np.inf, np.inf)))
             return float(np.median(kept)) if kept.size else np.nan
         width, span = self.binwidth * float(m.stddev), float(m.largest) - float(m.smallest)
         smallest = float(m.smallest)
@@ -94,7 +98,7 @@ class SkyStatistic:
             # All values are equal, or nearly: there is nothing to interpolate.
             return smallest + 0.5 * width
         nbins = int(span / width) + 1
-        counts = cpu.histogram(part, nbins, span / (nbins - 1), smallest)
+        counts = distribution.histogram(part, nbins, span / (nbins - 1), smallest)
         position = _peak(counts) if self.skystat == "mode" else _half_way(counts)
         return smallest + position * width
 

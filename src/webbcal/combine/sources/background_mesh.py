@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.kernels.distribution.cpu import Pieces, clipped
+from webbcal import kernels
+
+distribution = kernels.get("distribution")
 
 F32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -70,7 +72,7 @@ def measure_mesh(data: F32, masked: Bool, boxsize: int) -> Mesh:
 
 def _measured(data: F32, good: Bool, box: tuple[int, int], enough: float) -> Mesh:
     """Return levels and noise of boxes; NaN where no more than `enough` pixels are left."""
-    found = clipped(Pieces.of_boxes(data, good, box), _SIGMA, _ROUNDS)
+    found = distribution.clipped(distribution.Pieces.of_boxes(data, good, box), _SIGMA, _ROUNDS)
     kept = [(c.median, c.stddev) if c.number > enough else (np.nan, np.nan) for c in found]
     shape = 2, -(-data.shape[0] // box[0]), -(-data.shape[1] // box[1])
     level, noise = np.array(kept, np.float32).T.reshape(shape)

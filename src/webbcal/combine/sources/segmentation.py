@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
+from webbcal.kernels.smoothing.reference import gaussian
+
 if TYPE_CHECKING:
     from webbcal.combine.sources.finder_settings import FinderSettings
+
+segment_kernels = kernels.get("segments")
+smoothing = kernels.get("smoothing")
 
 F32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -18,12 +24,10 @@ FWHM_TO_SIGMA = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 
 def smoothed(signal: F32, mask: Bool, fwhm: float) -> F32:
     """Smooth with a Gaussian; pixels without data count for nothing, and the image is 0 beyond its edges."""
-    from webbcal.kernels.smoothing import cpu
-    from webbcal.kernels.smoothing.reference import gaussian
 
     if fwhm <= 0:
         return signal
-    return cpu.smooth(signal, mask | np.isnan(signal), gaussian(fwhm * FWHM_TO_SIGMA))
+    return smoothing.smooth(signal, mask | np.isnan(signal), gaussian(fwhm * FWHM_TO_SIGMA))
 
 
 def find_segments(smooth: F32, threshold: F32, mask: Bool, finder: FinderSettings) -> Any:
@@ -33,12 +37,10 @@ def find_segments(smooth: F32, threshold: F32, mask: Bool, finder: FinderSetting
     """
     from photutils.segmentation import deblend_sources, detect_sources
 
-    from webbcal.kernels.segments.cpu import count_peaks
-
     segments = detect_sources(smooth, threshold, finder.npixels, connectivity=finder.connectivity, mask=mask)
     if segments is None or not finder.deblend:
         return segments
-    several = count_peaks(smooth, segments.data, finder.connectivity) > 1
+    several = segment_kernels.count_peaks(smooth, segments.data, finder.connectivity) > 1
     return deblend_sources(
         smooth,
         segments,

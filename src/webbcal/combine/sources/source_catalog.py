@@ -28,7 +28,7 @@ from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes, StepPlan
 from webbcal.run.run import Run
-from webbcal.wcs.image_wcs import image_wcs, stored_wcs
+from webbcal.wcs.of_model import stored_wcs, wcs_of
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class SourceCatalogStep(ModelStep):
         vega_offset = read_vega_offset(references["abvegaoffset"], model)
         data, err, mask = _image_in_jansky(model)
         finder = FinderSettings(**{name: getattr(p, name) for name in FinderSettings.__dataclass_fields__})
-        wcs = image_wcs(model)
+        wcs = wcs_of(model)
         sources = find_sources(data, mask, finder, err, wcs)
         if not len(sources):
             raise SkipStep(

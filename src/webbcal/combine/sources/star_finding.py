@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.combine.sources.background_mesh import measure_mesh
 from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.combine.sources.segmentation import find_segments, measure_segments, smoothed
@@ -20,6 +21,7 @@ from webbcal.combine.sources.segmentation import find_segments, measure_segments
 if TYPE_CHECKING:
     from astropy.table import Table
 
+peaks = kernels.get("peaks")
 log = logging.getLogger(__name__)
 
 F32 = NDArray[np.float32]
@@ -104,8 +106,6 @@ def find_stars(image: F32, masked: Bool, threshold: float, s: FinderSettings) ->
     from photutils.detection import DAOStarFinder, IRAFStarFinder
     from scipy.ndimage import convolve
 
-    from webbcal.kernels.peaks import cpu
-
     cls = {"dao": DAOStarFinder, "iraf": IRAFStarFinder}[s.starfinder]
     cuts = {
         "sigma_radius": s.sigma_radius,
@@ -118,7 +118,7 @@ def find_stars(image: F32, masked: Bool, threshold: float, s: FinderSettings) ->
     smoothed = convolve(image, finder.kernel.data, mode="constant", cval=0.0)
     separation = max(2, int(s.minsep_fwhm * s.kernel_fwhm + 0.5))
     limit = getattr(finder, "threshold_eff", threshold)
-    y, x = np.nonzero(cpu.maxima(smoothed, masked, limit, separation))
+    y, x = np.nonzero(peaks.maxima(smoothed, masked, limit, separation))
     if not len(x):
         return None
     return cls(threshold, s.kernel_fwhm, xycoords=np.transpose((x, y)), **cuts)(image, mask=masked)

@@ -16,10 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError
 from webbcal.exposure.images import by_bands
 from webbcal.references.cutout import placement_of
+
+clipping = kernels.get("clipping")
 
 F64 = NDArray[np.float64]
 
@@ -148,6 +151,5 @@ def _clipped_mean(stack: F64, sigma: float, maxiters: int | None) -> F64:
 
 
 def _clip(stack: F64, sigma: float, maxiters: int | None) -> NDArray[np.bool_]:
-    from webbcal.kernels.clipping import cpu
 
-    return np.isfinite(stack) if len(stack) < 2 else cpu.clip(stack, sigma, maxiters)
+    return np.isfinite(stack) if len(stack) < 2 else clipping.clip(stack, sigma, maxiters)

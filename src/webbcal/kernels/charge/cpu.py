@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from webbcal.core import dqflags
 from webbcal.kernels.arrays import inplace, readable
+from webbcal.kernels.compiling import helper, kernel
 
 _DO_NOT_USE = np.uint8(dqflags.group["DO_NOT_USE"])
 _LOST = np.uint8(dqflags.group["CHARGELOSS"] | dqflags.group["DO_NOT_USE"])
@@ -22,14 +22,16 @@ def flag_charge_migration(
     _flag(readable(data, np.float32, 4), groupdq, np.float32(signal_threshold))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _flag(data, groupdq, threshold):  # type: ignore[no-untyped-def]
     nints, ngroups, ny, nx = data.shape
     bright = np.empty((ny, nx), np.uint8)
     some = np.empty(ny, np.uint8)
     for i in range(nints):
-        bright[:] = _NONE
-        some[:] = _NONE
+        for y in range(ny):
+            some[y] = _NONE
+            for x in range(nx):
+                bright[y, x] = _NONE
         for g in range(ngroups):
             for y in range(ny):
                 values, dq, row = data[i, g, y], groupdq[i, g, y], bright[y]
@@ -43,7 +45,7 @@ def _flag(data, groupdq, threshold):  # type: ignore[no-untyped-def]
                     _mark_cross(bright[y], groupdq[i, g], y)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _mark_cross(row, flags, y):  # type: ignore[no-untyped-def]
     """Flag each bright pixel of row `y`, its left and right neighbours, and those above and below."""
     ny, nx = flags.shape
@@ -58,3 +60,8 @@ def _mark_cross(row, flags, y):  # type: ignore[no-untyped-def]
     if y + 1 < ny:
         for x in range(nx):
             flags[y + 1, x] |= np.uint8(row[x] * _LOST)
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    flag_charge_migration(np.zeros((1, 1, 1, 1), np.float32), np.zeros((1, 1, 1, 1), np.uint8), 1.0)

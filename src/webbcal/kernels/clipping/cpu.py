@@ -77,3 +77,8 @@ def _sort(buffer, count):  # type: ignore[no-untyped-def]
             buffer[j + 1] = buffer[j]
             j -= 1
         buffer[j + 1] = value
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    clip(np.zeros((1, 1)), 3.0, None)

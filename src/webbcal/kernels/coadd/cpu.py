@@ -142,3 +142,13 @@ def _errors(components, scale, variances, error):  # type: ignore[no-untyped-def
                 if variance == variance:
                     total, known = total + variance, True
             error[v, u] = np.sqrt(total) if known else np.float32(np.nan)
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    plane, cube = np.ones((1, 1), np.float32), np.ones((1, 1, 2), np.float32)
+    take(plane, 0.0, False, cube, 0, plane)
+    weigh_by_noise(plane, plane)
+    add(cube, 1.0, (0, 0), cube, cube, np.zeros((1, 1), np.int32), 0)
+    means(cube, 0, 1.0, 0.0, plane)
+    errors(cube, 1.0, np.ones((1, 1, 1), np.float32), plane)

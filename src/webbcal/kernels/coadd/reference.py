@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 
 
-def take(array: F32, level: float, root: bool, values: F32, weight: F32) -> None:
+def take(array: F32, level: float, root: bool, values: F32, plane: int, weight: F32) -> None:
     """Take an array of an image as one of the values to be dropped; where it is NaN, nothing is.
 
     Parameters
@@ -24,15 +24,17 @@ def take(array: F32, level: float, root: bool, values: F32, weight: F32) -> None
         Subtracted.
     root : bool
         Whether to take the square root.
-    values : (ny, nx) float32
-        The result; of no size: it is not wanted.
+    values : (ny, nx, planes) float32
+        Receives the result.
+    plane : int
+        Which plane of it; -1: it is not wanted.
     weight : (ny, nx) float32
         Set to 0 where the array is NaN.
     """
     weight[np.isnan(array)] = 0
-    if values.size:
+    if plane >= 0:
         with np.errstate(invalid="ignore"):
-            values[:] = np.sqrt(array) if root else array - np.float32(level)
+            values[:, :, plane] = np.sqrt(array) if root else array - np.float32(level)
 
 
 def weigh_by_noise(variance: F32, weight: F32) -> None:

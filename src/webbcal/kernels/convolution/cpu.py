@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from webbcal.core.box import Box
 from webbcal.kernels.arrays import inplace, readable
+from webbcal.kernels.compiling import helper
+from webbcal.kernels.compiling import kernel as compiled
 
 F32 = NDArray[np.float32]
 
@@ -22,7 +23,7 @@ def convolve(data: F32, kernel: F32, science: Box) -> None:
     _convolve(inplace(data, np.float32, 4, "data"), readable(kernel, np.float32, 4), box)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _convolve(data, kernel, box):  # type: ignore[no-untyped-def]
     y0, y1, x0, x1 = box
     kj, ki = kernel.shape[:2]
@@ -33,9 +34,11 @@ def _convolve(data, kernel, box):  # type: ignore[no-untyped-def]
     total = np.empty(nx, np.float32)
     for i in range(data.shape[0]):
         for g in range(data.shape[1]):
-            padded[below : below + ny, left : left + nx] = data[i, g, y0:y1, x0:x1]
             for y in range(ny):
-                total[:] = np.float32(0)
+                _copy(data[i, g, y0 + y, x0:x1], padded[below + y, left : left + nx])
+            for y in range(ny):
+                for x in range(nx):
+                    total[x] = np.float32(0)
                 for j in range(kj):
                     for k in range(ki):
                         if j != below or k != left:
@@ -43,10 +46,16 @@ def _convolve(data, kernel, box):  # type: ignore[no-untyped-def]
                             _add(total, kernel[j, k], source, y0 + y, x0, each_pixel)
                 source = padded[y + below, left : left + nx]
                 _add(total, kernel[below, left], source, y0 + y, x0, each_pixel)
-                data[i, g, y0 + y, x0:x1] = total
+                _copy(total, data[i, g, y0 + y, x0:x1])
 
 
-@njit(nogil=True, cache=True, inline="always")
+@helper
+def _copy(source, to):  # type: ignore[no-untyped-def]
+    for x in range(to.size):
+        to[x] = source[x]
+
+
+@helper
 def _add(total, weights, source, y, x0, each_pixel):  # type: ignore[no-untyped-def]
     if each_pixel:
         for x in range(total.size):
@@ -55,3 +64,8 @@ def _add(total, weights, source, y, x0, each_pixel):  # type: ignore[no-untyped-
         weight = weights[0, 0]
         for x in range(total.size):
             total[x] += weight * source[x]
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    convolve(np.zeros((1, 1, 1, 1), np.float32), np.ones((1, 1), np.float32), Box(0, 1, 0, 1))

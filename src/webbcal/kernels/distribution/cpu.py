@@ -364,3 +364,12 @@ def _beyond(values, start, stop, limit):  # type: ignore[no-untyped-def]
         else:
             stop = middle
     return start
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    image = ImageValues(np.ones((1, 1), np.float32), np.ones((1, 1), np.bool_))
+    part = image.within(np.ones((1, 1), np.bool_))
+    moments(part, 0.0, 2.0)
+    histogram(part, 1, 1.0, 0.0)
+    clipped(part.pieces[0][0], 3.0, 1)

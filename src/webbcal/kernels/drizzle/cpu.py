@@ -245,3 +245,10 @@ def _between(first, last, width):  # type: ignore[no-untyped-def]
     full = (high - 1.0) / rise if high > 1.0 else 0.0  # share of the width at height 1
     none = -low / rise if low < 0.0 else 0.0  # and at height 0
     return width * (full + 0.5 * (1.0 - full - none) * (max(low, 0.0) + min(high, 1.0)))
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    values, sums = np.ones((1, 1, 1), np.float32), np.zeros((1, 1, 2), np.float32)
+    grid, flags = np.zeros((3, 3)), np.zeros((1, 1), np.uint32)
+    drizzle(values, values[:, :, 0], flags, grid, grid, 1.0, sums, flags)

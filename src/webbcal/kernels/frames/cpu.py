@@ -9,10 +9,10 @@ import sys
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from webbcal.kernels.arrays import inplace
+from webbcal.kernels.compiling import kernel
 
 _LITTLE = sys.byteorder == "little"
 
@@ -35,7 +35,7 @@ def average_frames(frames: NDArray[np.float32], out: NDArray[np.float32]) -> Non
     _average(bits, inplace(out, np.float32, 2, "out"), swap)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _decode(samples, out, swap):  # type: ignore[no-untyped-def]
     # int16 + 32768 is the same as flipping the sign bit and reading the result as unsigned.
     if swap:
@@ -47,7 +47,7 @@ def _decode(samples, out, swap):  # type: ignore[no-untyped-def]
             out[k] = np.float32(samples[k] ^ np.uint16(0x8000))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _average(bits, out, swap):  # type: ignore[no-untyped-def]
     nframes, ny, nx = bits.shape
     word = np.empty(nx, np.uint32)
@@ -71,3 +71,10 @@ def _average(bits, out, swap):  # type: ignore[no-untyped-def]
         if nframes > 1:
             for x in range(nx):
                 total[x] = total[x] / np.float32(nframes)
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    out = np.empty((1, 1), np.float32)
+    decode_uint16(np.zeros((1, 1), np.uint16), out)
+    average_frames(np.zeros((1, 1, 1), np.float32), out)

@@ -53,10 +53,10 @@ def _load_differences(data, groupdq, gain, row, x0, lanes, diff):  # type: ignor
 @helper
 def _sort(diff, first, step, n, absolute, finite, ordered, count):  # type: ignore[no-untyped-def]
     """Sort the usable ones of differences ``first, first + step, ...`` (`n` of them) of each lane."""
-    for x in range(diff.shape[1]):
+    for x in range(LANES):
         count[x] = 0
     for k in range(n):
-        for x in range(diff.shape[1]):
+        for x in range(LANES):
             value = diff[first + k * step, x]
             if absolute:
                 value = abs(value)
@@ -142,7 +142,7 @@ def _mark_quiet(ordered, count, variance, n, limit, quiet):  # type: ignore[no-u
     That is most of them; this is the first round of `_iterative_bounds` for all lanes at once.
     """
     low, high = (n - 2) // 2, (n - 1) // 2  # around the middle of all but the largest
-    for x in range(quiet.size):
+    for x in range(LANES):
         largest = ordered[n - 1, x]
         median = (np.float64(ordered[low, x]) + np.float64(ordered[high, x])) / 2.0
         sigma = np.sqrt(median + variance[x])
@@ -158,7 +158,8 @@ def _flag_iterative(diff, groupdq, row, x0, lanes, ordered, count, variance, thr
     nk = diff.shape[0]
     ndiffs = groupdq.shape[1] - 1
     _sort(diff, 0, 1, nk, True, False, ordered, count)
-    quiet[:] = False
+    for x in range(LANES):
+        quiet[x] = False
     if nk >= 4:
         _mark_quiet(ordered, count, variance, nk, thresholds[2], quiet)
     found = False
@@ -326,19 +327,29 @@ def _statistics(gain, readnoise, row, x0, lanes, nframes, ordered, count, median
         sigma[x] = both if both != 0.0 else np.nan
 
 
+def _scratch(nk: int, nx: int) -> tuple[np.ndarray, ...]:
+    """Return the scratch arrays of `_detect`; numba would compile each kind of allocation anew."""
+    return (
+        np.zeros((4, nk, nx + 2), np.uint8),  # marks of rows r-1, r, r+1 by r % 3, and one that stays zero
+        np.zeros((nk, LANES), np.float32),  # differences of a block
+        np.zeros((nk, LANES), np.float32),  # the same, ordered
+        np.zeros(LANES, np.int64),  # how many are usable
+        np.zeros((2, LANES), np.float32),  # bounds
+        np.zeros((3, LANES)),  # median, sigma, variance
+        np.zeros(LANES, np.bool_),  # lanes without a jump
+    )
+
+
 @kernel
 def _detect(  # type: ignore[no-untyped-def]
     data, groupdq, gain, readnoise, method, nframes, only_ints, thresholds, flag_neighbours, neighbours,
-    electrons, groups, cleared, counted, full,
+    electrons, groups, cleared, counted, full, block,
 ):  # fmt: skip
     nints, ngroups, rows, nx = data.shape
     nk = nints * (ngroups - 1)
     spreads = flag_neighbours or groups[0] > 0 or groups[1] > 0
-    marks = np.zeros((4, nk, nx + 2), np.uint8)  # rows r-1, r, r+1 by r % 3, and one that stays zero
-    diff, ordered = np.zeros((nk, LANES), np.float32), np.zeros((nk, LANES), np.float32)
-    count, bounds = np.zeros(LANES, np.int64), np.zeros((2, LANES), np.float32)
-    median, sigma, variance = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-    quiet = np.zeros(LANES, np.bool_)
+    marks, diff, ordered, count, bounds, statistics, quiet = block
+    median, sigma, variance = statistics[0], statistics[1], statistics[2]
     primary = 0
     for row in range(rows):
         for x0 in range(0, nx, LANES):
@@ -432,5 +443,14 @@ def detect_jumps(
         bool(s.flag_4_neighbors), (float(s.min_jump_to_flag_neighbors), float(s.max_jump_to_flag_neighbors)),
         (float(s.after_jump_electrons1), float(s.after_jump_electrons2)),
         (int(s.after_jump_groups1), int(s.after_jump_groups2)), cleared, counted, full,
+        _scratch(nints * (ngroups - 1), data.shape[3]),
     )  # fmt: skip
     return JumpTally(method, int(primary), full)
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    data, groupdq = np.zeros((1, 3, 1, 1), np.float32), np.zeros((1, 3, 1, 1), np.uint8)
+    pixel, groups = np.ones((1, 1), np.float32), np.zeros((1, 3), np.bool_)
+    detect_jumps(data, groupdq, np.zeros((1, 1), np.uint32), pixel, pixel, JumpSettings(), groups)
+    detect_jumps(data, groupdq, np.zeros((1, 1), np.uint32), pixel, pixel, JumpSettings(), ~groups)

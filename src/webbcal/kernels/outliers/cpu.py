@@ -97,3 +97,10 @@ def _slope(model, y, x):  # type: ignore[no-untyped-def]
 @helper
 def _larger(steep, step):  # type: ignore[no-untyped-def]
     return step if step > steep else steep
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    image = np.ones((1, 1), np.float32)
+    find(image, image, image, Thresholds())
+    find_aligned(image, image, image, 5.0)

@@ -40,3 +40,8 @@ def _is_largest(image, y, x, radius):  # type: ignore[no-untyped-def]
             if (j - y) ** 2 + (i - x) ** 2 <= radius**2 and image[j, i] > value:
                 return False
     return True
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    maxima(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.bool_), 1.0, 1)

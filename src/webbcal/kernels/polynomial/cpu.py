@@ -7,11 +7,11 @@ of all integrations pass by, and every inner loop runs along the row (vector ins
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from webbcal.core import dqflags
 from webbcal.kernels.arrays import inplace, optional_inplace, readable
+from webbcal.kernels.compiling import helper, kernel
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -49,13 +49,13 @@ def linearize(
         _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe):  # type: ignore[no-untyped-def]
     nints, ngroups, ny, nx = data.shape
     c = np.empty((coeffs.shape[0], nx), np.float32)
-    work = np.empty(nx, np.float32)
+    work, bad = np.empty(nx, np.float32), np.empty(nx, np.uint8)
     for y in range(ny):
-        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, 0, c)
+        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, 0, c, bad)
         for i in range(nints):
             for g in range(ngroups):
                 values, dq = data[i, g, y], groupdq[i, g, y]
@@ -71,12 +71,16 @@ def _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe):  # type: ig
                 values[x] = old if old == _ZERO else new
 
 
-@njit(nogil=True, cache=True)
-def _prepare_row(coeffs, coeffs_dq, pixeldq, y, x0, c):  # type: ignore[no-untyped-def]
-    """Copy coefficients from row `y`, column `x0` on into `c`; unusable pixels: identity and a flag."""
+@helper
+def _prepare_row(coeffs, coeffs_dq, pixeldq, y, x0, c, bad):  # type: ignore[no-untyped-def]
+    """Copy coefficients from row `y`, column `x0` on into `c`; unusable pixels: identity and a flag.
+
+    `bad` is scratch space, a byte a pixel.
+    """
     n = c.shape[1]
     dq, pixels = coeffs_dq[x0 : x0 + n], pixeldq[x0 : x0 + n]
-    bad = np.zeros(n, np.uint8)
+    for x in range(n):
+        bad[x] = np.uint8(0)
     for j in range(c.shape[0]):
         source, row = coeffs[j, y, x0 : x0 + n], c[j]
         for x in range(n):
@@ -94,7 +98,7 @@ def _prepare_row(coeffs, coeffs_dq, pixeldq, y, x0, c):  # type: ignore[no-untyp
             row[x] = identity if bad[x] != 0 else old
 
 
-@njit(nogil=True, cache=True, inline="always")
+@helper
 def _horner(values, c, out):  # type: ignore[no-untyped-def]
     """Polynomial of a row into `out`, in the precision of `values`."""
     top, constant = c[c.shape[0] - 1], c[0]
@@ -108,7 +112,7 @@ def _horner(values, c, out):  # type: ignore[no-untyped-def]
         out[x] = out[x] + constant[x]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _by_frame(data, groupdq, pixeldq, coeffs, coeffs_dq, inverse, nframes):  # type: ignore[no-untyped-def]
     nints, ngroups, ny, nx = data.shape
     for y in range(ny):
@@ -116,8 +120,9 @@ def _by_frame(data, groupdq, pixeldq, coeffs, coeffs_dq, inverse, nframes):  # t
             n = min(_SEGMENT, nx - x0)
             x1 = x0 + n
             c, b = np.empty((coeffs.shape[0], n), np.float32), np.empty((inverse.shape[0], n), np.float32)
-            _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, x0, c)
-            _prepare_row(inverse, coeffs_dq[y], pixeldq[y], y, x0, b)
+            bad = np.empty(n, np.uint8)
+            _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, x0, c, bad)
+            _prepare_row(inverse, coeffs_dq[y], pixeldq[y], y, x0, b, bad)
             first, rate = np.empty(n, np.float32), np.empty(n, np.float64)
             work = np.empty((nframes + 2, n), np.float64)
             wide_c, wide_b = c.astype(np.float64), b.astype(np.float64)  # converted once, not in each frame
@@ -128,11 +133,12 @@ def _by_frame(data, groupdq, pixeldq, coeffs, coeffs_dq, inverse, nframes):  # t
                     _segment(values, flags, wide_c, wide_b, first, rate, g, nframes, work)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _segment(values, flags, c, b, first, rate, g, nframes, work):  # type: ignore[no-untyped-def]
     """Correct one group of a piece of a row; `work` holds its frames, their mean and a scratch row."""
     mean, scratch = work[nframes], work[nframes + 1]
-    mean[:] = 0.0
+    for x in range(values.size):
+        mean[x] = 0.0
     for k in range(nframes):
         since = np.float64(g * nframes + 1 + k) - (nframes + 1) / 2
         for x in range(values.size):
@@ -145,7 +151,8 @@ def _segment(values, flags, c, b, first, rate, g, nframes, work):  # type: ignor
     for k in range(nframes):
         for x in range(values.size):
             work[k, x] += mean[x]
-    mean[:] = 0.0
+    for x in range(values.size):
+        mean[x] = 0.0
     for k in range(nframes):
         _horner(work[k], c, scratch)
         for x in range(values.size):
@@ -155,7 +162,7 @@ def _segment(values, flags, c, b, first, rate, g, nframes, work):  # type: ignor
         values[x] = old if (flags[x] & _SATURATED) != 0 else new
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _line_of_row(ramp, flags, c, nframes, first, rate):  # type: ignore[no-untyped-def]
     """Straight line per pixel: linear value of the first group, and slope per frame to the last good one."""
     ngroups, nx = ramp.shape
@@ -169,7 +176,7 @@ def _line_of_row(ramp, flags, c, nframes, first, rate):  # type: ignore[no-untyp
         rate[x] = np.float64(end - first[x]) / np.float64(last * nframes)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _sample(value, flags, c, x):  # type: ignore[no-untyped-def]
     if (flags & _SATURATED) != 0:
         return value
@@ -177,3 +184,10 @@ def _sample(value, flags, c, x):  # type: ignore[no-untyped-def]
     for j in range(c.shape[0] - 2, 0, -1):
         result = (result + c[j, x]) * value
     return result + c[0, x]
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    data, groupdq = np.zeros((1, 2, 1, 1), np.float32), np.zeros((1, 2, 1, 1), np.uint8)
+    dq, coeffs = np.zeros((1, 1), np.uint32), np.ones((2, 1, 1), np.float32)
+    linearize(data, groupdq, dq, coeffs, dq.copy(), inverse=coeffs, nframes=2)

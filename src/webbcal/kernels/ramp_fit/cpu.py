@@ -6,7 +6,7 @@ The weighted sums of a line fit shrink to one sum of products, because for a giv
 weighting power the coefficients are known beforehand (`settings.weights`).
 
 Functions that run once a pixel take plain arrays and indices: slices and named tuples of arrays cost
-reference counting, many atomic operations a pixel. Named tuples appear where a function runs once a block.
+reference counting, many atomic operations a pixel.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ SLOPE, POISSON, RNOISE, ERR = 0, 1, 2, 3
 
 
 class _Block(NamedTuple):
-    """Scratch arrays; K samples of a pixel, L lanes, I integrations, and the exposure as the last of I+1."""
+    """Scratch arrays; K samples of a pixel, L lanes, I integrations, and the exposure as the last of I+1.
+
+    Python allocates them: numba would compile that anew for each type and number of axes.
+    """
 
     ramp: np.ndarray  # (K, L) float32
     flags: np.ndarray  # (K, L) uint8
@@ -50,6 +53,65 @@ class _Block(NamedTuple):
     constants: np.ndarray  # (3, L) gain, noise of a group in electrons, dark
     value: np.ndarray  # (I+1, 4, L) slope, variances, error
     dq: np.ndarray  # (I+1, L) uint32
+    usable: np.ndarray  # (L,) int64, how many differences are
+    ordered: np.ndarray  # (G, L)
+    photons: np.ndarray  # (L,)
+    power: np.ndarray  # (L,) int64
+    totals: np.ndarray  # (4, L)
+    given: np.ndarray  # (L,) median rates of all integrations
+    start: np.ndarray  # (4, L) sums over the integrations before
+    common: np.ndarray  # (L,) uint32, flags that all integrations share
+    any_dq: np.ndarray  # (L,) uint32, flags of any
+
+    @classmethod
+    def of(cls, nints: int, ngroups: int) -> _Block:
+        k = nints * ngroups
+        return cls(
+            np.zeros((k, LANES), np.float32),
+            np.zeros((k, LANES), np.uint8),
+            np.zeros(LANES, np.uint8),
+            np.zeros((nints, LANES)),
+            np.zeros((3, LANES)),
+            np.zeros((nints + 1, 4, LANES)),
+            np.zeros((nints + 1, LANES), np.uint32),
+            np.zeros(LANES, np.int64),
+            np.zeros((ngroups, LANES)),
+            np.zeros(LANES),
+            np.zeros(LANES, np.int64),
+            np.zeros((4, LANES)),
+            np.zeros(LANES),
+            np.zeros((4, LANES)),
+            np.zeros(LANES, np.uint32),
+            np.zeros(LANES, np.uint32),
+        )
+
+
+class _Lane(NamedTuple):
+    """Scratch arrays for a single pixel of a block."""
+
+    y: np.ndarray  # (K,) samples
+    dq: np.ndarray  # (K,) uint32
+    info: np.ndarray  # (I, 4), see above
+    sums: np.ndarray  # (4,)
+    total: np.ndarray  # (4,)
+    spans: np.ndarray  # (G+1, 2) int64, first and last of each segment
+    line: np.ndarray  # (G+1, 7) the table of segments, or empty
+
+    @classmethod
+    def of(cls, nints: int, ngroups: int, save: bool) -> _Lane:
+        return cls(
+            np.zeros(nints * ngroups),
+            np.zeros(nints * ngroups, np.uint32),
+            np.zeros((nints, 4)),
+            np.zeros(4),
+            np.zeros(4),
+            np.zeros((ngroups + 1, 2), np.int64),
+            np.zeros((ngroups + 1 if save else 0, 7)),
+        )
+
+
+def _scratch(nints: int, ngroups: int, save: bool = False) -> tuple[_Block, _Lane]:
+    return _Block.of(nints, ngroups), _Lane.of(nints, ngroups, save)
 
 
 @helper
@@ -83,19 +145,18 @@ def _gather_pixels(pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes,
 @helper
 def _median_steps(ramp, flags, ngroups, i, ordered, count, steps):  # type: ignore[no-untyped-def]
     """Median difference of usable groups of integration `i`, each lane; NaN if there is none."""
-    lanes = ramp.shape[1]
-    for x in range(lanes):
+    for x in range(LANES):
         count[x] = 0
     for j in range(ngroups - 1):
         k = i * ngroups + j
-        for x in range(lanes):
+        for x in range(LANES):
             step = np.float64(ramp[k + 1, x]) - np.float64(ramp[k, x])
             dq = ((flags[k, x] | flags[k + 1, x]) & BAD) | (flags[k + 1, x] & JUMP)
             usable = dq == 0 and step == step
             ordered[j, x] = step if usable else np.inf
             count[x] += 1 if usable else 0
     sort_columns(ordered, ngroups - 1)
-    for x in range(lanes):
+    for x in range(LANES):
         steps[i, x] = middle(ordered, x, 0, count[x])
 
 
@@ -287,10 +348,10 @@ def _fit_clean(  # type: ignore[no-untyped-def]
 
     `given` are the median rates of all integrations if this is a part of them (`folding`).
     """
-    nints, lanes = steps.shape
+    nints = steps.shape[0]
     ngroups = ramp.shape[0] // nints
     offset = ngroups * (ngroups - 1) // 2
-    for x in range(lanes):
+    for x in range(LANES):
         median = 0.0
         for i in range(nints):
             median += steps[i, x] / group_time
@@ -300,14 +361,14 @@ def _fit_clean(  # type: ignore[no-untyped-def]
             total[k, x] = start[k, x]
     for i in range(nints):
         first = i * ngroups
-        for x in range(lanes):
+        for x in range(LANES):
             signal = np.float64(ramp[first + ngroups - 1, x]) - np.float64(ramp[first, x])
             power[x] = _power_index(signal, constants[0, x], constants[1, x])
             value[i, SLOPE, x] = 0.0
         for k in range(ngroups):
-            for x in range(lanes):
+            for x in range(LANES):
                 value[i, SLOPE, x] += coefficients[0, power[x], offset + k] * ramp[first + k, x]
-        for x in range(lanes):
+        for x in range(LANES):
             _, _, _, poisson, rnoise, both, weighted = _weigh(
                 value[i, SLOPE, x], ngroups, constants[0, x], constants[1, x], photons[x], group_time
             )
@@ -317,7 +378,7 @@ def _fit_clean(  # type: ignore[no-untyped-def]
             _put(value, i, x, _average(poisson, rnoise, both, weighted))
             if folding and value[i, RNOISE, x] > 0.0:
                 total[3, x] += 1.0 / value[i, RNOISE, x]
-    for x in range(lanes):
+    for x in range(LANES):
         _put(value, nints, x, _combine(total[0, x], total[1, x], total[2, x]))
 
 
@@ -417,12 +478,12 @@ def _store_segments(fits, i, row, x, n, line, pedestal):  # type: ignore[no-unty
 
 
 @helper
-def _store_jumps(block, ngroups, lanes, crmag, row, x0):  # type: ignore[no-untyped-def]
+def _store_jumps(ramp, flags, union, ngroups, lanes, crmag, row, x0):  # type: ignore[no-untyped-def]
     """Store the sizes of jumps as far as `crmag` has room; return the most in an integration."""
-    ramp, flags, most = block.ramp, block.flags, 0
+    most = 0
     for i in range(ramp.shape[0] // ngroups):
         for lane in range(lanes):
-            if (block.union[lane] & JUMP) == 0:
+            if (union[lane] & JUMP) == 0:
                 continue
             n = 0
             for k in range(i * ngroups + 1, (i + 1) * ngroups):
@@ -498,7 +559,7 @@ def _fit_lane(  # type: ignore[no-untyped-def]
 def _fit_lanes(  # type: ignore[no-untyped-def]
     ramp, flags, union, steps, constants, value, out_dq, lanes, zeroframe, row, x0, times, pedestal_groups,
     suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line, folding, given, start,
-    totals, common, union_dq,
+    totals, common, any_dq,
 ):  # fmt: skip
     """Fit, one by one, the pixels of a block that `_fit_clean` is not right for; return the most planes."""
     nints = steps.shape[0]
@@ -517,13 +578,13 @@ def _fit_lanes(  # type: ignore[no-untyped-def]
         pixel = gain, noise, (median if median > 0.0 else 0.0) + constants[2, lane]
         for k in range(3):
             total[k] = start[k, lane]
-        union_dq[lane] = out_dq[nints, lane] & (JUMP | PERSISTENCE)
+        any_dq[lane] = out_dq[nints, lane] & (JUMP | PERSISTENCE)
         planes, lost, common[lane], saturated = _fit_lane(
             lane, pixel, nints, ngroups, row, x0 + lane, times, pedestal_groups, coefficients, moments, fits,
             y, dq, info, sums, total, spans, line, out_dq, value,
         )  # fmt: skip
         most = max(most, planes)
-        union_dq[lane] |= saturated | (CHARGELOSS if lost else np.uint32(0))
+        any_dq[lane] |= saturated | (CHARGELOSS if lost else np.uint32(0))
         for k in range(3):
             totals[k, lane] = total[k]
         if lost:
@@ -539,8 +600,10 @@ def _fit_lanes(  # type: ignore[no-untyped-def]
 
 
 @helper
-def _load_sums(rates, sums, row, x0, lanes, given, start):  # type: ignore[no-untyped-def]
-    """Copy what integrations before this part have summed up to."""
+def _load_sums(rates, sums, row, x0, lanes, given, start, common, any_dq):  # type: ignore[no-untyped-def]
+    """Copy what integrations before this part have summed up to, and start with no flags."""
+    for x in range(LANES):
+        common[x] = any_dq[x] = np.uint32(0)
     for x in range(lanes):
         given[x] = rates[row, x0 + x]
         for k in range(4):
@@ -548,19 +611,19 @@ def _load_sums(rates, sums, row, x0, lanes, given, start):  # type: ignore[no-un
 
 
 @helper
-def _store_sums(totals, common, union_dq, row, x0, lanes, sums, bits):  # type: ignore[no-untyped-def]
+def _store_sums(totals, common, any_dq, row, x0, lanes, sums, bits):  # type: ignore[no-untyped-def]
     """Copy the sums back, and combine the flags."""
     for x in range(lanes):
         for k in range(4):
             sums[k, row, x0 + x] = totals[k, x]
         bits[0, row, x0 + x] &= common[x]
-        bits[1, row, x0 + x] |= union_dq[x]
+        bits[1, row, x0 + x] |= any_dq[x]
 
 
 @kernel
 def _fit(  # type: ignore[no-untyped-def]
     data, groupdq, pixeldq, gain, readnoise, dark, zeroframe, times, pedestal_groups, noise_factor, suppress,
-    coefficients, moments, out_row, rate, rateints, save, fits, rates, sums_of, bits_of,
+    coefficients, moments, out_row, rate, rateints, fits, rates, sums_of, bits_of, block, single,
 ):  # fmt: skip
     """Fit a band; return the number of planes that segments, and jumps, need.
 
@@ -569,67 +632,48 @@ def _fit(  # type: ignore[no-untyped-def]
     """
     folding = rates.shape[0] > 0
     nints, ngroups, rows, nx = data.shape
-    k = nints * ngroups
-    block = _Block(
-        np.zeros((k, LANES), np.float32),
-        np.zeros((k, LANES), np.uint8),
-        np.zeros(LANES, np.uint8),
-        np.zeros((nints, LANES)),
-        np.zeros((3, LANES)),
-        np.zeros((nints + 1, 4, LANES)),
-        np.zeros((nints + 1, LANES), np.uint32),
-    )
-    count, ordered = np.zeros(LANES, np.int64), np.zeros((ngroups, LANES))
-    y, dq, info = np.zeros(k), np.zeros(k, np.uint32), np.zeros((nints, 4))
-    sums, total, spans = np.zeros(4), np.zeros(4), np.zeros((ngroups + 1, 2), np.int64)
-    line = np.zeros((ngroups + 1 if save else 0, 7))
-    photons, power, totals = np.zeros(LANES), np.zeros(LANES, np.int64), np.zeros((4, LANES))
-    given, start = np.zeros(LANES), np.zeros((4, LANES))
-    common, union_dq = np.zeros(LANES, np.uint32), np.zeros(LANES, np.uint32)
+    ramp, flags, union, steps, constants, value, out_dq = block[:7]
+    count, ordered, photons, power, totals, given, start, common, any_dq = block[7:]
+    y, dq, info, sums, total, spans, line = single
     planes = jumps = 0
     for row in range(rows):
         for x0 in range(0, nx, LANES):
             lanes = min(LANES, nx - x0)
-            _gather(data, groupdq, row, x0, lanes, block.ramp, block.flags, block.union)
-            _gather_pixels(
-                pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes, block.constants, block.dq
-            )
-            for i in range(nints):
-                _median_steps(block.ramp, block.flags, ngroups, i, ordered, count, block.steps)
+            _gather(data, groupdq, row, x0, lanes, ramp, flags, union)
+            _gather_pixels(pixeldq, gain, readnoise, dark, noise_factor, row, x0, lanes, constants, out_dq)
+            if not folding:
+                for i in range(nints):
+                    _median_steps(ramp, flags, ngroups, i, ordered, count, steps)
             if folding:
-                _load_sums(rates, sums_of, row, x0, lanes, given, start)
-                common[:] = 0
-                union_dq[:] = 0
+                _load_sums(rates, sums_of, row, x0, lanes, given, start, common, any_dq)
             if ngroups > 2:
                 _fit_clean(
-                    block.ramp, block.steps, block.constants, times[0], coefficients, folding, given, start,
-                    photons, power, totals, block.value,
+                    ramp, steps, constants, times[0], coefficients, folding, given, start, photons, power,
+                    totals, value,
                 )  # fmt: skip
             n = _fit_lanes(
-                block.ramp, block.flags, block.union, block.steps, block.constants, block.value, block.dq,
-                lanes, zeroframe, row, x0, times, pedestal_groups, suppress, coefficients, moments, fits,
-                y, dq, info, sums, total, spans, line, folding, given, start, totals, common, union_dq,
+                ramp, flags, union, steps, constants, value, out_dq, lanes, zeroframe, row, x0, times,
+                pedestal_groups, suppress, coefficients, moments, fits, y, dq, info, sums, total, spans, line,
+                folding, given, start, totals, common, any_dq,
             )  # fmt: skip
             planes = max(planes, n)
-            jumps = max(jumps, _store_jumps(block, ngroups, lanes, fits[8], row, x0))
+            jumps = max(jumps, _store_jumps(ramp, flags, union, ngroups, lanes, fits[8], row, x0))
             for i in range(nints):
-                _store(block.value, block.dq, i, lanes, rateints, i, out_row + row, x0)
+                _store(value, out_dq, i, lanes, rateints, i, out_row + row, x0)
             if folding:
-                _store_sums(totals, common, union_dq, row, x0, lanes, sums_of, bits_of)
+                _store_sums(totals, common, any_dq, row, x0, lanes, sums_of, bits_of)
             else:
-                _store(block.value, block.dq, nints, lanes, rate, 0, out_row + row, x0)
+                _store(value, out_dq, nints, lanes, rate, 0, out_row + row, x0)
     return planes, jumps
 
 
 @kernel
-def _add_median_rates(data, groupdq, zeroframe, times, suppress, rates):  # type: ignore[no-untyped-def]
+def _add_median_rates(data, groupdq, zeroframe, times, suppress, rates, block, single):  # type: ignore[no-untyped-def]
     """Add the median rate of each integration to `rates`, in order."""
     nints, ngroups, rows, nx = data.shape
     k = nints * ngroups
-    ramp, flags = np.zeros((k, LANES), np.float32), np.zeros((k, LANES), np.uint8)
-    union, steps = np.zeros(LANES, np.uint8), np.zeros((nints, LANES))
-    count, ordered = np.zeros(LANES, np.int64), np.zeros((ngroups, LANES))
-    y, dq, info = np.zeros(k), np.zeros(k, np.uint32), np.zeros((nints, 4))
+    (ramp, flags, union, steps), (count, ordered) = block[:4], block[7:9]
+    y, dq, info = single[:3]
     for row in range(rows):
         for x0 in range(0, nx, LANES):
             lanes = min(LANES, nx - x0)
@@ -704,10 +748,10 @@ def fit_ramps(
     )  # fmt: skip
     shares = (np.zeros((0, 0)), *empty_shares((0, 0)))
     fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
-    planes, jumps = _fit(*arguments, False, tuple(fits), *shares)
+    planes, jumps = _fit(*arguments, tuple(fits), *shares, *_scratch(nints, ngroups))
     if settings.save_opt:  # now that the sizes are known
         fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
-        _fit(*arguments, True, tuple(fits), *shares)
+        _fit(*arguments, tuple(fits), *shares, *_scratch(nints, ngroups, save=True))
     saturated = bool((groupdq[:, 0] & np.uint8(SATURATED)).all())
     return RampFit(rate, rateints, fits if settings.save_opt else None, saturated)
 
@@ -722,7 +766,8 @@ def add_median_rates(
     """Add the median rates of some integrations, DN/s, to `rates` (float64, (ny, nx))."""
     zero = np.zeros((0, 0, 0), np.float32) if zeroframe is None else zeroframe
     suppress = settings.suppress_one_group and data.shape[1] > 1
-    _add_median_rates(data, groupdq, zero, settings.times, suppress, rates)
+    scratch = _scratch(*data.shape[:2])
+    _add_median_rates(data, groupdq, zero, settings.times, suppress, rates, *scratch)
 
 
 def fit_integrations(
@@ -769,9 +814,19 @@ def fit_integrations(
     )  # fmt: skip
     fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
     if not settings.save_opt:
-        _fit(*arguments, False, tuple(fits), rates, *shares)
+        _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups))
         return rateints, None
-    planes, jumps = _fit(*arguments, False, tuple(fits), rates, *(share.copy() for share in shares))
+    unused = (share.copy() for share in shares)
+    planes, jumps = _fit(*arguments, tuple(fits), rates, *unused, *_scratch(nints, ngroups))
     fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
-    _fit(*arguments, True, tuple(fits), rates, *shares)
+    _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups, save=True))
     return rateints, fits
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    data, groupdq = np.zeros((1, 3, 1, 1), np.float32), np.zeros((1, 3, 1, 1), np.uint8)
+    pixel = np.ones((1, 1), np.float32)
+    settings = RampFitSettings(group_time=1.0, frame_time=1.0)
+    fit_ramps(data, groupdq, np.zeros((1, 1), np.uint32), pixel, pixel, None, None, settings)
+    add_median_rates(data, groupdq, None, settings, np.zeros((1, 1)))

@@ -8,10 +8,10 @@ same result as float32 arithmetic, and one compiled function serves both.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from webbcal.kernels.arrays import inplace, readable
+from webbcal.kernels.compiling import helper, kernel
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -19,6 +19,7 @@ Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
 _BLOCK = 128  # NumPy's block of pairwise summation
+_DEPTH = 64  # no sum can be halved more often
 
 
 def clipped_means(values: F32, single: Mask, limit: float) -> F64:
@@ -44,18 +45,17 @@ def subtract(data: F32, fast: F64, slow: F64, channel: Index, single: Mask, fast
     _subtract(data, fast, slow, readable(channel, np.intp, 1), readable(single, np.bool_, 2), fast_is_x)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _round(x, single):  # type: ignore[no-untyped-def]
     return np.float64(np.float32(x)) if single else x
 
 
-@njit(nogil=True, cache=True)
-def _block_sum(v, start, n, single):  # type: ignore[no-untyped-def]
-    """Sum of at most `_BLOCK` samples: eight running sums, then the rest, in NumPy's order."""
+@helper
+def _block_sum(v, start, n, single, r):  # type: ignore[no-untyped-def]
+    """Sum of at most `_BLOCK` samples: eight running sums (in `r`), then the rest, in NumPy's order."""
     total = 0.0
     done = 0
     if n >= 8:
-        r = np.empty(8, np.float64)
         for k in range(8):
             r[k] = v[start + k]
         done = n - n % 8
@@ -70,16 +70,18 @@ def _block_sum(v, start, n, single):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(nogil=True, cache=True)
-def _pairwise_sum(v, n, single):  # type: ignore[no-untyped-def]
-    """Sum of the first `n` samples, halved recursively down to blocks (here with a stack)."""
-    begin, count = np.empty(64, np.int64), np.empty(64, np.int64)
-    sums, state = np.empty(64, np.float64), np.zeros(64, np.int64)
-    begin[0], count[0], depth, result = 0, n, 0, 0.0
+@helper
+def _pairwise_sum(v, n, single, stack, sums):  # type: ignore[no-untyped-def]
+    """Sum of the first `n` samples, halved recursively down to blocks.
+
+    Here with a stack: its rows are first sample, number and state of a half, ``sums[0]`` its first result.
+    """
+    begin, count, state, first = stack[0], stack[1], stack[2], sums[0]
+    begin[0], count[0], state[0], depth, result = 0, n, 0, 0, 0.0
     while depth >= 0:
         size = count[depth]
         if size <= _BLOCK:
-            result = _block_sum(v, begin[depth], size, single)
+            result = _block_sum(v, begin[depth], size, single, sums[1])
             depth -= 1
             continue
         half = size // 2
@@ -89,42 +91,44 @@ def _pairwise_sum(v, n, single):  # type: ignore[no-untyped-def]
             begin[depth + 1], count[depth + 1], state[depth + 1] = begin[depth], half, 0
             depth += 1
         elif state[depth] == 1:  # first half known: go into the second
-            sums[depth] = result
+            first[depth] = result
             state[depth] = 2
             begin[depth + 1], count[depth + 1], state[depth + 1] = begin[depth] + half, size - half, 0
             depth += 1
         else:
-            result = _round(sums[depth] + result, single)
+            result = _round(first[depth] + result, single)
             depth -= 1
     return result
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _clipped_means(values, single, limit, out):  # type: ignore[no-untyped-def]
     v, squares = np.empty(values.shape[1], np.float64), np.empty(values.shape[1], np.float64)
+    stack, sums = np.empty((3, _DEPTH), np.int64), np.empty((2, _DEPTH), np.float64)
     for m in range(values.shape[0]):
         n = values.shape[1]
         low, high, nan = np.inf, -np.inf, False
         for k in range(n):
             v[k] = np.float64(values[m, k])
-            low, high = min(low, v[k]), max(high, v[k])
-            nan |= np.isnan(v[k])
+            low = v[k] if v[k] < low else low
+            high = v[k] if v[k] > high else high
+            nan |= v[k] != v[k]
         if nan or n == 0:
             out[m] = np.nan
         elif low == high:  # all equal
             out[m] = low
         else:
-            out[m] = _clipped_mean(v, squares, n, single[m], limit)
+            out[m] = _clipped_mean(v, squares, n, single[m], limit, stack, sums)
 
 
-@njit(nogil=True, cache=True)
-def _clipped_mean(v, squares, n, single, limit):  # type: ignore[no-untyped-def]
+@helper
+def _clipped_mean(v, squares, n, single, limit, stack, sums):  # type: ignore[no-untyped-def]
     while True:
-        mean = _round(_pairwise_sum(v, n, single) / n, single)
+        mean = _round(_pairwise_sum(v, n, single, stack, sums) / n, single)
         for k in range(n):
             difference = _round(v[k] - mean, single)
             squares[k] = _round(difference * difference, single)
-        variance = _round(_pairwise_sum(squares, n, single) / n, single)
+        variance = _round(_pairwise_sum(squares, n, single, stack, sums) / n, single)
         reach = _round(_round(np.sqrt(variance), single) * _round(limit, single), single)
         low, high = _round(mean - reach, single), _round(mean + reach, single)
         kept = 0
@@ -139,7 +143,7 @@ def _clipped_mean(v, squares, n, single, limit):  # type: ignore[no-untyped-def]
         n = kept
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _running_medians(side, good, offsets, single, length, out):  # type: ignore[no-untyped-def]
     groups, n, width = side.shape
     half = length // 2
@@ -171,13 +175,13 @@ def _running_medians(side, good, offsets, single, length, out):  # type: ignore[
                         count = _remove(window, count, values[row, k])
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _mirrored(row, n):  # type: ignore[no-untyped-def]
     row = abs(row)
     return 2 * (n - 1) - row if row >= n else row
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _insert(window, count, value):  # type: ignore[no-untyped-def]
     k = count
     while k > 0 and window[k - 1] > value:
@@ -187,7 +191,7 @@ def _insert(window, count, value):  # type: ignore[no-untyped-def]
     return count + 1
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _remove(window, count, value):  # type: ignore[no-untyped-def]
     k = 0
     while window[k] != value:
@@ -197,7 +201,7 @@ def _remove(window, count, value):  # type: ignore[no-untyped-def]
     return count - 1
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _middle(window, count, single):  # type: ignore[no-untyped-def]
     if count == 0:
         return np.nan
@@ -206,26 +210,41 @@ def _middle(window, count, single):  # type: ignore[no-untyped-def]
     return _round(_round(window[count // 2 - 1] + window[count // 2], single) / 2, single)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _subtract(data, fast, slow, channel, single, fast_is_x):  # type: ignore[no-untyped-def]
     nints, ngroups, ny, nx = data.shape
     first, second = np.empty(nx, np.float64), np.empty(nx, np.float64)
     for i in range(nints):
         for g in range(ngroups):
             if fast_is_x:
-                first[:] = fast[i, g]
+                for x in range(nx):
+                    first[x] = fast[i, g, x]
             for y in range(ny):
                 if fast_is_x:
                     for x in range(nx):
                         second[x] = slow[i, g, channel[x], y]
                 else:
-                    first[:] = fast[i, g, y]
-                    second[:] = slow[i, g, channel[y]]
-                row = data[i, g, y]
-                if single[i, g]:
+                    value, values = fast[i, g, y], slow[i, g, channel[y]]
                     for x in range(nx):
-                        partial = np.float32(np.float64(row[x]) - first[x])
-                        row[x] = np.float32(np.float64(partial) - second[x])
-                else:
-                    for x in range(nx):
-                        row[x] = np.float32((np.float64(row[x]) - first[x]) - second[x])
+                        first[x], second[x] = value, values[x]
+                _subtract_row(data[i, g, y], first, second, single[i, g])
+
+
+@helper
+def _subtract_row(row, first, second, single):  # type: ignore[no-untyped-def]
+    if single:
+        for x in range(row.size):
+            partial = np.float32(np.float64(row[x]) - first[x])
+            row[x] = np.float32(np.float64(partial) - second[x])
+    else:
+        for x in range(row.size):
+            row[x] = np.float32((np.float64(row[x]) - first[x]) - second[x])
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    single, channel = np.ones(1, np.bool_), np.zeros(1, np.intp)
+    clipped_means(np.zeros((1, 1), np.float32), single, 3.0)
+    running_medians(np.zeros((1, 3, 1), np.float32), np.ones((3, 1), np.bool_), np.zeros((1, 1)), single, 3)
+    data, slow = np.zeros((1, 1, 1, 1), np.float32), np.zeros((1, 1, 1, 1))
+    subtract(data, slow[0], slow, channel, single[np.newaxis], True)

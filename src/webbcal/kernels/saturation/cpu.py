@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from webbcal.core import dqflags
 from webbcal.kernels.arrays import inplace, optional_inplace, readable
+from webbcal.kernels.compiling import helper, kernel
 from webbcal.kernels.saturation import ATOD_LIMIT
 
 F32 = NDArray[np.float32]
@@ -54,7 +54,7 @@ def flag_saturation(
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _flag(data, groupdq, limit, no_check, bias, zeroframe, grow, nframes):  # type: ignore[no-untyped-def]
     nints, ngroups, ny, nx = data.shape
     seen = np.empty((ny, nx), np.uint8)
@@ -62,7 +62,7 @@ def _flag(data, groupdq, limit, no_check, bias, zeroframe, grow, nframes):  # ty
     hit_rows = np.empty(ny, np.bool_)
     wide = np.empty(nx, np.uint8)
     for i in range(nints):
-        seen[:] = _NONE
+        _clear(seen)
         for g in range(ngroups):
             _forward(data[i, g], groupdq[i, g], limit, seen, hits, hit_rows)
             _grow(hits, hit_rows, groupdq[i, g], _SATURATED, grow, wide)
@@ -76,7 +76,7 @@ def _flag(data, groupdq, limit, no_check, bias, zeroframe, grow, nframes):  # ty
         if nframes > 0 and ngroups > 2:
             _second_group(data[i], groupdq[i], limit, bias, nframes)
     for i in range(zeroframe.shape[0]):
-        seen[:] = _NONE
+        _clear(seen)
         _zeroframe(zeroframe[i], limit, seen, hits, hit_rows)
         _grow(hits, hit_rows, seen, _ONE, grow, wide)
         for y in range(ny):
@@ -85,7 +85,14 @@ def _flag(data, groupdq, limit, no_check, bias, zeroframe, grow, nframes):  # ty
                     zeroframe[i, y, x] = _ZERO
 
 
-@njit(nogil=True, cache=True, inline="always")
+@helper
+def _clear(image):  # type: ignore[no-untyped-def]
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            image[y, x] = _NONE
+
+
+@helper
 def _forward(plane, flags, limit, seen, hits, hit_rows):  # type: ignore[no-untyped-def]
     """Flag one group; leave in `hits` what is saturated so far and has to grow."""
     for y in range(plane.shape[0]):
@@ -102,7 +109,7 @@ def _forward(plane, flags, limit, seen, hits, hit_rows):  # type: ignore[no-unty
         hit_rows[y] = some != 0
 
 
-@njit(nogil=True, cache=True, inline="always")
+@helper
 def _look_back(plane, flags, next_flags, limit, no_check, dilution, hits, hit_rows):  # type: ignore[no-untyped-def]
     """Leave in `hits` the usable samples near saturation whose next group is saturated."""
     for y in range(plane.shape[0]):
@@ -120,7 +127,7 @@ def _look_back(plane, flags, next_flags, limit, no_check, dilution, hits, hit_ro
             hit[x] = near and (dq[x] & _UNUSABLE) == 0 and (later[x] & _SATURATED) != 0
 
 
-@njit(nogil=True, cache=True, inline="always")
+@helper
 def _second_group(ramp, flags, limit, bias, nframes):  # type: ignore[no-untyped-def]
     mean_first, last_third, frames = (nframes + 1) / 2, np.float64(3 * nframes), np.float32(nframes)
     for y in range(ramp.shape[1]):
@@ -133,7 +140,7 @@ def _second_group(ramp, flags, limit, bias, nframes):  # type: ignore[no-untyped
                 flags[1, y, x] |= _DO_NOT_USE
 
 
-@njit(nogil=True, cache=True, inline="always")
+@helper
 def _zeroframe(frame, limit, bad, hits, hit_rows):  # type: ignore[no-untyped-def]
     for y in range(frame.shape[0]):
         some = _NONE
@@ -144,7 +151,7 @@ def _zeroframe(frame, limit, bad, hits, hit_rows):  # type: ignore[no-untyped-de
         hit_rows[y] = some != 0
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _grow(hits, hit_rows, flags, bit, grow, wide):  # type: ignore[no-untyped-def]
     """OR `bit` into `flags` within `grow` pixels of each hit: along the row first, then across rows."""
     ny, nx = hits.shape
@@ -152,7 +159,8 @@ def _grow(hits, hit_rows, flags, bit, grow, wide):  # type: ignore[no-untyped-de
         if not hit_rows[y]:
             continue
         row = hits[y]
-        wide[:] = row
+        for x in range(nx):
+            wide[x] = row[x]
         for d in range(1, grow + 1):
             for x in range(nx - d):
                 wide[x] |= row[x + d]
@@ -162,3 +170,10 @@ def _grow(hits, hit_rows, flags, bit, grow, wide):  # type: ignore[no-untyped-de
             out = flags[to]
             for x in range(nx):
                 out[x] |= np.uint8(wide[x] * bit)
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    data, groupdq = np.zeros((1, 1, 1, 1), np.float32), np.zeros((1, 1, 1, 1), np.uint8)
+    pixeldq, threshold = np.zeros((1, 1), np.uint32), np.ones((1, 1), np.float32)
+    flag_saturation(data, groupdq, pixeldq, threshold, pixeldq.copy())

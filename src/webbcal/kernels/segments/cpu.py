@@ -35,3 +35,8 @@ def _has_higher(image, labels, diagonal, y, x):  # type: ignore[no-untyped-def]
             if near and labels[j, i] == labels[y, x] and image[j, i] > image[y, x]:
                 return True
     return False
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    count_peaks(np.zeros((1, 1), np.float32), np.ones((1, 1), np.int32), 8)

@@ -78,3 +78,8 @@ def _across(padded, weights, out):  # type: ignore[no-untyped-def]
     for k in range(half, 0, -1):
         for x in range(out.size):
             out[x] += weights[half + k] * (padded[half + x - k] + padded[half + x + k])
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    smooth(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.bool_), np.ones(1))

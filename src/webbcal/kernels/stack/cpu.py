@@ -56,3 +56,8 @@ def _insertion_sort(values, count):  # type: ignore[no-untyped-def]
             values[j + 1] = values[j]
             j -= 1
         values[j + 1] = value
+
+
+def warm_up() -> None:
+    """Compile what is not compiled yet."""
+    nanmedian(np.zeros((1, 1, 1), np.float32))

@@ -146,5 +146,6 @@ Block = RampBlock | RateBlock
 
 
 def chunks(whole: range, size: int) -> list[range]:
-    """Return consecutive ranges of at most `size` that make up `whole`."""
-    return [range(k, min(k + size, whole.stop)) for k in range(whole.start, whole.stop, max(1, size))]
+    """Return consecutive ranges of at most `size` (at least one) that make up `whole`."""
+    size = max(1, size)
+    return [range(k, min(k + size, whole.stop)) for k in range(whole.start, whole.stop, size)]

@@ -47,6 +47,7 @@ class RowsTask:
         self._cache: dict[object, object] = {}
         self._chunks = chunks(self.source.ints, self.cut.ints)
         self._stores: list[RampStore] = []
+        self._together_at: int | None = None
 
     def run(self) -> Iterator[Block]:
         """Yield what comes out of the last operation, block by block.
@@ -99,14 +100,17 @@ class RowsTask:
 
     def _seen(self, index: int, operation: Operation, fold: Fold, stream: Iterator[Block]) -> Iterator[Block]:
         """Let a fold see all blocks; then bring them once more, from the source or kept on the way."""
-        store = self._store(self.interior) if index else None
+        kept = (
+            index == 0 or self._together_at == index - 1
+        )  # what comes can be read again where it comes from
+        store = None if kept else self._store(self.interior)
         for block in stream:
             assert isinstance(block, RampBlock)
             block = block.cropped(0)
             operation.timed(fold.look, block)
             if store is not None:
                 store.put(block)
-        again = store or self.source
+        again = self.source if index == 0 else self._stores[-1]
         for ints in self._chunks:
             yield again.read(self.interior, 0, ints, self.source.groups)
 
@@ -123,15 +127,13 @@ class RowsTask:
             assert isinstance(block, RampBlock)
             store.put(block, frame)
         after = self._halo(index + 1)
-        wanted = self.interior.grow(after, within=frame)
         for number, inside in enumerate(store.interiors()):
             interior = inside.overlap(self.interior)
-            keep = inside.overlap(wanted)
-            if keep is None or interior is None:
-                continue
+            assert interior is not None, "a store is as wide as its rows"
             block = operation.apply(store.read_tile(number, interior), {})
             assert isinstance(block, RampBlock)
-            store.put_flags(block, number, keep)
+            store.put_flags(block, number)
+        self._together_at = index
         for ints in self._chunks:
             yield store.read(self.interior, after, ints, self.source.groups)
 

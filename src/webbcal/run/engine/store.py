@@ -93,12 +93,13 @@ class RampStore:
                     self._dark = np.zeros(self.frame.shape, np.float32)
                 self._dark[here] = block.dark_current[inner]
 
-    def put_flags(self, block: RampBlock, tile: int, pixels: Box) -> None:
-        """Take the changed flags of some pixels of a block that is a whole tile."""
-        inside = pixels.relative_to(block.box).slices
-        self._groupdq[tile].write(block.groupdq[..., *inside], *self._leading(block), *inside)
+    def put_flags(self, block: RampBlock, tile: int) -> None:
+        """Take the changed flags of a block that is a whole tile; those of its margins are not asked for."""
+        self._groupdq[tile].write(block.groupdq, *self._leading(block))
+        inside = self.interiors()[tile]
         with self._lock:
-            self._pixeldq[pixels.relative_to(self.frame).slices] |= block.pixeldq[inside]
+            here = inside.relative_to(self.frame).slices
+            self._pixeldq[here] |= block.pixeldq[inside.relative_to(block.box).slices]
 
     def _leading(self, block: RampBlock) -> tuple[slice, slice]:
         i, g = block.ints.start - self.ints.start, block.groups.start - self.groups.start
@@ -140,17 +141,16 @@ class RampStore:
         )
 
     def _gather(self, stored: Sequence[Stored], box: Box, *leading: slice) -> Any:
-        """Read a box from the tiles that hold it; where tiles overlap, from the one to the left."""
-        for tile, array in zip(self.tiles, stored, strict=True):
-            if tile.contains(box) and len(self.tiles) == 1:
-                return array.read(*leading, *box.relative_to(tile).slices)
+        """Read a box from the tiles that hold it; where tiles overlap, from that whose interior it is."""
+        if len(self.tiles) == 1:
+            return stored[0].read(*leading, *box.relative_to(self.tiles[0]).slices)
         lengths = [s.stop - s.start for s in leading]
         out = np.empty((*lengths, *box.shape), stored[0].dtype)
         for tile, inside, array in zip(self.tiles, self.interiors(), stored, strict=True):
             part = box.overlap(inside)
-            if part is not None:
-                target = part.relative_to(box).slices
-                out[(..., *target)] = array.read(*leading, *part.relative_to(tile).slices)
+            if part is not None:  # a tile is read whole: it lies in one piece
+                whole = array.read(*leading)
+                out[(..., *part.relative_to(box).slices)] = whole[(..., *part.relative_to(tile).slices)]
         return out
 
     def interiors(self) -> list[Box]:

@@ -1,0 +1,148 @@
+"""Files that are read at positions; few are open at a time, however many models there are.
+
+An association of thousands of members has thousands of files, of which a process may open some hundred. A
+handle opens its file when it is read, and when there are many, those that were opened first are closed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from webbcal.core.errors import InputError
+
+#: The most files that are kept open; and the part of what the process may open.
+MOST, _PART = 512, 2
+
+#: Handles whose file is open, by identity, in the order of opening.
+_opened: dict[int, weakref.ref[FileHandle]] = {}
+
+
+class FileHandle:
+    """A file for positioned reads from any thread; it is opened when read, also again after `close`.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        When it is read: if the file has vanished or is no longer the file that was opened first.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+        self._fd: int | None = None
+        self._identity: tuple[int, int, int] | None = None
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._closing = False
+
+    @contextmanager
+    def _reading(self) -> Iterator[int]:
+        """Give the descriptor, and have it stay open meanwhile."""
+        with self._lock:
+            if self._fd is None:
+                self._fd = self._open()
+                _opened[id(self)] = weakref.ref(self)
+            self._readers += 1
+            fd = self._fd
+        try:
+            yield fd
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if self._closing and not self._readers:
+                    self._close()
+
+    def _open(self) -> int:
+        _make_room()
+        try:
+            fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read ({error.strerror}); check the path") from error
+        identity = _identity(fd)
+        if self._identity is not None and identity != self._identity:
+            os.close(fd)
+            raise InputError(f"{self.path}: the file changed after it was opened; open it again")
+        self._identity = identity
+        return fd
+
+    @property
+    def size(self) -> int:
+        """Length of the file in bytes."""
+        with self._reading() as fd:
+            return os.fstat(fd).st_size
+
+    def read_at(self, buffer: memoryview, offset: int) -> None:
+        """Fill `buffer` from `offset`."""
+        done = 0
+        with self._reading() as fd:
+            while done < len(buffer):
+                count = os.preadv(fd, [buffer[done:]], offset + done)
+                if count == 0:
+                    raise InputError(f"{self.path}: the file ends before its data; fetch it again")
+                done += count
+
+    def moved(self, path: str | os.PathLike[str]) -> None:
+        """Take note that the file has another name now, and was written to."""
+        with self._lock:
+            self.path = Path(path).absolute()
+            self._identity = None if self._fd is None else _identity(self._fd)
+
+    def close(self) -> None:
+        """Close the file, when nobody reads it any more; a later read opens it again."""
+        with self._lock:
+            if self._readers:
+                self._closing = True
+            else:
+                self._close()
+
+    def close_if_idle(self) -> bool:
+        """Close the file if it is open and nobody reads it; tell whether it was."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            idle = self._fd is not None and not self._readers
+            if idle:
+                self._close()
+            return idle
+        finally:
+            self._lock.release()
+
+    def _close(self) -> None:
+        self._closing = False
+        _opened.pop(id(self), None)
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", None) is not None:
+            self._close()
+
+
+def _make_room() -> None:
+    """Close the files that were opened first, if there are as many as may be kept open."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = MOST if limit == resource.RLIM_INFINITY else min(MOST, max(1, limit // _PART))
+    surplus = len(_opened) - most + 1
+    for reference in list(_opened.values()) if surplus > 0 else ():
+        handle = reference()
+        if handle is not None and handle.close_if_idle():
+            surplus -= 1
+        if surplus <= 0:
+            break
+
+
+def _identity(fd: int) -> tuple[int, int, int]:
+    """Return what tells an open file from one that was changed or took its name."""
+    status = os.fstat(fd)
+    return status.st_ino, status.st_size, status.st_mtime_ns
