@@ -20,7 +20,7 @@ ALLOWED = {
     "references": {"core", "datamodels", "io"},
     "associations": {"core"},
     "wcs": {"core", "datamodels", "io"},
-    "run": {"core", "datamodels", "io", "references"},
+    "run": {"associations", "core", "datamodels", "io", "references"},
     "detector": {"core", "datamodels", "kernels", "run"},
     "exposure": {"core", "datamodels", "kernels", "wcs", "references", "associations", "run"},
     "combine": {"associations", "core", "datamodels", "io", "kernels", "run", "wcs"},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,8 @@ class Association(MutableMapping[str, Any]):
         Raises
         ------
         InputError
-            Lists the files that are missing.
+            Lists the files that are missing, or names one that is there twice in a role of a product, under
+            whichever names.
         """
         members = [m for p in self.products for m in p.members_of(*exptypes) if m.model is None]
         paths = dict.fromkeys(self.resolve(m) for m in members)
@@ -180,6 +181,21 @@ class Association(MutableMapping[str, Any]):
                 f"{self.filename}: {len(missing)} of {len(paths)} member files are missing: "
                 f"{', '.join(missing)}; put them there, or correct expname in the association"
             )
+        for product in self.products:
+            self._refuse_twice([m for m in product.members_of(*exptypes) if m.model is None])
+
+    def _refuse_twice(self, members: Sequence[Member]) -> None:
+        """Refuse members of one role that are one file: links, and other ways to write its path, count."""
+        seen: dict[tuple[str, int, int], str] = {}
+        for member in members:
+            status = self.resolve(member).stat()
+            key = (member.exptype, status.st_dev, status.st_ino)
+            if key in seen:
+                raise InputError(
+                    f"{self.filename}: {member.expname} is there twice as {member.exptype}: "
+                    f"it is the same file as {seen[key]}; remove one of them"
+                )
+            seen[key] = member.expname
 
     @property
     def asn_name(self) -> str:

@@ -31,6 +31,7 @@ class DarkCurrentStep(BlockStep):
     """Subtract the DARK reference group by group; only the frames that make a group are read."""
 
     class_alias = "dark_current"
+    only_once = True
     tiling = Tiling.EITHER
     cal_step = "dark_sub"
     reference_file_types = ("dark",)

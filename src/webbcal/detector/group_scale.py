@@ -16,6 +16,7 @@ class GroupScaleStep(BlockStep):
     """Rescale groups by FRMDIVSR / NFRAMES."""
 
     class_alias = "group_scale"
+    only_once = True
     tiling = Tiling.EITHER
 
     def reason_to_skip(self, exposure: Exposure, p: StepParameters) -> str | None:

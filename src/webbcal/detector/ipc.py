@@ -26,6 +26,7 @@ class IPCStep(BlockStep):
     """Correct for inter-pixel capacitance."""
 
     class_alias = "ipc"
+    only_once = True
     reference_file_types = ("ipc",)
 
     def halo(self, p: StepParameters) -> int:

@@ -18,6 +18,7 @@ class LinearityStep(BlockStep):
     """Correct unsaturated samples with the polynomial of the LINEARITY reference."""
 
     class_alias = "linearity"
+    only_once = True
     reference_file_types = ("linearity",)
 
     def measure(

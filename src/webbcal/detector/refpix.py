@@ -42,6 +42,7 @@ class RefPixStep(BlockStep):
     """Subtract bias drifts by amplifier and column parity, and row by row from the side pixels."""
 
     class_alias = "refpix"
+    only_once = True
     reference_file_types = ("refpix", "sirskernel")
     optional_reference_types = ("refpix", "sirskernel")
     measures_data: ClassVar[bool] = True

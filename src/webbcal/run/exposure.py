@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,11 @@ _RAMP_REQUIRED = {
     "meta.exposure.frame_time": "TFRAME",
     "meta.exposure.group_time": "TGROUP",
 }
+
+#: Of these, 0 and less make no sense.
+_POSITIVE = {f"meta.exposure.{name}" for name in ("ngroups", "nframes", "frame_time", "group_time")}
+#: Arrays of rates and images, beside the data.
+_COMPANIONS = ("err", "dq", "var_poisson", "var_rnoise")
 
 
 def meta_value(model: Any, path: str) -> Any:
@@ -98,7 +104,8 @@ class Exposure:
         Raises
         ------
         InputError
-            If keywords are missing or contradict the shape of the data.
+            If keywords are missing, make no sense or contradict the shape of the data, or arrays differ in
+            shape.
         """
         name = str(model.meta.filename or "input model")
         source = model.source(model.get_primary_array_name())
@@ -106,6 +113,7 @@ class Exposure:
             raise InputError(f"{name} has no science array (SCI extension); is it a JWST exposure?")
         ramp = len(source.shape) == 4
         values = _required(model, name, _REQUIRED | (_RAMP_REQUIRED if ramp else {}))
+        _check_shapes(model, name, tuple(source.shape))
         ny, nx = source.shape[-2:]
         corner = getattr(model, "corner", None)  # of a slit that was cut out
         if corner is None and (values["meta.subarray.ysize"], values["meta.subarray.xsize"]) != (ny, nx):
@@ -140,10 +148,28 @@ def _required(model: Any, name: str, table: dict[str, str]) -> dict[str, Any]:
     missing = [f"{table[p]} ({p})" for p, v in values.items() if v is None]
     if missing:
         raise InputError(
-            f"{name}: required metadata missing: {', '.join(missing)}. Set them in the header, or on the "
-            "model before running."
+            f"{name}: required metadata are not there, or have no value that can be used: "
+            f"{', '.join(missing)}. Set them in the header, or on the model before running."
         )
+    for path in _POSITIVE & set(values):
+        if not (isinstance(values[path], (int, float)) and 0 < values[path] < math.inf):
+            raise InputError(f"{name}: {table[path]} = {values[path]!r}: must be a number above 0")
     return values
+
+
+def _check_shapes(model: Any, name: str, shape: tuple[int, ...]) -> None:
+    """Make sure that arrays beside the science array have the shapes that go with it; nothing is read."""
+    if len(shape) == 4:
+        wanted = {"groupdq": shape, "pixeldq": shape[-2:], "zeroframe": (shape[0], *shape[-2:])}
+    else:
+        wanted = dict.fromkeys(_COMPANIONS, shape)
+    for array, expected in wanted.items():
+        source = model.source(array) if model.has(array) else None
+        if source is not None and tuple(source.shape) != tuple(expected):
+            raise InputError(
+                f"{name}: {array} of the input has shape {tuple(source.shape)}, but with data of shape "
+                f"{shape} it must have {tuple(expected)}"
+            )
 
 
 def _readout(values: dict[str, Any], drop: int | None, shape: tuple[int, ...], name: str) -> Readout:

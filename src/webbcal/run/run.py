@@ -53,6 +53,8 @@ class Run:
         Files that were written, in order, by its parts too.
     destination : str or None
         Where its pipeline will save what it makes.
+    references : list of (str, Reference)
+        What a user's step has asked for, with the type.
     result : object
         What the step returned.
     others : list of DataModel
@@ -68,6 +70,7 @@ class Run:
     destination: str | None = None
     done: list[Any] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
+    references: list[tuple[str, Any]] = field(default_factory=list)
     result: Any = None
     others: list[Any] = field(default_factory=list)
     #: Whether its steps share the entry of the run record with those of its parent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -211,9 +212,14 @@ class ResampleStep(ListStep):
             raise ParameterError(f"resample.output_shape = {p.output_shape}: both must be at least 1")
         if p.pixel_scale_ratio <= 0 or (p.pixel_scale is not None and p.pixel_scale <= 0):
             raise ParameterError("resample.pixel_scale and pixel_scale_ratio must be positive")
+        crval = _pair(p.crval, "crval", float)
+        if crval is not None and not (-360 <= crval[0] <= 360 and -90 <= crval[1] <= 90):
+            raise ParameterError(
+                f"resample.crval = {p.crval}: expected right ascension and declination, degrees"
+            )
         return GridSettings(
             crpix=_pair(p.crpix, "crpix", float),
-            crval=_pair(p.crval, "crval", float),
+            crval=crval,
             rotation=p.rotation,
             pixel_scale_ratio=p.pixel_scale_ratio,
             pixel_scale=p.pixel_scale,
@@ -263,6 +269,8 @@ def _pair(values: Any, name: str, kind: Any) -> Any:
         return None
     try:
         first, second = (kind(v) for v in values)
-    except (TypeError, ValueError):
+        if not (math.isfinite(first) and math.isfinite(second)):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"resample.{name} = {values}: expected two numbers") from None
     return first, second

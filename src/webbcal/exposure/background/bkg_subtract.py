@@ -32,6 +32,7 @@ class BackgroundStep(ModelStep):
     """Subtract the sigma-clipped average of background exposures."""
 
     class_alias = "bkg_subtract"
+    only_once = True
     # Models of the background of grism images; exposures are never matched with one.
     reference_file_types = ("bkg", "wavelengthrange")
     optional_reference_types = ("bkg", "wavelengthrange")

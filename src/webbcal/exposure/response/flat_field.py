@@ -21,6 +21,7 @@ class FlatFieldStep(ModelStep):
     """Divide by the FLAT reference; propagate its errors (VAR_FLAT) and flags."""
 
     class_alias = "flat_field"
+    only_once = True
     reference_file_types = ("flat", "fflat", "sflat", "dflat")
     optional_reference_types = ("fflat", "sflat", "dflat")  # NIRSpec spectra only
 

@@ -30,6 +30,7 @@ class PhotomStep(ModelStep):
     """Multiply by the conversion factor of the PHOTOM reference; attach the pixel areas (AREA)."""
 
     class_alias = "photom"
+    only_once = True
     reference_file_types = ("photom", "area")
     optional_reference_types = ("area",)
 
