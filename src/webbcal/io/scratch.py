@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.core.errors import OutputError
-from webbcal.io.arrays import CHUNK_BYTES, pieces_of, region_of, runs_of
+from webbcal.io.arrays import CHUNK_BYTES, MemoryArray, pieces_of, region_of, runs_of
 
 
 class ScratchFile:
@@ -135,29 +135,8 @@ class RoomInMemory:
         """Nothing to do."""
 
 
-class WritableArray:
+class WritableArray(MemoryArray):
     """An array in memory with the face of a `ScratchArray`."""
-
-    def __init__(self, array: NDArray[Any]) -> None:
-        self.array = array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
-        return self.array.dtype
-
-    def read(self, *index: slice | int) -> NDArray[Any]:
-        """Return a fresh, C-contiguous copy of a region."""
-        return np.array(self.array[index], order="C", copy=True)
-
-    def read_into(self, out: NDArray[Any], *index: slice | int) -> None:
-        """Copy a region into `out`."""
-        out[...] = self.array[index]
 
     def write(self, array: NDArray[Any], *index: slice | int) -> None:
         """Write a region."""
