@@ -17,6 +17,7 @@ from webbcal.combine.members.sizes import sizes_of
 from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.core.dqflags import pixel
 from webbcal.core.errors import InputError
+from webbcal.core.modes import mode_of
 from webbcal.core.suffixes import remove_suffix
 from webbcal.exposure.background.bkg_subtract import BackgroundStep
 from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
@@ -34,8 +35,6 @@ from webbcal.run.script import Script, Task, decide, outputs_of, perform
 
 log = logging.getLogger(__name__)
 
-#: Exposure types that get a quick-look mosaic.
-_RESAMPLED = ("MIR_IMAGE", "NRC_IMAGE", "NIS_IMAGE", "FGS_IMAGE")
 _INTS = {"image": "", "ints": "ints"}
 _DO_NOT_USE = np.uint32(pixel["DO_NOT_USE"])
 
@@ -207,7 +206,7 @@ def _kind(model: Any) -> str:
 def _why_no_mosaic(model: Any) -> str | None:
     """Return why an exposure gets no quick-look mosaic, or None."""
     exp_type = str(model.meta.exposure.type).upper()
-    if exp_type not in _RESAMPLED:
+    if not mode_of(exp_type).is_mosaicked:
         return f"exposures of EXP_TYPE {exp_type} get no quick-look mosaic"
     return None if len(model.shape) == 2 else "integrations get no quick-look mosaic"
 

@@ -23,6 +23,7 @@ from webbcal.combine.outliers.flagging import background_of, blot, flag
 from webbcal.combine.outliers.median import ImageStack, weight_threshold
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.core.modes import mode_of
 from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
@@ -32,8 +33,6 @@ from webbcal.wcs.of_model import stored_wcs
 log = logging.getLogger(__name__)
 
 F32 = NDArray[np.float32]
-
-_IMAGES = ("NRC_IMAGE", "MIR_IMAGE", "NRS_IMAGE", "NIS_IMAGE", "FGS_IMAGE")
 
 
 @dataclass(frozen=True)
@@ -225,7 +224,7 @@ def _around(images: Sequence[InputImage], grid: OutputGrid) -> Box:
 def _check_types(models: Sequence[Any]) -> None:
     for model in models:
         exp_type = str(model.meta.exposure.type).upper()
-        if exp_type not in _IMAGES:
+        if not mode_of(exp_type).has("mosaic"):
             raise PlanError(
                 f"{model.meta.filename}: outlier detection of {exp_type} exposures is not available in "
                 "this version of webbcal; run with outlier_detection.skip=true to go on without"

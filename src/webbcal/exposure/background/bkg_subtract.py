@@ -14,6 +14,7 @@ import numpy as np
 from webbcal.associations import as_level2
 from webbcal.associations.sources import is_association_name
 from webbcal.core.errors import InputError, SkipStep
+from webbcal.core.modes import mode_of
 from webbcal.exposure.background.average import Backdrop, average
 from webbcal.exposure.images import arrays_of, unavailable, why_no_image
 from webbcal.run.model_step import ModelStep
@@ -23,7 +24,6 @@ from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
-_BY_REFERENCE = ("NIS_WFSS", "NRC_WFSS", "MIR_WFSS", "NRC_GRISM", "NIS_SOSS")
 #: What a background must have in common with the exposure.
 _SAME = ("name", "detector", "filter", "pupil", "grating", "band")
 
@@ -109,7 +109,7 @@ class BackgroundStep(ModelStep):
         PlanError
             For grism images and SOSS.
         """
-        if str(model.meta.exposure.type).upper() in _BY_REFERENCE:
+        if mode_of(model.meta.exposure.type).has("template"):
             raise unavailable(model, "background subtraction", "bkg_subtract")
         return why_no_image(model)
 
