@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 #: Exposure type, optics, traits. Optics: image, aperture-image (NIRSpec, through its slits), slit, mos, ifu,
-#: slitless, grism (wide-field), soss, guider, or none. Traits: `mosaic` (images that are combined on the sky),
+#: slitless, grism (wide-field), soss, guider, other, none. Traits: `mosaic` (images combined on the sky),
 #: `coron`, `ami`, `tso` (a time series), `acq` (target acquisition), `internal` (no sky: no WCS), `template`
 #: (the background is a reference that is scaled).
 _TABLE = """
@@ -111,7 +111,7 @@ class Mode:
 
     @property
     def is_mosaicked(self) -> bool:
-        """Whether exposures of this type are images that are combined on the sky, with a quick look of each."""
+        """Whether exposures of this type are images of which mosaics are made."""
         return self.is_image and self.has("mosaic")
 
     def has(self, trait: str) -> bool:
