@@ -15,8 +15,9 @@ from webbcal.associations import as_level2
 from webbcal.associations.sources import is_association_name
 from webbcal.core.errors import InputError, SkipStep
 from webbcal.core.modes import mode_of
+from webbcal.datamodels.image_arrays import arrays_of
 from webbcal.exposure.background.average import Backdrop, average
-from webbcal.exposure.images import arrays_of, unavailable, why_no_image
+from webbcal.exposure.images import unavailable, why_no_image
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import ModelPlan, StepPlan

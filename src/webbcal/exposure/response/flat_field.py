@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbcal.core.box import Box
-from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_image
+from webbcal.datamodels.image_arrays import arrays_of
+from webbcal.exposure.images import by_bands, unavailable, why_no_image
 from webbcal.kernels.images.arithmetic import Flat, divide_flat, multiply_flat, prepare_flat
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param

@@ -12,7 +12,8 @@ import numpy as np
 
 from webbcal.core.box import Box
 from webbcal.core.errors import SkipStep
-from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_image
+from webbcal.datamodels.image_arrays import arrays_of
+from webbcal.exposure.images import by_bands, unavailable, why_no_image
 from webbcal.exposure.response import photom_table
 from webbcal.kernels.images.arithmetic import convert_units
 from webbcal.run.exposure import meta_value
