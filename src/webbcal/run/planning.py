@@ -137,7 +137,12 @@ class RunPlan:
         OutputError
             Naming the file.
         """
-        check_distinct(output.path for output in self.outputs if output.path is not None)
+        check_distinct(str(output.path) for output in self.written)
+
+    @property
+    def written(self) -> list[Output]:
+        """All files that the run writes."""
+        return [output for output in self.outputs if output.path is not None]
 
 
 @dataclass
