@@ -137,7 +137,12 @@ class RunPlan:
         OutputError
             Naming the file.
         """
-        check_distinct(output.path for output in self.outputs if output.path is not None)
+        check_distinct(str(output.path) for output in self.written)
+
+    @property
+    def written(self) -> list[Output]:
+        """All files that the run writes."""
+        return [output for output in self.outputs if output.path is not None]
 
 
 @dataclass
@@ -222,7 +227,7 @@ def opaque(step: StepLike) -> StepPlan:
 
 
 def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def peak_memory() -> int:

@@ -378,3 +378,29 @@ def test_what_astropy_has_opened(crds: Any) -> None:
     with fits.open(copies(crds, "x")[0]) as hdus:
         run = DQInitStep(save_results=True).start(hdus)
     assert run.saved == ["x_dqinitstep.fits"]
+
+
+# ---------------------------------------------------------------- extra products
+class Noted(SuperBiasStep):
+    """A step that writes something of its own."""
+
+    def extra_products(self) -> dict[str, str]:
+        return {"note": self.make_output_path(suffix="note")}
+
+
+class NotedDetector1(Detector1Pipeline):
+    step_defs = {**Detector1Pipeline.step_defs, "superbias": Noted}
+
+
+def test_extra_products_are_planned(crds: Any) -> None:
+    name = copies(crds, "x")[0]
+    plan = NotedDetector1(save_results=True).plan(name)
+    assert [output.path for output in plan.written] == ["x_rate.fits", "x_rateints.fits", "x_note.fits"]
+    assert not NotedDetector1(steps={"superbias": {"skip": True}}).plan(name).written
+
+
+def test_extra_products_have_names_of_their_own(crds: Any) -> None:
+    steps = {"jump": {"save_results": True, "suffix": "note"}}
+    with pytest.raises(OutputError, match=r"two products .*_note\.fits"):
+        NotedDetector1(steps=steps).run(copies(crds, "x")[0])
+    assert written() == set()

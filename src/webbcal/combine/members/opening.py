@@ -38,6 +38,8 @@ def open_members(product: Product, association: Association) -> list[Any]:
         for key in _ENTRY_KEYS:
             if value := member.extra.get(key):
                 setattr(model.meta, key, str(association.resolve(value)) if "catalog" in key else value)
+        if member.model is None:
+            model.close()  # its file is opened again when it is read: there may be more than may be open
         models.append(model)
     return models
 

@@ -88,7 +88,7 @@ class SourceCatalogStep(ModelStep):
     """
 
     class_alias = "source_catalog"
-    library_bytes = 185_000_000
+    library_bytes = 170_000_000
     reference_file_types = ("apcorr", "abvegaoffset")
     Parameters = SourceCatalogParameters
 

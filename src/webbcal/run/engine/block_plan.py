@@ -7,7 +7,7 @@ blocks and the memory, and refuses what will not fit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from webbcal.core.box import Box
@@ -17,6 +17,7 @@ from webbcal.run.engine.tiling import KEPT_BYTES, Cut, Tiling, cut_frames, cut_r
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import (
     PROCESS_BYTES,
+    Output,
     RunPlan,
     StepPlan,
     find_references,
@@ -51,6 +52,13 @@ class BlockPlan(RunPlan):
     """The plan of a run of block steps."""
 
     exposure: Exposure
+    #: What steps write themselves beside their results: they get no sink of the engine.
+    extras: list[Output] = field(default_factory=list)
+
+    @property
+    def written(self) -> list[Output]:
+        """All files that the run writes."""
+        return [*super().written, *self.extras]
 
     @property
     def subject(self) -> str:

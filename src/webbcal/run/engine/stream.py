@@ -90,7 +90,13 @@ def check_consumes(step: PlannedStep, exposure: Exposure, model: Any) -> None:
 def make_plan(steps: Sequence[PlannedStep], model: Any, exposure: Exposure, run: Run) -> BlockPlan:
     """Plan block steps on an opened model; outputs are added by the caller."""
     plans = plan_steps(steps, model, exposure)
-    return BlockPlan(plans, [], planning.crds_context(plans), run.resources, exposure)
+    extras = [
+        Output(position, kind, path)
+        for position, plan in enumerate(plans)
+        if plan.applied
+        for kind, path in plan.step.extra_products().items()
+    ]
+    return BlockPlan(plans, [], planning.crds_context(plans), run.resources, exposure, extras)
 
 
 def final_products(plan: BlockPlan) -> list[str]:
