@@ -6,11 +6,12 @@ blocks and the memory, and refuses what will not fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 from webbcal.core.box import Box
+from webbcal.run.engine.blocks import RateBlock
 from webbcal.run.engine.operation import BlockWork
 from webbcal.run.engine.store import RampStore
 from webbcal.run.engine.tiling import KEPT_BYTES, Cut, Tiling, cut_frames, cut_rows, split
@@ -44,7 +45,10 @@ class PlannedStep(BlockWork, StepLike, Protocol):
     def reason_by_references(self, exposure: Exposure, references: Any, p: Any) -> str | None: ...  # noqa: D102
     def open_model(self, init: Any) -> Any: ...  # noqa: D102
     def make_output_path(self, *, idx: int | None = None) -> str: ...  # noqa: D102
+    @property
+    def adds(self) -> Sequence[str]: ...  # noqa: D102
     def extra_products(self) -> Mapping[str, str]: ...  # noqa: D102
+    def save_extra(self, make: Callable[[str], Any], pieces: Sequence[RateBlock]) -> None: ...  # noqa: D102
 
 
 @dataclass
@@ -54,6 +58,14 @@ class BlockPlan(RunPlan):
     exposure: Exposure
     #: What steps write themselves beside their results: they get no sink of the engine.
     extras: list[Output] = field(default_factory=list)
+
+    def with_outputs(self, outputs: list[Output]) -> Self:
+        """Return this plan with its products, and with as many threads as memory allows."""
+        self.outputs = outputs
+        most = self.resources.memory
+        while most is not None and self.threads > 1 and self.memory > most:
+            self.resources = replace(self.resources, threads=self.threads - 1)
+        return self
 
     @property
     def written(self) -> list[Output]:
