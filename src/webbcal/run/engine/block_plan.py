@@ -122,7 +122,11 @@ class BlockPlan(RunPlan):
         cut = self.cut_of(tiling, steps)
         if cut.ints >= nints:
             return 0
-        stores = sum(_waits(s.step, self.exposure) and k > 0 for k, (_, s) in enumerate(steps))
+        stores, together = 0, False
+        for k, (_, s) in enumerate(steps):
+            # A fold right behind a step that had all integrations reads from the same store again.
+            waits = _waits(s.step, self.exposure) and k > 0 and not (s.step.folds and together)
+            stores, together = stores + waits, _has_all(s.step, self.exposure)
         size = RampStore.bytes_of(Box(0, cut.rows + 2, 0, nx), nints, ngroups)
         return stores * size if size > KEPT_BYTES else 0
 
@@ -178,7 +182,10 @@ class BlockPlan(RunPlan):
     @property
     def advice(self) -> str:
         """What may make it fit, if it does not."""
-        return f"save results to files (save_results=True streams them), or {super().advice}"
+        in_memory = any(output.path is None for output in self.outputs)
+        if in_memory:
+            return f"save results to files (save_results=True streams them), or {super().advice}"
+        return super().advice if self.threads > 1 else "allow it more memory"
 
 
 @dataclass(frozen=True)
@@ -198,9 +205,13 @@ def _halo(steps: Sequence[tuple[int, StepPlan]]) -> int:
     return sum(s.step.halo(s.step.parameters) for _, s in steps)
 
 
-def _waits(step: Any, exposure: Exposure) -> bool:
+def _waits(step: PlannedStep, exposure: Exposure) -> bool:
     """Tell whether a step needs all integrations before it goes on with one."""
-    return bool(step.folds or step.all_integrations(exposure, step.parameters))
+    return step.folds or _has_all(step, exposure)
+
+
+def _has_all(step: PlannedStep, exposure: Exposure) -> bool:
+    return step.all_integrations(exposure, step.parameters)
 
 
 def _blocks(cut: Cut, tiling: Tiling, halo: int, shape: tuple[int, int, int, int]) -> str:
