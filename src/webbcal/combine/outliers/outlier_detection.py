@@ -75,7 +75,7 @@ class OutlierDetectionStep(ListStep):
     Parameters = OutlierDetectionParameters
     _asn_id: str | None = None
 
-    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+    def reason_to_skip(self, models: Sequence[Any], p: OutlierDetectionParameters) -> str | None:
         """Skip a single exposure, and refuse what is not available yet.
 
         Raises
@@ -88,7 +88,7 @@ class OutlierDetectionStep(ListStep):
         _check_types(models)
         return None
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: OutlierDetectionParameters) -> int:
         """The median and an exposure on its grid; an image for each thread, and those that are kept."""
         kept = 0 if self.saves or not p.in_memory else sizes.exposures
         return 12 * sizes.output + (58 * sizes.threads + 24 * kept) * sizes.pixels
@@ -123,7 +123,7 @@ class OutlierDetectionStep(ListStep):
         return self.make_output_path(basepath=base, suffix=suffix, idx=number, asn_id=asn_id)
 
     # ---------------------------------------------------------------- the comparison
-    def prepare(self, models: list[Any], p: Any, run: Run) -> Callable[[int], Outcome]:
+    def prepare(self, models: list[Any], p: OutlierDetectionParameters, run: Run) -> Callable[[int], Outcome]:
         """Take the median of all images; return the function that flags the image of a number.
 
         Raises
@@ -155,7 +155,12 @@ class OutlierDetectionStep(ListStep):
         return compare
 
     def _resampled_median(
-        self, models: Sequence[Any], images: list[InputImage], grid: OutputGrid, p: Any, threads: int
+        self,
+        models: Sequence[Any],
+        images: list[InputImage],
+        grid: OutputGrid,
+        p: OutlierDetectionParameters,
+        threads: int,
     ) -> F32:
         how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
         wanted = Wanted(errors=None, context=False, fill=fill_value(p.fillval))
@@ -174,7 +179,9 @@ class OutlierDetectionStep(ListStep):
             self._save_image(median, models[0], "median", grid)
         return median
 
-    def _aligned_median(self, models: Sequence[Any], weighting: Weighting, p: Any, threads: int) -> F32:
+    def _aligned_median(
+        self, models: Sequence[Any], weighting: Weighting, p: OutlierDetectionParameters, threads: int
+    ) -> F32:
         shapes = {tuple(model.shape) for model in models}
         if len(shapes) > 1:
             raise InputError(
@@ -195,7 +202,12 @@ class OutlierDetectionStep(ListStep):
 
     # ---------------------------------------------------------------- intermediate results
     def _save_resampled(
-        self, mosaic: Mosaic, grid: OutputGrid, models: Sequence[Any], how: Drop, p: Any
+        self,
+        mosaic: Mosaic,
+        grid: OutputGrid,
+        models: Sequence[Any],
+        how: Drop,
+        p: OutlierDetectionParameters,
     ) -> None:
         product = product_of(mosaic, grid, models, blend=False)
         describe(product, grid, how, p.weight_type, p.fillval, 1)
