@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import OutputError
+from webbcal.io.positioned import write_at
 
 _unfinished: set[Path] = set()
 
@@ -62,10 +63,8 @@ class AtomicFile:
             If the disk is full or the write fails.
         """
         view = memoryview(data).cast("B") if not isinstance(data, memoryview) else data
-        done = 0
         try:
-            while done < len(view):
-                done += os.pwrite(self.fd, view[done:], offset + done)
+            write_at(self.fd, view, offset)
         except OSError as error:
             raise self._failure(error) from error
 

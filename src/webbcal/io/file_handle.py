@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from webbcal.core.errors import InputError
+from webbcal.io.positioned import read_at
 
 #: The most files that are kept open; and the part of what the process may open.
 MOST, _PART = 512, 2
@@ -83,13 +84,9 @@ class FileHandle:
 
     def read_at(self, buffer: memoryview, offset: int) -> None:
         """Fill `buffer` from `offset`."""
-        done = 0
         with self._reading() as fd:
-            while done < len(buffer):
-                count = os.preadv(fd, [buffer[done:]], offset + done)
-                if count == 0:
-                    raise InputError(f"{self.path}: the file ends before its data; fetch it again")
-                done += count
+            if read_at(fd, buffer, offset) < len(buffer):
+                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
 
     def moved(self, path: str | os.PathLike[str]) -> None:
         """Take note that the file has another name now, and was written to."""
