@@ -27,7 +27,18 @@ ALLOWED = {
     "pipeline": {"associations", "core", "datamodels", "detector", "exposure", "combine", "run"},
     "simulate": {"core", "datamodels", "io"},
     "report": {"core", "datamodels", "simulate"},
-    "cli": {"associations", "core", "datamodels", "run", "report", "simulate", "pipeline", "wcs"},
+    "cli": {
+        "associations",
+        "core",
+        "datamodels",
+        "io",
+        "pipeline",
+        "references",
+        "report",
+        "run",
+        "simulate",
+        "wcs",
+    },
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import OutputError
+from webbcal.io.file_handle import keep_replaced
 from webbcal.io.positioned import write_at
 
 _unfinished: set[Path] = set()
@@ -94,6 +95,7 @@ class AtomicFile:
         try:
             os.close(self.fd)
             self.is_open = False
+            keep_replaced(self.path)
             self.temporary.replace(self.path)
             _unfinished.discard(self.temporary)
         except OSError as error:

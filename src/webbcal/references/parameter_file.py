@@ -73,22 +73,30 @@ class ParameterFile:
             return cls._of_tree(tree)._with_named_files(path.parent)
         except ParameterError as error:
             raise ParameterError(f"{path} is no parameter file: {error}") from error
+        except RecursionError as error:
+            raise ParameterError(
+                f"{path} is no parameter file: it is nested too deep, or names itself"
+            ) from error
 
     @classmethod
     def _of_tree(cls, tree: Mapping[str, Any]) -> ParameterFile:
-        if not isinstance(tree.get("parameters"), Mapping):
+        if not isinstance(tree, Mapping) or not isinstance(tree.get("parameters"), Mapping):
             raise ParameterError("it has no 'parameters'")
         if "class" not in tree and "class" in tree["parameters"]:
             return cls._of_nested(tree["parameters"], None)
         if not isinstance(tree.get("class"), str):
             raise ParameterError("it does not say which 'class' it is for")
-        steps = [cls._of_tree(step) for step in tree.get("steps") or ()]
-        meta = dict(tree.get("meta") or {})
-        return cls(tree["class"], tree.get("name"), dict(tree["parameters"]), steps, meta)
+        steps, meta = tree.get("steps") or [], tree.get("meta") or {}
+        if not isinstance(steps, list) or not isinstance(meta, Mapping):
+            raise ParameterError("its 'steps' are no list, or its 'meta' are no mapping")
+        of_steps = [cls._of_tree(step) for step in steps]
+        return cls(tree["class"], tree.get("name"), dict(tree["parameters"]), of_steps, dict(meta))
 
     @classmethod
     def _of_nested(cls, section: Mapping[str, Any], name: str | None) -> ParameterFile:
         """Return what a section of the older layouts holds, where steps are sections in a section."""
+        if not isinstance(section, Mapping) or not isinstance(section.get("steps") or {}, Mapping):
+            raise ParameterError(f"{name or 'its class'} or the steps in it have no parameters of their own")
         values = dict(section)
         class_name, own_name = values.pop("class", ""), values.pop("name", name)
         steps = [cls._of_nested(step, key) for key, step in (values.pop("steps", None) or {}).items()]
@@ -101,7 +109,7 @@ class ParameterFile:
             step = step._with_named_files(folder)
             file = step.parameters.pop("config_file", None)
             if file:
-                base = type(self).read(folder / file)
+                base = type(self).read(_named(folder, file))
                 step = replace(
                     base,
                     class_name=step.class_name or base.class_name,
@@ -193,6 +201,12 @@ def _umask() -> int:
 # ---------------------------------------------------------------- formats
 
 
+def _named(folder: Path, name: Any) -> Path:
+    if not isinstance(name, str):
+        raise ParameterError(f"config_file = {name!r} is no name of a file")
+    return folder / name
+
+
 def _asdf_tree(path: Path, content: bytes) -> Tree:
     """Return the tree of an ASDF file; asdf itself is loaded only for content beyond plain YAML."""
     import yaml
@@ -210,7 +224,7 @@ def _asdf_tree(path: Path, content: bytes) -> Tree:
         tree = yaml.load(content.partition(b"\n...")[0], Loader)
     except _NotPlainError:
         tree = _tree_by_asdf(path)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # also a 13th month
         raise ParameterError(f"its text is damaged ({error})") from error
     if not isinstance(tree, dict):
         raise ParameterError("it is empty")
@@ -228,8 +242,11 @@ class _NotPlainError(Exception):
 def _tree_by_asdf(path: Path) -> Tree:
     import asdf
 
-    with asdf.open(path, lazy_load=False, memmap=False) as file:
-        return dict(file.tree)
+    try:
+        with asdf.open(path, lazy_load=False, memmap=False) as file:
+            return dict(file.tree)
+    except Exception as error:  # asdf raises whatever its parts raise
+        raise ParameterError(f"its text is damaged ({error})") from error
 
 
 def _text_tree(content: bytes) -> Tree:

@@ -111,6 +111,10 @@ class Exposure:
         source = model.source(model.get_primary_array_name())
         if source is None:
             raise InputError(f"{name} has no science array (SCI extension); is it a JWST exposure?")
+        if 0 in source.shape:
+            raise InputError(
+                f"{name}: the science array (SCI extension) is empty: its shape is {source.shape}"
+            )
         ramp = len(source.shape) == 4
         values = _required(model, name, _REQUIRED | (_RAMP_REQUIRED if ramp else {}))
         _check_shapes(model, name, tuple(source.shape))
