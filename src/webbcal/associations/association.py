@@ -16,7 +16,7 @@ from typing import Any
 
 from webbcal.associations.sources import YAML_SUFFIXES, is_name, name_of
 from webbcal.associations.validation import validate
-from webbcal.core.errors import InputError, OutputError, ParameterError
+from webbcal.core.errors import InputError, MissingInputError, OutputError, ParameterError
 
 #: Name of an association that was made from a file or model that came alone.
 SINGLETON = "singleton"
@@ -170,14 +170,14 @@ class Association(MutableMapping[str, Any]):
         Raises
         ------
         InputError
-            Lists the files that are missing, or names one that is there twice in a role of a product, under
-            whichever names.
+            Lists the files that are missing (a `MissingInputError`), or names one that is there twice in a
+            role of a product, under whichever names.
         """
         members = [m for p in self.products for m in p.members_of(*exptypes) if m.model is None]
         paths = dict.fromkeys(self.resolve(m) for m in members)
         missing = [str(path) for path in paths if not path.is_file()]
         if missing:
-            raise InputError(
+            raise MissingInputError(
                 f"{self.filename}: {len(missing)} of {len(paths)} member files are missing: "
                 f"{', '.join(missing)}; put them there, or correct expname in the association"
             )

@@ -11,7 +11,7 @@ from typing import Any
 from webbcal.associations.association import Association, Member
 from webbcal.associations.sources import YAML_SUFFIXES, is_association_name
 from webbcal.associations.validation import validate
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, MissingInputError
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not an association: it is no text; give the name of a JSON file") from None
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such association file; check the name") from None
+        raise MissingInputError(f"{path}: there is no such association file; check the name") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 

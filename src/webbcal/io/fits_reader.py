@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, unreadable
 from webbcal.io.arrays import FitsArray
 from webbcal.io.cards import BLOCK, Card, Header, read_header
 from webbcal.io.file_handle import FileHandle
@@ -126,7 +126,9 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         with Path(path).open("rb") as file:
             start = file.read(64)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        raise unreadable(
+            InputError, f"{path}: cannot be read ({error.strerror}); check the path", error
+        ) from error
     if not start:
         raise InputError(f"{path}: is empty; fetch or write it again")
     return kind_of_bytes(start)

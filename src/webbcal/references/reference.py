@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from webbcal.core.box import Box
-from webbcal.core.errors import InputError, ReferenceFileError
+from webbcal.core.errors import InputError, ReferenceFileError, unreadable
 from webbcal.io.arrays import ArraySource
 from webbcal.references.cutout import Placement, check_detector, exposure_box, placement_of
 from webbcal.references.files import header_name, sha256_of
@@ -127,9 +127,8 @@ class Reference:
                 return getattr(datamodels, name)(path)
             except (OSError, InputError, TypeError, ValueError) as error:
                 first = first or error
-        raise ReferenceFileError(
-            f"{self.kind} reference cannot be opened: {first}. {self._advice}"
-        ) from first
+        message = f"{self.kind} reference cannot be opened: {first}. {self._advice}"
+        raise unreadable(ReferenceFileError, message, first) from first
 
     def close(self) -> None:
         """Close the file; it is opened again when it is read. A user's own model is left alone."""

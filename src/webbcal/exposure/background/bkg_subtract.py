@@ -13,7 +13,7 @@ import numpy as np
 
 from webbcal.associations import as_level2
 from webbcal.associations.sources import is_association_name
-from webbcal.core.errors import InputError, SkipStep
+from webbcal.core.errors import InputError, MissingInputError, SkipStep
 from webbcal.core.modes import mode_of
 from webbcal.datamodels.image_arrays import arrays_of
 from webbcal.exposure.background.average import Backdrop, average
@@ -137,7 +137,7 @@ class BackgroundStep(ModelStep):
     def _open(self, init: Any, science: Any) -> Any:
         init = self.located(init)
         if isinstance(init, (str, os.PathLike)) and not Path(init).is_file():
-            raise InputError(
+            raise MissingInputError(
                 f"background exposure {init} does not exist; correct bkg_list or the association"
             )
         model = self.open_model(init)
