@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from webbcal.associations.association import Association, Member
 from webbcal.associations.sources import YAML_SUFFIXES, is_association_name
@@ -38,6 +38,27 @@ def load_association(path: str | os.PathLike[str]) -> Association:
     for member in _nested(association):
         _refuse(association, member)
     return association
+
+
+def load_asn(serialized: str | IO[str], fmt: str | None = None, **_: Any) -> Association:
+    """Return the association that a text or an open file holds; its folder is the working folder.
+
+    Parameters
+    ----------
+    serialized : str or file
+        JSON or YAML.
+    fmt, **_
+        What jwst takes beside it (``registry``, ``first``, ``validate``); the format is seen from the text.
+
+    Raises
+    ------
+    InputError
+        If it is not JSON or YAML, or is no association.
+    """
+    name = str(getattr(serialized, "name", "the text"))
+    data = _parse(serialized if isinstance(serialized, str) else serialized.read(), Path(name))
+    validate(data, name)
+    return Association(data)
 
 
 def _text(path: Path) -> str:
