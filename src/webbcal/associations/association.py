@@ -16,7 +16,7 @@ from typing import Any
 
 from webbcal.associations.sources import YAML_SUFFIXES, is_name, name_of
 from webbcal.associations.validation import validate
-from webbcal.core.errors import InputError, OutputError, ParameterError
+from webbcal.core.errors import InputError, MissingInputError, OutputError, ParameterError
 
 #: Name of an association that was made from a file or model that came alone.
 SINGLETON = "singleton"
@@ -170,14 +170,14 @@ class Association(MutableMapping[str, Any]):
         Raises
         ------
         InputError
-            Lists the files that are missing, or names one that is there twice in a role of a product, under
-            whichever names.
+            Lists the files that are missing (a `MissingInputError`), or names one that is there twice in a
+            role of a product, under whichever names.
         """
         members = [m for p in self.products for m in p.members_of(*exptypes) if m.model is None]
         paths = dict.fromkeys(self.resolve(m) for m in members)
         missing = [str(path) for path in paths if not path.is_file()]
         if missing:
-            raise InputError(
+            raise MissingInputError(
                 f"{self.filename}: {len(missing)} of {len(paths)} member files are missing: "
                 f"{', '.join(missing)}; put them there, or correct expname in the association"
             )
@@ -202,20 +202,53 @@ class Association(MutableMapping[str, Any]):
         """Suggested file name, without extension."""
         return f"jw{self.program}-{self.acid}_{self.asn_type}_00001_asn".lower()
 
-    def dump(self, format: str = "json") -> tuple[str, str]:
+    @property
+    def validity(self) -> dict[str, dict[str, Any]]:
+        """What must hold beside the form: by name, whether it does (``validated``), and a ``check``."""
+        tests: dict[str, dict[str, Any]] = {
+            "has_science": {
+                "validated": any(product.science for product in self.products),
+                "check": lambda member: member["exptype"].lower() == "science",
+            }
+        }
+        if str(self.asn_rule).startswith(("DMSLevel2b", "Asn_Lv2")):
+            backgrounds = any(product.members_of("background") for product in self.products)
+            allowed = self.acid.startswith("o") or (self.acid.startswith("c") and backgrounds)
+            tests["allowed_candidates"] = {"validated": allowed, "check": lambda _: allowed}
+        return tests
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it would be accepted when it is read, and has a science member."""
+        try:
+            self._check(self.filename)
+        except InputError:
+            return False
+        return True
+
+    def _check(self, where: str) -> None:
+        validate(self.data, where)
+        if not self.validity["has_science"]["validated"]:
+            raise InputError(f"{where}: no member is science; at least one exptype must be 'science'")
+
+    def dump(self, fmt: str | None = None, *, format: str = "json") -> tuple[str, str]:
         """Return a suggested file name, and the association as text (``json`` or ``yaml``).
+
+        Parameters
+        ----------
+        fmt, format : str
+            Two names of one parameter, as in jwst.
 
         Raises
         ------
         InputError
             If the association would not be accepted when read, or has no science member.
         """
-        return f"{self.asn_name}.{format}", self._text(format, self.filename)
+        kind = fmt or format
+        return f"{self.asn_name}.{kind}", self._text(kind, self.filename)
 
     def _text(self, format: str, where: str) -> str:
-        validate(self.data, where)
-        if not any(product.science for product in self.products):
-            raise InputError(f"{where}: no member is science; at least one exptype must be 'science'")
+        self._check(where)
         tree = plain(self.data)
         if format == "json":
             return json.dumps(tree, indent=4, separators=(",", ": "))

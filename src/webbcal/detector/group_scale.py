@@ -21,8 +21,7 @@ class GroupScaleStep(BlockStep):
 
     def reason_to_skip(self, exposure: Exposure, p: StepParameters) -> str | None:
         """Nothing to do when the divisor is the number of frames."""
-        assert exposure.readout is not None
-        return group_scale_skip_reason(exposure.readout.nframes, exposure.frame_divisor)
+        return group_scale_skip_reason(exposure.nframes, exposure.frame_divisor)
 
     def measure(self, exposure: Exposure, references: Any, p: StepParameters, survey: Any) -> tuple[int, int]:
         """Return NFRAMES and FRMDIVSR."""

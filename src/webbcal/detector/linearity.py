@@ -26,7 +26,8 @@ class LinearityStep(BlockStep):
     ) -> tuple[int, bool]:
         """Return the frames in a group, and whether the reference has the inverse polynomial."""
         assert exposure.readout is not None
-        return exposure.readout.nframes, references["linearity"].has("inv_coeffs")
+        has_inverse = references["linearity"].has("inv_coeffs")
+        return exposure.readout.nframes if has_inverse else 1, has_inverse
 
     def scratch_bytes(self, exposure: Exposure, references: Any) -> int:
         """The coefficients."""

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, unreadable
 from webbcal.io.positioned import read_at
 
 #: The most files that are kept open; and the part of what the process may open.
@@ -135,7 +135,8 @@ class FileHandle:
         try:
             fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({error.strerror}); check the path") from error
+            message = f"{self.path}: cannot be read ({error.strerror}); check the path"
+            raise unreadable(InputError, message, error) from error
         identity = _identity(fd)
         if self._identity is not None and identity != self._identity:
             os.close(fd)

@@ -57,7 +57,7 @@ def look_at(path: Path) -> Given:
     """
     with datamodels.open(path) as model:
         stage = _stage_of(model, path)
-        exposure = Exposure.of_model(model)
+        exposure = Exposure.of_model(model).complete()
         if not mode_of(exposure.exp_type).is_mosaicked:
             types = ", ".join(mosaicked_types())
             raise InputError(f"{path}: EXP_TYPE is {exposure.exp_type}; mosaics are made of images ({types})")

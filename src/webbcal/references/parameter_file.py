@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from webbcal.core.errors import OutputError, ParameterError
+from webbcal.core.errors import OutputError, ParameterError, unreadable
 
 #: Stands, in what is written for CRDS, where a person has to fill in.
 PLACEHOLDER = "<SPECIFY>"
@@ -67,12 +67,14 @@ class ParameterFile:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise ParameterError(f"parameter file {path} cannot be read: {error.strerror}") from error
+            message = f"parameter file {path} cannot be read: {error.strerror}"
+            raise unreadable(ParameterError, message, error) from error
         try:
             tree = _asdf_tree(path, content) if content.startswith(b"#ASDF") else _text_tree(content)
             return cls._of_tree(tree)._with_named_files(path.parent)
         except ParameterError as error:
-            raise ParameterError(f"{path} is no parameter file: {error}") from error
+            message = f"{path} is no parameter file: {error}"
+            raise unreadable(ParameterError, message, error) from error
         except RecursionError as error:
             raise ParameterError(
                 f"{path} is no parameter file: it is nested too deep, or names itself"

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Literal
 
+from webbcal.associations.containers import is_container, models_of
 from webbcal.core.errors import InputError, OutputError, ParameterError
 from webbcal.core.suffixes import KNOWN_SUFFIXES as KNOWN_SUFFIXES
 from webbcal.core.suffixes import remove_suffix
@@ -84,6 +85,8 @@ def name_of_input(init: object) -> str | None:
     """Return the file name of a path or model, of the first of several; None if it has none."""
     if hasattr(init, "fileinfo") and hasattr(init, "filename"):  # what astropy has opened
         return name_of_input(init.filename())
+    if is_container(init):
+        init = models_of(init, most=1)
     if isinstance(init, (list, tuple)) and init:
         return name_of_input(init[0])
     if isinstance(init, (str, os.PathLike)):

@@ -130,7 +130,7 @@ class Pipeline(Step):
         """Open the input as the first step takes it."""
         first = getattr(self, next(iter(self.step_defs)))
         model = stream.open_input(first, init) if isinstance(first, BlockStep) else self.open_model(init)
-        exposure = Exposure.of_model(model)
+        exposure = Exposure.of_model(model).complete()
         refuse_twice(model, [getattr(self, name) for name in self.sequence(exposure)])
         return model, exposure
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from webbcal.core.errors import OutputError, ParameterError, ReferenceFileError
+from webbcal.core.errors import MissingReferenceError, OutputError, ParameterError
 from webbcal.core.resources import Resources
 from webbcal.run import configuration, hooks, logcfg, naming, record
 from webbcal.run.parametrised import Parametrised
@@ -137,7 +137,9 @@ class Step(Parametrised, UserMethods):
         if reference is None:
             return "N/A"
         if reference.path is not None and not Path(reference.path).is_file():
-            raise ReferenceFileError(f"{reference.path}, given as override_{reference_type}, does not exist")
+            raise MissingReferenceError(
+                f"{reference.path}, given as override_{reference_type}, does not exist"
+            )
         return reference.init
 
     # ---------------------------------------------------------------- names and files

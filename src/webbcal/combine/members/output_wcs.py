@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from webbcal.combine.members.footprints import polygons_of
 from webbcal.combine.members.sky_area import mean_pixel_area
-from webbcal.core.errors import InputError, ParameterError
+from webbcal.core.errors import InputError, MissingInputError, ParameterError
 from webbcal.io.opening import tree_of_asdf
 from webbcal.wcs import trees
 from webbcal.wcs.keywords import REFERENCE, ApertureKeywords, required
@@ -200,7 +200,7 @@ def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) 
         If nothing tells the shape.
     """
     if not Path(path).is_file():
-        raise InputError(f"output_wcs: {path} does not exist; check the path")
+        raise MissingInputError(f"output_wcs: {path} does not exist; check the path")
     tree = tree_of_asdf(path, f"output_wcs: {path}")
     wcs = usable(tree.get("wcs"))
     if _world_axes(wcs) != 2:

@@ -16,7 +16,7 @@ from webbcal.combine.sky import overlaps as sky_overlaps
 from webbcal.combine.sky.matching import SkyImage, measure, sky_levels
 from webbcal.combine.sky.statistics import SkyStatistic
 from webbcal.core import dqflags
-from webbcal.core.errors import InputError, ParameterError
+from webbcal.core.errors import InputError, ParameterError, unreadable
 from webbcal.core.suffixes import remove_suffix
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
@@ -210,9 +210,8 @@ def _user_levels(models: list[Any], p: SkyMatchParameters) -> list[float]:
         lines = [line.split() for line in Path(p.skylist).read_text().splitlines()]
         entries = [(_stem(w[0]), float(w[1])) for w in lines if w and not w[0].startswith("#")]
     except (OSError, ValueError, IndexError) as error:
-        raise InputError(
-            f"skylist {p.skylist}: {error}; each line has the name of an image and its level"
-        ) from None
+        message = f"skylist {p.skylist}: {error}; each line has the name of an image and its level"
+        raise unreadable(InputError, message, error) from None
     if len(entries) != len(models):
         raise InputError(f"skylist {p.skylist} has {len(entries)} entries for {len(models)} images")
     levels = []

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from webbcal.associations import as_level2
+from webbcal.associations.containers import is_container, models_of
 from webbcal.associations.sources import is_association_name
-from webbcal.core.errors import InputError, SkipStep
+from webbcal.core.errors import InputError, MissingInputError, SkipStep
 from webbcal.core.modes import mode_of
 from webbcal.datamodels.image_arrays import arrays_of
 from webbcal.exposure.background.average import Backdrop, average
@@ -137,7 +138,7 @@ class BackgroundStep(ModelStep):
     def _open(self, init: Any, science: Any) -> Any:
         init = self.located(init)
         if isinstance(init, (str, os.PathLike)) and not Path(init).is_file():
-            raise InputError(
+            raise MissingInputError(
                 f"background exposure {init} does not exist; correct bkg_list or the association"
             )
         model = self.open_model(init)
@@ -190,6 +191,7 @@ def _members(init: Any) -> tuple[Any, list[Any]]:
 
 def _listed(given: Any) -> list[Any]:
     """Return backgrounds as a list: one or several, or names separated by commas (empty ones dropped)."""
+    given = models_of(given) if is_container(given) else given
     items = given if isinstance(given, (list, tuple)) else [given]
     split = (part.strip() for i in items if isinstance(i, str) for part in i.split(","))
     return [part for part in split if part] + [i for i in items if i is not None and not isinstance(i, str)]

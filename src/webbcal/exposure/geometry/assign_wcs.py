@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbcal.core.errors import ReferenceFileError
+from webbcal.run.exposure import Exposure
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.run import Run
@@ -60,7 +61,7 @@ class AssignWcsStep(ModelStep):
         kind = type(model).__name__
         if kind not in ("ImageModel", "CubeModel", "IFUImageModel"):
             return f"works on rates (ImageModel, CubeModel), but the input is a {kind}"
-        exp_type = str(model.meta.exposure.type)
+        exp_type = Exposure.of_model(model).exp_type
         reason = why_no_wcs(exp_type)
         if reason is None:
             check_imaging(exp_type)
