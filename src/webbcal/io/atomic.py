@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import OutputError
+from webbcal.core.leftovers import ENDING, mark
 from webbcal.io.file_handle import keep_replaced
 from webbcal.io.positioned import write_at
 
@@ -40,7 +40,7 @@ class AtomicFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.temporary = self.path.parent / f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        self.temporary = self.path.parent / f".{self.path.name}.{mark()}{ENDING}"
         if self.path.is_dir():
             raise OutputError(f"{self.path}: is a folder; give the name of a file")
         _unfinished.add(self.temporary)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import OutputError, ParameterError, unreadable
+from webbcal.core.leftovers import ENDING, mark
 
 #: Stands, in what is written for CRDS, where a person has to fill in.
 PLACEHOLDER = "<SPECIFY>"
@@ -146,7 +147,7 @@ class ParameterFile:
         path = Path(path)
         temporary = None
         try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+            handle, temporary = tempfile.mkstemp(ENDING, f".{path.name}.{mark()}", path.parent)
             os.close(handle)
             asdf.AsdfFile(tree).write_to(temporary)
             Path(temporary).chmod(0o666 & ~_umask())

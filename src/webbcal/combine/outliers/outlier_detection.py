@@ -23,6 +23,7 @@ from webbcal.combine.outliers.flagging import background_of, blot, flag
 from webbcal.combine.outliers.median import ImageStack, weight_threshold
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.core.leftovers import ENDING, mark
 from webbcal.core.modes import mode_of
 from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.parameters import StepParameters, param
@@ -101,7 +102,7 @@ class OutlierDetectionStep(ListStep):
             run.note_saved(path)
             model.reopen(path)  # the pipeline has the model too, and must not keep the arrays in memory
         elif not self.in_memory:
-            folder = tempfile.TemporaryDirectory(prefix=".webbcal_", dir=self.output_folder)
+            folder = tempfile.TemporaryDirectory(ENDING, f".image.{mark()}", self.output_folder)
             path = str(Path(folder.name) / str(model.meta.filename))
             model.save(path)
             model.reopen(path)

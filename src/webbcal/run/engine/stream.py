@@ -129,6 +129,7 @@ def run_plan(plan: BlockPlan, model: Any, run: Run) -> list[Any]:
         raise
     finally:
         run.progress.stop()
+        blocks.stages.clear()  # they refer back to it: arrays would wait for the garbage collector
     run.note_done(plan.steps)
     for output, made in zip(plan.outputs, models, strict=True):
         if output.path is not None:
