@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from webbcal import kernels
 from webbcal.core import dqflags
 from webbcal.core.box import Box
 from webbcal.kernels import jump
@@ -34,7 +35,9 @@ def run(backend, band, settings, **options):
     data, groupdq, pixeldq, gain, readnoise = band
     groupdq, pixeldq = groupdq.copy(), pixeldq.copy()
     dnu = ((groupdq & DNU) != 0).all(axis=(2, 3))
-    tally = jump.get(backend)(data, groupdq, pixeldq, gain, readnoise, settings, dnu, **options)
+    tally = kernels.get("jump", backend).detect_jumps(
+        data, groupdq, pixeldq, gain, readnoise, settings, dnu, **options
+    )
     return groupdq, pixeldq, tally
 
 

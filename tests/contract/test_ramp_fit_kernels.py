@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from webbcal import kernels
 from webbcal.core import dqflags
 from webbcal.kernels import ramp_fit
 
@@ -54,7 +55,9 @@ def test_cpu_equals_reference(suppress, zero):
         )
         arguments = (*band, dark if zero else None, zeroframe if zero else None, settings)
         before = [array.copy() for array in band]
-        expected, got = (ramp_fit.get(backend)(*arguments) for backend in ("reference", "cpu"))
+        expected, got = (
+            kernels.get("ramp_fit", backend).fit_ramps(*arguments) for backend in ("reference", "cpu")
+        )
         for array, copy in zip(band, before, strict=True):
             np.testing.assert_array_equal(array, copy)
         assert got.all_saturated == expected.all_saturated
@@ -73,7 +76,7 @@ def test_bands_equal_the_whole(backend):
     rng = np.random.default_rng(4)
     *band, dark, zeroframe = random_band(rng, 2, 6, ny=7, nx=20)
     settings = ramp_fit.RampFitSettings(21.47, 10.74, suppress_one_group=False, save_opt=True)
-    fit_ramps = ramp_fit.get(backend)
+    fit_ramps = kernels.get("ramp_fit", backend).fit_ramps
     whole = fit_ramps(*band, dark, zeroframe, settings)
     shape = band[0].shape
     out = ramp_fit.RampFit(ramp_fit.Fit.empty(shape[2:]), ramp_fit.Fit.empty((shape[0], *shape[2:])))

@@ -10,7 +10,8 @@ from wcs_cases import OFFSETS, Case, image
 
 from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
 from webbcal.simulate import CrdsCache, write_image_references
-from webbcal.wcs.sip import SipSettings, fit_sip
+from webbcal.wcs.sip import fit_sip
+from webbcal.wcs.sip_settings import SipSettings
 
 CASES = (
     Case("NRCALONG"),
@@ -22,14 +23,14 @@ CASES = (
 )
 SETTINGS = {
     "defaults": SipSettings(),
-    "linear": SipSettings(degree=1),
-    "low": SipSettings(degree=2, inv_degree=3),
-    "high": SipSettings(degree=4, inv_degree=6),
-    "loose": SipSettings(max_pix_error=5.0, max_inv_pix_error=5.0),
-    "medium": SipSettings(max_pix_error=0.5, max_inv_pix_error=0.2),
-    "tight": SipSettings(max_pix_error=1e-5, max_inv_pix_error=1e-4),
-    "no inverse": SipSettings(max_inv_pix_error=0.0),
-    "few points": SipSettings(npoints=8),
+    "linear": SipSettings(sip_degree=1),
+    "low": SipSettings(sip_degree=2, sip_inv_degree=3),
+    "high": SipSettings(sip_degree=4, sip_inv_degree=6),
+    "loose": SipSettings(sip_max_pix_error=5.0, sip_max_inv_pix_error=5.0),
+    "medium": SipSettings(sip_max_pix_error=0.5, sip_max_inv_pix_error=0.2),
+    "tight": SipSettings(sip_max_pix_error=1e-5, sip_max_inv_pix_error=1e-4),
+    "no inverse": SipSettings(sip_max_inv_pix_error=0.0),
+    "few points": SipSettings(sip_npoints=8),
 }
 #: What only the header of gwcs has: names, and defaults of the standard.
 UNWRITTEN = {"naxis", "naxis1", "naxis2", "wcsname", "latpole", "mjdref", "radesys"}
@@ -50,11 +51,11 @@ def by_gwcs(wcs, settings, crpix):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return wcs.to_fits_sip(
-            max_pix_error=settings.max_pix_error,
-            degree=settings.degree or range(1, 6),
-            max_inv_pix_error=settings.max_inv_pix_error,
-            inv_degree=settings.inv_degree or range(1, 6),
-            npoints=settings.npoints,
+            max_pix_error=settings.sip_max_pix_error,
+            degree=settings.sip_degree or range(1, 6),
+            max_inv_pix_error=settings.sip_max_inv_pix_error,
+            inv_degree=settings.sip_inv_degree or range(1, 6),
+            npoints=settings.sip_npoints,
             crpix=crpix,
         )
 
@@ -104,7 +105,7 @@ def test_the_approximation_is_that_of_gwcs(images, name):
 
 def test_an_impossible_tolerance_gives_the_best_degree(images):
     """On full frames, where degrees differ by more than rounding errors."""
-    settings = SipSettings(max_pix_error=1e-15, max_inv_pix_error=1e-15)
+    settings = SipSettings(sip_max_pix_error=1e-15, sip_max_inv_pix_error=1e-15)
     for case, model in images.items():
         if "sub" not in case:
             wcs = model.meta.wcs
@@ -116,7 +117,7 @@ def test_an_impossible_tolerance_gives_the_best_degree(images):
 def test_a_degree_that_is_worse_than_the_one_below_does_not_end_the_search(images):
     """MIRI, from a reference pixel off the centre: gwcs ends at degree 2, whose maximum is larger."""
     model = images["mirimage_full_f770w"]
-    wcs, settings = model.meta.wcs, SipSettings(npoints=32)
+    wcs, settings = model.meta.wcs, SipSettings(sip_npoints=32)
     crpix = model.meta.wcsinfo.crpix1, model.meta.wcsinfo.crpix2
     ours, theirs = fit_sip(wcs, bounds_of(wcs), settings, crpix), by_gwcs(wcs, settings, crpix)
     assert theirs["SIPMXERR"] > 1 and theirs["A_ORDER"] == 2

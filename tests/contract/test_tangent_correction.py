@@ -8,7 +8,7 @@ from tweakwcs.correctors import JWSTWCSCorrector
 from webbcal.combine.alignment.tangent_correction import TangentCorrector
 from webbcal.io.asdf_text import Tagged, tagged
 from webbcal.wcs import trees
-from webbcal.wcs.image_wcs import ImageWCS
+from webbcal.wcs.tree_wcs import TreeWCS
 
 ANGLES = {"v2_ref": 88.7, "v3_ref": -490.8, "roll_ref": 30.0}
 OTHER = {"v2_ref": 80.0, "v3_ref": -470.0, "roll_ref": 75.0}
@@ -18,7 +18,7 @@ X, Y = np.random.default_rng(7).uniform(0, 1000, (2, 200))
 
 def pair(tree, angles=ANGLES):
     """Return our corrector and theirs."""
-    return TangentCorrector(ImageWCS(tree), angles, {}), JWSTWCSCorrector(tree.resolve(), angles)
+    return TangentCorrector(TreeWCS(tree), angles, {}), JWSTWCSCorrector(tree.resolve(), angles)
 
 
 def same_places(ours, theirs, limit=1e-9):
@@ -87,12 +87,12 @@ def same_nodes(ours, theirs):
 
 def test_a_wcs_that_cannot_be_corrected_is_refused():
     with pytest.raises(ValueError, match="no frame v2v3"):
-        TangentCorrector(ImageWCS(TREES["mosaic"]()), ANGLES, {})
+        TangentCorrector(TreeWCS(TREES["mosaic"]()), ANGLES, {})
     corrected = TREES["aligned"]()
     with pytest.raises(ValueError, match="another reference point"):
-        TangentCorrector(ImageWCS(corrected), OTHER, {})
+        TangentCorrector(TreeWCS(corrected), OTHER, {})
     steps = list(corrected.value["steps"])
     odd = trees.both(trees.scale(1.0), trees.scale(1.0))
     steps[2] = Tagged(steps[2].tag, steps[2].value | {"transform": odd})
     with pytest.raises(ValueError, match="not made by an alignment"):
-        TangentCorrector(ImageWCS(Tagged(corrected.tag, corrected.value | {"steps": steps})), ANGLES, {})
+        TangentCorrector(TreeWCS(Tagged(corrected.tag, corrected.value | {"steps": steps})), ANGLES, {})

@@ -55,10 +55,13 @@ def test_lists_make_what_the_peer_makes(tmp_path):
         (odd[:2], l2, {"product_name": "ignored", "acid": "o012"}),
         (pairs, l3, {"product_name": "p", "with_exptype": True}),
         (pairs[:2], l2, {"with_exptype": True}),
+        (pairs[:2], l2, {}),
+        ([["a.fits", "science"], ["b.fits", "target_acq"]], l3, {"product_name": "p", "with_exptype": True}),
         (odd[:1], l2, {"meta": {"program": "01234", "asn_type": "image2", "mine": 3}}),
     ]
     theirs = ask(tmp_path, *(["made", [items, rule], keys] for items, rule, keys in cases))
     for (items, rule, keys), tree in zip(cases, theirs, strict=True):
+        items = [tuple(item) if isinstance(item, list) else item for item in items]
         same(json.loads(asn_from_list(items, rule=rule, **keys).dump()[1]), tree)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from webbcal import kernels
 from webbcal.kernels import jump
 
 PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
@@ -97,7 +98,7 @@ def detect(backend, case, band):
     groupdq, pixeldq = band["groupdq"].copy(), band["pixeldq"].copy()
     dnu = (groupdq & DNU != 0).all(axis=(2, 3))
     args = (band["data"], groupdq, pixeldq, band["gain"], band["readnoise"], settings_of(case, band["gain"]))
-    detect_jumps = jump.get(backend)
+    detect_jumps = kernels.get("jump", backend).detect_jumps
     tally = detect_jumps(*args, dnu)
     full = tally.full_groups
     if full.any():

@@ -206,3 +206,27 @@ def test_nested_hdus_that_the_tree_does_not_name_are_kept(tmp_path):
         with fits.open(copy) as hdus:
             kept = {int(hdu.data[0, 0]) for hdu in hdus if hdu.name == "ORDER" and hdu.data is not None}
             assert kept == {10, 20, 21}
+
+
+@pytest.mark.parametrize("change", ["delete", "insert", "replace"])
+def test_a_list_that_is_changed_before_its_items_are_looked_at(change, tmp_path):
+    model = datamodels.MultiSlitModel()
+    for number in range(3):
+        model.slits.append(model.slits.item(name=f"S{number}", data=np.full((2, 2), number, np.float32)))
+    model.save(tmp_path / "slits.fits")
+    with datamodels.open(tmp_path / "slits.fits") as slits:
+        new = slits.slits.item(name="new", data=np.full((2, 2), 9, np.float32))
+        expected = ["S0", "S1", "S2"]
+        if change == "delete":
+            del slits.slits[0]
+            del expected[0]
+        elif change == "insert":
+            slits.slits.insert(0, new)
+            expected.insert(0, "new")
+        else:
+            slits.slits[0] = new
+            expected[0] = "new"
+        assert [slit.name for slit in slits.slits] == expected
+        assert [int(slit.data[0, 0]) for slit in slits.slits] == [
+            9 if n == "new" else int(n[1]) for n in expected
+        ]

@@ -3,7 +3,7 @@
 from webbcal.associations.asn_from_list import RULES, DMS_Level3_Base, DMSLevel2bBase, Rule, asn_from_list
 from webbcal.associations.association import Association, Member, Product
 from webbcal.associations.coerce import as_level2, as_level3
-from webbcal.associations.reading import load_association
+from webbcal.associations.reading import load_asn, load_association
 
 __all__ = [
     "RULES",
@@ -16,6 +16,7 @@ __all__ = [
     "as_level2",
     "as_level3",
     "asn_from_list",
+    "load_asn",
     "load_association",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -16,6 +17,8 @@ from webbcal.associations.sources import UNDEFINED, is_model, is_name, name_of
 from webbcal.associations.validation import check_exptype, validate
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def asn_from_list(
     product_name : str
         Name of the level-3 product. A level-2 product is named after its science member, without suffix.
     with_exptype : bool
-        Items are pairs of an exposure and its exptype; else all are science.
+        Items are pairs of an exposure and its exptype; else all are science. Where each exposure makes a
+        product, they may be pairs all the same: the exptype does not count then, as in jwst.
     meta : mapping, optional
         Keys to set in the association.
     product_name_func : callable, optional
@@ -110,6 +114,8 @@ def asn_from_list(
     """
     rule = rule_named(rule) if isinstance(rule, str) else rule
     items = list(items)
+    if rule.level == 2 and not with_exptype:
+        items = _without_exptypes(items)
     members = [_member(item, with_exptype) for item in items]
     if not members:
         raise InputError("an association needs at least one exposure")
@@ -156,6 +162,15 @@ def science_root(member: Mapping[str, Any]) -> str:
         return UNDEFINED
     path = PurePath(source)
     return remove_suffix(str(path.parent / path.stem))[0]
+
+
+def _without_exptypes(items: list[Any]) -> list[Any]:
+    """Return the exposures of what may be pairs; say so if an exptype is left out."""
+    pairs = [item for item in items if isinstance(item, tuple) and len(item) == 2]
+    left_out = sorted({str(exptype) for _, exptype in pairs if exptype not in ("science", "", None)})
+    if left_out:
+        log.warning("all members are science: %s counts with with_exptype=True only", ", ".join(left_out))
+    return [item[0] if isinstance(item, tuple) and len(item) == 2 else item for item in items]
 
 
 def _member(item: Any, with_exptype: bool) -> dict[str, Any]:

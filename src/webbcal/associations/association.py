@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from webbcal.associations.sources import YAML_SUFFIXES, is_name, name_of
 from webbcal.associations.validation import validate
-from webbcal.core.errors import InputError, OutputError, ParameterError
+from webbcal.core.errors import InputError, MissingInputError, OutputError, ParameterError
+from webbcal.core.leftovers import ENDING, mark
 
 #: Name of an association that was made from a file or model that came alone.
 SINGLETON = "singleton"
@@ -170,36 +170,85 @@ class Association(MutableMapping[str, Any]):
         Raises
         ------
         InputError
-            Lists the files that are missing.
+            Lists the files that are missing (a `MissingInputError`), or names one that is there twice in a
+            role of a product, under whichever names.
         """
         members = [m for p in self.products for m in p.members_of(*exptypes) if m.model is None]
         paths = dict.fromkeys(self.resolve(m) for m in members)
         missing = [str(path) for path in paths if not path.is_file()]
         if missing:
-            raise InputError(
+            raise MissingInputError(
                 f"{self.filename}: {len(missing)} of {len(paths)} member files are missing: "
                 f"{', '.join(missing)}; put them there, or correct expname in the association"
             )
+        for product in self.products:
+            self._refuse_twice([m for m in product.members_of(*exptypes) if m.model is None])
+
+    def _refuse_twice(self, members: Sequence[Member]) -> None:
+        """Refuse members of one role that are one file: links, and other ways to write its path, count."""
+        seen: dict[tuple[str, int, int], str] = {}
+        for member in members:
+            status = self.resolve(member).stat()
+            key = (member.exptype, status.st_dev, status.st_ino)
+            if key in seen:
+                raise InputError(
+                    f"{self.filename}: {member.expname} is there twice as {member.exptype}: "
+                    f"it is the same file as {seen[key]}; remove one of them"
+                )
+            seen[key] = member.expname
 
     @property
     def asn_name(self) -> str:
         """Suggested file name, without extension."""
         return f"jw{self.program}-{self.acid}_{self.asn_type}_00001_asn".lower()
 
-    def dump(self, format: str = "json") -> tuple[str, str]:
+    @property
+    def validity(self) -> dict[str, dict[str, Any]]:
+        """What must hold beside the form: by name, whether it does (``validated``), and a ``check``."""
+        tests: dict[str, dict[str, Any]] = {
+            "has_science": {
+                "validated": any(product.science for product in self.products),
+                "check": lambda member: member["exptype"].lower() == "science",
+            }
+        }
+        if str(self.asn_rule).startswith(("DMSLevel2b", "Asn_Lv2")):
+            backgrounds = any(product.members_of("background") for product in self.products)
+            allowed = self.acid.startswith("o") or (self.acid.startswith("c") and backgrounds)
+            tests["allowed_candidates"] = {"validated": allowed, "check": lambda _: allowed}
+        return tests
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it would be accepted when it is read, and has a science member."""
+        try:
+            self._check(self.filename)
+        except InputError:
+            return False
+        return True
+
+    def _check(self, where: str) -> None:
+        validate(self.data, where)
+        if not self.validity["has_science"]["validated"]:
+            raise InputError(f"{where}: no member is science; at least one exptype must be 'science'")
+
+    def dump(self, fmt: str | None = None, *, format: str = "json") -> tuple[str, str]:
         """Return a suggested file name, and the association as text (``json`` or ``yaml``).
+
+        Parameters
+        ----------
+        fmt, format : str
+            Two names of one parameter, as in jwst.
 
         Raises
         ------
         InputError
             If the association would not be accepted when read, or has no science member.
         """
-        return f"{self.asn_name}.{format}", self._text(format, self.filename)
+        kind = fmt or format
+        return f"{self.asn_name}.{kind}", self._text(kind, self.filename)
 
     def _text(self, format: str, where: str) -> str:
-        validate(self.data, where)
-        if not any(product.science for product in self.products):
-            raise InputError(f"{where}: no member is science; at least one exptype must be 'science'")
+        self._check(where)
         tree = plain(self.data)
         if format == "json":
             return json.dumps(tree, indent=4, separators=(",", ": "))
@@ -219,7 +268,7 @@ class Association(MutableMapping[str, Any]):
         """
         path = Path(path)
         text = self._text(format or ("yaml" if path.suffix in YAML_SUFFIXES else "json"), str(path))
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f".{path.name}.{mark()}{ENDING}")
         try:
             temporary.write_text(text)
             temporary.replace(path)

@@ -10,6 +10,7 @@ from typing import Any
 
 from webbcal.associations.asn_from_list import DMSLevel2bBase, asn_from_list, new_tree, science_root
 from webbcal.associations.association import SINGLETON, Association, copied
+from webbcal.associations.containers import association_of, is_container, models_of
 from webbcal.associations.reading import load_association
 from webbcal.associations.sources import is_association_name, is_model, is_name, name_of
 from webbcal.associations.validation import validate
@@ -36,6 +37,7 @@ def as_level2(init: Any, exptypes: tuple[str, ...] = ("science", "background")) 
     InputError
         If it is none of these, a product has no science member, or files are missing.
     """
+    init = models_of(init) if is_container(init) else init  # each makes a product
     association = _given(init)
     if association is None:
         meta = {"asn_pool": SINGLETON}
@@ -86,6 +88,10 @@ def as_level3(init: Any, exptypes: tuple[str, ...] = ("science",)) -> Associatio
 
 def _given(init: Any) -> Association | None:
     """Return the association that the input is or names, None if it is something else."""
+    if is_container(init):
+        association = association_of(init)
+        validate(association.data, str(association.path or "the models"))
+        return association
     if isinstance(init, Mapping):
         path = getattr(init, "path", None)
         validate(dict(init), path or "the association")

@@ -6,12 +6,12 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from webbcal.associations.association import Association, Member
 from webbcal.associations.sources import YAML_SUFFIXES, is_association_name
 from webbcal.associations.validation import validate
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, MissingInputError
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,34 @@ def load_association(path: str | os.PathLike[str]) -> Association:
     return association
 
 
+def load_asn(serialized: str | IO[str], fmt: str | None = None, **_: Any) -> Association:
+    """Return the association that a text or an open file holds; its folder is the working folder.
+
+    Parameters
+    ----------
+    serialized : str or file
+        JSON or YAML.
+    fmt, **_
+        What jwst takes beside it (``registry``, ``first``, ``validate``); the format is seen from the text.
+
+    Raises
+    ------
+    InputError
+        If it is not JSON or YAML, or is no association.
+    """
+    name = str(getattr(serialized, "name", "the text"))
+    data = _parse(serialized if isinstance(serialized, str) else serialized.read(), Path(name))
+    validate(data, name)
+    return Association(data)
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not an association: it is no text; give the name of a JSON file") from None
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such association file; check the name") from None
+        raise MissingInputError(f"{path}: there is no such association file; check the name") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 

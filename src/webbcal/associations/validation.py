@@ -10,10 +10,10 @@ from typing import Any
 from webbcal.associations.sources import UNDEFINED, is_model, is_name, name_of
 from webbcal.core.errors import InputError
 
-#: Roles that a member can have (those that jwst 3.0.0 makes or reads).
+#: Roles that a member can have (those that jwst 3.0.0 makes or reads, and what its documentation calls one).
 EXPTYPES = (
     *("science", "background", "psf", "imprint", "selfcal", "sourcecat", "segmap", "direct_image"),
-    *("target_acquisition", "dark", "flat", "autoflat", "autowave", "engineering"),
+    *("target_acquisition", "target_acq", "dark", "flat", "autoflat", "autowave", "engineering"),
 )
 
 

@@ -39,7 +39,7 @@ def describe(plan: RunPlan) -> str:
         lines += _step_lines(number, list(same))
     if plan.passes:
         lines += ["", "passes:", *(f"  {text}" for text in plan.passes)]
-    written = [f"  {o.path}" for o in plan.outputs if o.path]
+    written = [f"  {o.path}" for o in plan.written]
     lines += ["", "writes:", *(written or ["  nothing"])]
     most, what = plan.resources.memory, "allowed" if plan.resources.limited else "available"
     have = f" of {most / 1e6:.0f} MB {what}" if most else ""

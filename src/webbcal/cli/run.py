@@ -122,13 +122,17 @@ def help_of(target: str) -> str:
     from webbcal.run.registry import step_class
 
     cls = step_class(target)
-    lines = [(cls.__doc__ or "").strip(), "", "parameters:"]
+    lines = [_told_of(cls), "", "parameters:"]
     lines += [f"  --{info.spec}" for info in cls.parameter_infos().values()]
     for name, sub in cls.step_defs.items():
-        lines += ["", f"step {name}: {(sub.__doc__ or '').strip().splitlines()[0]}"]
+        lines += ["", f"step {name}: {_told_of(sub).splitlines()[0]}"]
         own = [i for n, i in sub.parameter_infos().items() if n not in Step.parameter_infos() or n == "skip"]
         lines += [f"  --steps.{name}.{info.spec}" for info in own]
     return "\n".join(lines)
+
+
+def _told_of(cls: type) -> str:
+    return (cls.__doc__ or cls.__name__).strip()
 
 
 def summary(run: Run, seconds: float) -> str:

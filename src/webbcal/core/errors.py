@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class WebbcalError(Exception):
     """Base of all errors that webbcal raises for a user to read (the command line exits with 1)."""
@@ -17,6 +19,48 @@ class ReferenceFileError(WebbcalError):
 
 class ParameterError(WebbcalError, ValueError):
     """A parameter has an unknown name or a value out of its bounds."""
+
+
+class _MissingError(FileNotFoundError):
+    """What errors of files that are not there have in common, for those who catch `FileNotFoundError`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno.ENOENT
+
+
+class MissingInputError(_MissingError, InputError):
+    """An input file is not there."""
+
+
+class MissingReferenceError(_MissingError, ReferenceFileError):
+    """A reference file is not there."""
+
+
+class MissingParameterFileError(_MissingError, ParameterError):
+    """A file that a parameter names, or that holds parameters, is not there."""
+
+
+_MISSING: dict[type[WebbcalError], type[WebbcalError]] = {
+    InputError: MissingInputError,
+    ReferenceFileError: MissingReferenceError,
+    ParameterError: MissingParameterFileError,
+}
+
+
+def unreadable(kind: type[WebbcalError], message: str, cause: BaseException | None) -> WebbcalError:
+    """Return the error of a file that cannot be read: a `FileNotFoundError` too, if it is not there.
+
+    Parameters
+    ----------
+    kind : type
+        `InputError`, `ReferenceFileError` or `ParameterError`.
+    message : str
+        What the user reads.
+    cause : exception
+        Why it cannot be read.
+    """
+    return _MISSING[kind](message) if isinstance(cause, FileNotFoundError) else kind(message)
 
 
 class OutputError(WebbcalError, OSError):

@@ -6,18 +6,19 @@ from another model. All classes of ``tables/models.csv`` are here by name (``dat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from webbcal.core import dqflags
+from webbcal.core.provided import provided
 from webbcal.datamodels.validate import ValidationError, ValidationWarning
-
-if TYPE_CHECKING:
-    from webbcal.datamodels.model import DataModel
 
 __all__ = ["ValidationError", "ValidationWarning", "dqflags", "open"]
 
+#: Containers of models, which are in a room above.
+_CONTAINERS = ("ModelContainer", "ModelLibrary")
 
-def open(init: Any = None, guess: bool = True, **kwargs: Any) -> DataModel:
+
+def open(init: Any = None, guess: bool = True, **kwargs: Any) -> Any:
     """Open a file (or anything else a model can be made of) as the model class that fits.
 
     The class is the one the file names (keyword ``DATAMODL``). Without it, it is guessed from the reference
@@ -25,12 +26,13 @@ def open(init: Any = None, guess: bool = True, **kwargs: Any) -> DataModel:
 
     Parameters
     ----------
-    init : path, file object, HDUList, AsdfFile or DataModel
-        A model gives a new model that shares everything with it.
+    init : path, file object, HDUList, AsdfFile or DataModel; association (path, mapping) or list
+        A model gives a new model that shares everything with it; several give a `ModelContainer`, of which
+        they are opened when they are touched.
     guess : bool
         Whether to guess the class if the file does not say.
     **kwargs
-        Options of the model.
+        Options of the model (or of `ModelContainer`).
 
     Raises
     ------
@@ -51,6 +53,8 @@ def __getattr__(name: str) -> Any:
         from webbcal.datamodels.model import DataModel
 
         return DataModel
+    if name in _CONTAINERS:
+        return getattr(provided("containers"), name)
     from webbcal.datamodels.classes import model_class
 
     try:
@@ -64,4 +68,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from webbcal.datamodels.table import model_rows
 
-    return sorted({*__all__, "DataModel", *model_rows()})
+    return sorted({*__all__, *_CONTAINERS, "DataModel", *model_rows()})

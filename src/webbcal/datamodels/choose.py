@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import InputError
+from webbcal.core.provided import provided
 from webbcal.datamodels.classes import model_class
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.table import model_rows
@@ -22,22 +25,26 @@ _REFERENCES = {
 }
 
 
+#: What files of associations end with.
+_ASSOCIATIONS = (".json", ".yaml", ".yml")
+
+
 class NoTypeWarning(Warning):
     """A file does not say which model class it is."""
 
 
-def open_model(init: Any, guess: bool, options: dict[str, Any]) -> DataModel:
+def open_model(init: Any, guess: bool, options: dict[str, Any]) -> Any:
     """Open anything as the model class that fits; see `webbcal.datamodels.open`."""
     if isinstance(init, DataModel):
         return type(init)(init, **options)
+    if _is_several(init):
+        return provided("containers").open_several(init, options)
     is_file = isinstance(init, (str, os.PathLike)) or hasattr(init, "read")
     if (
         not (is_file or isinstance(init, OpenedFile))
         and not hasattr(init, "fileinfo")
         and not hasattr(init, "tree")
     ):
-        if isinstance(init, (list, dict)):
-            raise InputError("an association or a list of files is opened by webbcal.associations, not here")
         raise TypeError(
             f"cannot open {type(init).__name__} as a data model; give a path, a file or an HDUList"
         )
@@ -53,6 +60,15 @@ def open_model(init: Any, guess: bool, options: dict[str, Any]) -> DataModel:
         warnings.warn(f"{file.name}: names no model class; opened as {name}", NoTypeWarning, stacklevel=3)
         del opened.contents.tree["meta"]["model_type"]
     return opened
+
+
+def _is_several(init: Any) -> bool:
+    """Tell whether this is an association, a list of models or files, or a container of models."""
+    if isinstance(init, (str, os.PathLike)):
+        return Path(init).suffix.lower() in _ASSOCIATIONS
+    if hasattr(init, "fileinfo"):  # what astropy has opened is a list, too
+        return False
+    return isinstance(init, (Mapping, Sequence)) and not isinstance(init, (tuple, bytes))
 
 
 def _guess(file: OpenedFile) -> str:

@@ -99,3 +99,12 @@ class WFSSMultiSpecModel(SpectraModel):
     """Spectra of many sources, tables with a row for each source."""
 
     _single: ClassVar[frozenset[str]] = frozenset({"WFSSSpecModel"})
+
+
+def items_of(model: DataModel) -> Any:
+    """Return the list of items of a model that is a list, else a list of the model alone.
+
+    All metadata are loaded, so that items can be worked on side by side.
+    """
+    model.contents.load_asdf()
+    return getattr(model, model._list) if isinstance(model, ListModel) else [model]

@@ -8,8 +8,9 @@ file nor set is None.
 from __future__ import annotations
 
 import datetime
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,8 +25,10 @@ from webbcal.datamodels.layout import plan_hdus
 from webbcal.datamodels.loading import load
 from webbcal.datamodels.node import trailing
 from webbcal.datamodels.schema import class_schema, merged
-from webbcal.datamodels.table import Schema, is_array, model_rows, property_of
+from webbcal.datamodels.table import Schema, is_array, making_of, model_rows, property_of
 from webbcal.datamodels.validate import Rules
+
+log = logging.getLogger(__name__)
 
 
 class DataModel(Arrayed, FlatAccess):
@@ -43,13 +46,16 @@ class DataModel(Arrayed, FlatAccess):
         Whether a value that does not fit the keyword table raises (instead of a `ValidationWarning`), is
         kept all the same, and whether values are checked on assignment. By default from the environment
         variables of these names in capitals, else false, false and true.
-    **arrays
-        Arrays by attribute name.
+    **members
+        Arrays by attribute name, and what else a class is made of (the transform of a `DistortionModel`, …).
+        What the class does not have is left out, as in jwst, with a word in the log.
 
     Raises
     ------
     InputError
         If the file is damaged, no FITS or ASDF file, or its arrays do not fit the class.
+    TypeError
+        If a model cannot be made from this, or arrays are given beside a file, tree or model.
     """
 
     #: Arrays that come into being with their default when they are read, if the primary array exists.
@@ -67,25 +73,23 @@ class DataModel(Arrayed, FlatAccess):
         validate_arrays: bool = False,
         ignore_missing_extensions: bool = True,
         ignore_unrecognized_tag: bool = False,
-        **arrays: Any,
+        **members: Any,
     ) -> None:
         self._rules = Rules.given(strict_validation, pass_invalid_values, validate_on_assignment)
         self._own_schema = schema
         self._path = ""
         self._contents = Contents({})
         from_file = not (init is None or isinstance(init, (tuple, np.ndarray)))
+        arrays = sorted(set(members) - set(making_of(type(self)).arguments))
         if from_file and arrays:
-            raise TypeError(f"arrays {sorted(arrays)} cannot be given together with a file, tree or model")
+            raise TypeError(f"arrays {arrays} cannot be given together with a file, tree or model")
         if from_file:
             self._set_contents(init)
         elif init is not None:
             self._set_primary(init)
-        for name, value in arrays.items():
-            declared = property_of(self._schema, name)
-            if declared is None or not is_array(declared):
-                raise TypeError(f"{type(self).__name__} has no array '{name}'")
+        for name, value in members.items():
             if value is not None:
-                setattr(self, name, value)
+                self._take_argument(name, value)
         self.on_init(init)
 
     # What a node needs. The model is the root node; it refers to itself by property, not by reference,
@@ -132,6 +136,8 @@ class DataModel(Arrayed, FlatAccess):
         if isinstance(init, DataModel):
             same = type(init) is type(self)
             name = type(init).__name__
+            if not same:
+                init.make_defaults()
             self._contents = init.contents if same else converted(init.contents, self._schema, name)
         elif isinstance(init, dict):
             self._contents = Contents(init)
@@ -140,15 +146,26 @@ class DataModel(Arrayed, FlatAccess):
         if self._contents.declares:
             self.extend_schema(self._contents.declares)
 
+    def _take_argument(self, name: str, value: Any) -> None:
+        """Set what was given by keyword when the model was made."""
+        path = making_of(type(self)).arguments.get(name)
+        if path is not None:
+            for place, part in value.items() if path == "*" else [(path, value)]:
+                self[place] = part
+        elif is_array(property_of(self._schema, name) or {}):
+            setattr(self, name, value)
+        else:
+            log.warning("%s has no array '%s': it is left out", type(self).__name__, name)
+
     def _set_primary(self, init: tuple[int, ...] | np.ndarray) -> None:
         name = self.get_primary_array_name()
+        if isinstance(init, tuple) and not all(isinstance(length, (int, np.integer)) for length in init):
+            raise ValueError("a shape is a tuple of integers")
         if not name:
             raise TypeError(f"{type(self).__name__} has no primary array to take a shape or an array")
         if isinstance(init, np.ndarray):
             setattr(self, name, init)
             return
-        if not all(isinstance(length, (int, np.integer)) for length in init):
-            raise ValueError("a shape is a tuple of integers")
         schema = self._declared(name)
         dtype = self.get_dtype(name) if "datatype" in schema else np.dtype(np.float32)
         setattr(self, name, np.full(init, schema.get("default", 0), dtype))
@@ -157,6 +174,17 @@ class DataModel(Arrayed, FlatAccess):
         """Set the metadata that every model has."""
         if type(self) is not DataModel:
             self._meta_tree()["model_type"] = type(self).__name__
+
+    def make_defaults(self) -> None:
+        """Make the arrays that come into being with their default, where they are not there yet."""
+        for name in self._created:
+            if not self.has(name):
+                getattr(self, name)
+
+    def _flat(self, read: bool) -> Iterator[tuple[str, Any]]:
+        if read:
+            self.make_defaults()
+        return super()._flat(read)
 
     def _meta_tree(self) -> Tree:
         meta: Tree = self._tree.setdefault("meta", {})
@@ -305,8 +333,7 @@ class DataModel(Arrayed, FlatAccess):
         if isinstance(path, (str, os.PathLike)):
             self._meta_tree()["filename"] = Path(path).name
         self._meta_tree()["model_type"] = type(self).__name__
-        for name in self._created:
-            getattr(self, name)
+        self.make_defaults()
 
     def save(
         self,

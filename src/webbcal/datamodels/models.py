@@ -12,8 +12,7 @@ from webbcal.core.dqmap import DQDefinition
 from webbcal.core.errors import InputError
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.node import plain
-from webbcal.datamodels.schema import class_schema
-from webbcal.datamodels.table import is_array
+from webbcal.datamodels.table import making_of
 from webbcal.io.arrays import ArraySource
 
 
@@ -133,6 +132,15 @@ class ReferenceFileModel(JwstDataModel):
         """Set the metadata that every reference file has."""
         super().on_init(init)
         self._tree["meta"]["telescope"] = "JWST"
+        for path, value in making_of(type(self)).made.items() if init is None else ():
+            self[path] = value
+
+    def on_save(self, path: Any = None) -> None:
+        """Set the metadata that follow from saving: of some types the date stays, and the type is set."""
+        reftype, date = making_of(type(self)).saved_as, self.meta.date
+        super().on_save(path)
+        if reftype:
+            self.meta.reftype, self.meta.date = reftype, date
 
     def validate(self) -> None:
         """Check that the metadata that CRDS requires are set, then the tree: warn, or raise if strict."""
@@ -204,22 +212,9 @@ def _zeroframe_shape(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
 class SlitDataModel(JwstDataModel):
     """One slit; other members than arrays can be given by name also."""
 
-    def __init__(self, init: Any = None, **members: Any) -> None:
-        properties = self._slit_arrays()
-        options = {k: v for k, v in members.items() if k in properties or k in _OPTIONS}
-        super().__init__(init, **options)
-        for name, value in members.items():
-            if name not in options:
-                setattr(self, name, value)
-
-    @classmethod
-    def _slit_arrays(cls) -> set[str]:
-        return {name for name, node in class_schema(cls)["properties"].items() if is_array(node)}
+    def _take_argument(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
 
 
 class SlitModel(SlitDataModel):
     """One slit as a product of its own."""
-
-
-_OPTIONS = {"schema", "strict_validation", "pass_invalid_values", "validate_on_assignment", "validate_arrays"}
-_OPTIONS |= {"ignore_missing_extensions", "ignore_unrecognized_tag"}

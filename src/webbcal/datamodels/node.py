@@ -334,15 +334,18 @@ class ListNode(Node, MutableSequence[Any]):
         return self._wrap(self._read(index, self._item_schema), self._item_schema, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        self._model.contents.load_asdf()
         taken, value = self._prepare(value, self._item_schema, index)
         if taken:
             self._tree[index] = value
 
     def __delitem__(self, index: Any) -> None:
+        self._model.contents.load_asdf()  # or what is still in the file would go to the wrong items
         del self._tree[index]
 
     def insert(self, index: int, value: Any) -> None:
         """Insert an item before `index`."""
+        self._model.contents.load_asdf()
         taken, value = self._prepare(value, self._item_schema, index)
         if taken:
             self._tree.insert(index, value)
@@ -356,4 +359,5 @@ class ListNode(Node, MutableSequence[Any]):
 
     def sort(self, **how: Any) -> None:
         """Sort the list in place."""
+        self._model.contents.load_asdf()
         self._tree.sort(**how)

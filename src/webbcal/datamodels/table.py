@@ -2,7 +2,8 @@
 
 `tables/keywords.csv` has one row for each value of the meta tree: its path, its FITS keyword and HDU, type,
 allowed values, the rule for blending several exposures, and the models (or groups of models, as listed in
-`tables/models.csv`) that have it. `tables/arrays.csv` has one row for each array or table of a model. They
+`tables/models.csv`) that have it. `tables/arrays.csv` has one row for each array or table of a model, and
+`tables/arguments.csv` one for each class that is made of more than arrays. They
 state the file format of JWST products; what webbcal knows about keywords and HDUs comes from them alone.
 """
 
@@ -36,7 +37,7 @@ class ModelRow:
 
 
 def rows_of(table: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of a table (``keywords``, ``arrays`` or ``models``)."""
+    """Yield the rows of a table (``keywords``, ``arrays``, ``models`` or ``arguments``)."""
     with (_TABLES / f"{table}.csv").open(newline="", encoding="ascii") as file:
         yield from csv.DictReader(file)
 
@@ -63,6 +64,45 @@ def array_rows() -> dict[str, list[dict[str, str]]]:
     for row in rows_of("arrays"):
         rows.setdefault(row["model"], []).append(row)
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What making a model of a class means beyond its arrays: a row of arguments.csv.
+
+    Attributes
+    ----------
+    arguments : dict
+        Keyword argument -> dotted path that it sets; ``*`` for a mapping of members.
+    made : dict
+        Dotted path -> value that a model has that is made of nothing.
+    saved_as : str
+        Reference type that saving sets; it leaves the date of such a model alone.
+    """
+
+    arguments: dict[str, str]
+    made: dict[str, str]
+    saved_as: str
+
+
+_AS_OTHERS = Making({}, {}, "")
+
+
+@cache
+def _makings() -> dict[str, Making]:
+    """Return the rows of arguments.csv by class name."""
+    rows: dict[str, Making] = {}
+    for row in rows_of("arguments"):
+        arguments = (text.partition(":") for text in row["arguments"].split(";") if text)
+        made = (text.split("=") for text in row["made"].split(";") if text)
+        rows[row["model"]] = Making({a: path or a for a, _, path in arguments}, dict(made), row["saved_as"])
+    return rows
+
+
+def making_of(cls: type) -> Making:
+    """Return what making a model of a class means, or of its nearest base that is in the table."""
+    rows = _makings()
+    return next((rows[base.__name__] for base in cls.__mro__ if base.__name__ in rows), _AS_OTHERS)
 
 
 @cache

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from webbcal.kernels import charge
+from webbcal import kernels
+from webbcal.kernels.charge import HALO, skip_reason
 from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+charge = kernels.get("charge")
 
 
 class ChargeMigrationStep(BlockStep):
@@ -26,15 +29,13 @@ class ChargeMigrationStep(BlockStep):
 
     def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """The slope must keep some groups."""
-        return charge.skip_reason(exposure.ngroups)
+        return skip_reason(exposure.ngroups)
 
     def halo(self, p: Parameters) -> int:
         """Neighbours are flagged across rows."""
-        return charge.HALO
+        return HALO
 
     def apply(self, block: RampBlock, references: Any, p: Parameters, state: Any) -> RampBlock:
         """Flag one block."""
-        from webbcal.kernels.charge.cpu import flag_charge_migration
-
-        flag_charge_migration(block.data, block.groupdq, p.signal_threshold)
+        charge.flag_charge_migration(block.data, block.groupdq, p.signal_threshold)
         return block

@@ -17,6 +17,7 @@ class GainScaleStep(BlockStep):
     """Multiply rates and errors by GAINFACT, variances by its square."""
 
     class_alias = "gain_scale"
+    only_once = True
     tiling = Tiling.EITHER
     reference_file_types = ("gain",)
     optional_reference_types = ("gain",)

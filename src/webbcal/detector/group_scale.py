@@ -16,12 +16,12 @@ class GroupScaleStep(BlockStep):
     """Rescale groups by FRMDIVSR / NFRAMES."""
 
     class_alias = "group_scale"
+    only_once = True
     tiling = Tiling.EITHER
 
     def reason_to_skip(self, exposure: Exposure, p: StepParameters) -> str | None:
         """Nothing to do when the divisor is the number of frames."""
-        assert exposure.readout is not None
-        return group_scale_skip_reason(exposure.readout.nframes, exposure.frame_divisor)
+        return group_scale_skip_reason(exposure.nframes, exposure.frame_divisor)
 
     def measure(self, exposure: Exposure, references: Any, p: StepParameters, survey: Any) -> tuple[int, int]:
         """Return NFRAMES and FRMDIVSR."""

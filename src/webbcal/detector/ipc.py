@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from webbcal import kernels
 from webbcal.core.box import Box
-from webbcal.kernels import convolution
+from webbcal.kernels.convolution import halo
 from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters
+
+convolution = kernels.get("convolution")
 
 #: Light-sensitive pixels of a near-infrared detector: all but four rows and columns at each edge.
 SCIENCE = Box(4, 2044, 4, 2044)
@@ -23,6 +26,7 @@ class IPCStep(BlockStep):
     """Correct for inter-pixel capacitance."""
 
     class_alias = "ipc"
+    only_once = True
     reference_file_types = ("ipc",)
 
     def halo(self, p: StepParameters) -> int:
@@ -32,7 +36,7 @@ class IPCStep(BlockStep):
     def measure(self, exposure: Exposure, references: Any, p: StepParameters, survey: Any) -> Box:
         """Return the light-sensitive pixels in the coordinates of the science array."""
         kernel = references["ipc"].shape("data")
-        if convolution.halo(kernel) > MAX_HALO:
+        if halo(kernel) > MAX_HALO:
             from webbcal.core.errors import ReferenceFileError
 
             raise ReferenceFileError(
@@ -44,8 +48,6 @@ class IPCStep(BlockStep):
         self, block: RampBlock, references: BlockReferences, p: StepParameters, state: Box
     ) -> RampBlock:
         """Convolve every group."""
-        from webbcal.kernels.convolution.cpu import convolve
-
         inside = block.box
         science = Box(
             max(state.y0, inside.y0),
@@ -53,5 +55,5 @@ class IPCStep(BlockStep):
             max(state.x0, inside.x0),
             max(min(state.x1, inside.x1), max(state.x0, inside.x0)),
         )
-        convolve(block.data, references.read("ipc"), science.relative_to(inside))
+        convolution.convolve(block.data, references.read("ipc"), science.relative_to(inside))
         return block

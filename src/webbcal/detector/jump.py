@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from webbcal import kernels
 from webbcal.core import dqflags
 from webbcal.core.box import Box
 from webbcal.core.errors import PlanError, SkipStep
-from webbcal.kernels.jump import get
 from webbcal.kernels.jump.settings import JumpSettings, Method, after_jump_electrons, choose_method
 from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock, chunks
 from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+jump = kernels.get("jump")
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class JumpStep(BlockStep):
     ) -> tuple[RampBlock, JumpsFound]:
         """Flag one block."""
         unused = unused_groups([block]) if state.unused_groups.any() else state.unused_groups
-        tally = get()(
+        tally = jump.detect_jumps(
             block.data,
             block.groupdq,
             block.pixeldq,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from webbcal import kernels
 from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters
 
+polynomial = kernels.get("polynomial")
+
 
 class LinearityStep(BlockStep):
     """Correct unsaturated samples with the polynomial of the LINEARITY reference."""
 
     class_alias = "linearity"
+    only_once = True
     reference_file_types = ("linearity",)
 
     def measure(
@@ -22,7 +26,8 @@ class LinearityStep(BlockStep):
     ) -> tuple[int, bool]:
         """Return the frames in a group, and whether the reference has the inverse polynomial."""
         assert exposure.readout is not None
-        return exposure.readout.nframes, references["linearity"].has("inv_coeffs")
+        has_inverse = references["linearity"].has("inv_coeffs")
+        return exposure.readout.nframes if has_inverse else 1, has_inverse
 
     def scratch_bytes(self, exposure: Exposure, references: Any) -> int:
         """The coefficients."""
@@ -32,10 +37,8 @@ class LinearityStep(BlockStep):
         self, block: RampBlock, references: BlockReferences, p: StepParameters, state: Any
     ) -> RampBlock:
         """Linearise one block."""
-        from webbcal.kernels.polynomial.cpu import linearize
-
         nframes, has_inverse = state
-        linearize(
+        polynomial.linearize(
             block.data,
             block.groupdq,
             block.pixeldq,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.core.errors import PlanError
 from webbcal.kernels.ramp_fit import (
@@ -17,7 +18,6 @@ from webbcal.kernels.ramp_fit import (
     RampFitSettings,
     combine,
     empty_shares,
-    get,
     group_range,
     merge_segments,
 )
@@ -26,6 +26,8 @@ from webbcal.run.engine.blocks import RampBlock, RateBlock
 from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+ramp_fit = kernels.get("ramp_fit")
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +98,21 @@ class RampFitStep(BlockStep):
         if state.gain_factor is not None:
             model.meta.exposure.gain_factor = state.gain_factor
 
-    def save_optional(self, model: Any, pieces: Sequence[RateBlock]) -> None:
+    def extra_products(self) -> Mapping[str, str]:
+        """The fit of every segment."""
+        name = self.opt_name or self.output_file
+        path = self.make_output_path(basepath=name, suffix="fitopt")
+        return {"optional": path} if self.save_opt else {}
+
+    def save_extra(self, make: Callable[[str], Any], pieces: Sequence[RateBlock]) -> None:
         """Save the fit of every segment of the exposure."""
+        model = make("RampFitOutputModel")
         placed = [(b.interior.y0, b.ints.start if b.ints else 0, b.extra) for b in pieces]
         for name, array in merge_segments(placed)._asdict().items():
             setattr(model, name, array)
-        self.save_model(model, suffix="fitopt", output_file=self.opt_name or None, force=True)
+        path = self.extra_products()["optional"]
+        model.save(path)
+        self.note_saved(path)
 
 
 class RampFold:
@@ -116,11 +127,9 @@ class RampFold:
 
     def look(self, block: RampBlock) -> None:
         """Add to the median rates."""
-        from webbcal.kernels.ramp_fit.cpu import add_median_rates
-
         groupdq = block.groupdq.copy()
         self._state.groups.apply(groupdq)
-        add_median_rates(block.data, groupdq, block.zeroframe, self._state.settings, self._rates)
+        ramp_fit.add_median_rates(block.data, groupdq, block.zeroframe, self._state.settings, self._rates)
 
     def apply(self, block: RampBlock) -> RateBlock:
         """Fit some integrations."""
@@ -136,13 +145,11 @@ class RampFold:
             self._state.settings,
         )
         if len(block.ints) == self._nints:
-            done = get()(*arguments)
+            done = ramp_fit.fit_ramps(*arguments)
             self._whole, fit, segments = done.rate, done.rateints, done.segments
         else:
-            from webbcal.kernels.ramp_fit.cpu import fit_integrations
-
             rates = self._rates / self._nints
-            fit, segments = fit_integrations(*arguments, rates, self._shares)
+            fit, segments = ramp_fit.fit_integrations(*arguments, rates, self._shares)
             self._pixeldq = block.pixeldq
         return RateBlock(block.interior, block.ints, _values(fit), segments)
 

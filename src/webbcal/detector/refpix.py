@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.core.errors import PlanError, ReferenceFileError, SkipStep
 from webbcal.kernels.reference_pixels.geometry import Border, Geometry, border_boxes
@@ -25,6 +26,8 @@ from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
 
+reference_pixels = kernels.get("reference_pixels")
+
 #: Bytes of border samples that are measured at once.
 _STRIP_BYTES = 4 << 20
 
@@ -39,6 +42,7 @@ class RefPixStep(BlockStep):
     """Subtract bias drifts by amplifier and column parity, and row by row from the side pixels."""
 
     class_alias = "refpix"
+    only_once = True
     reference_file_types = ("refpix", "sirskernel")
     optional_reference_types = ("refpix", "sirskernel")
     measures_data: ClassVar[bool] = True
@@ -94,12 +98,10 @@ class RefPixStep(BlockStep):
 
     def apply(self, block: RampBlock, references: BlockReferences, p: Parameters, state: _State) -> RampBlock:
         """Subtract the drifts from one block."""
-        from webbcal.kernels.reference_pixels import cpu
-
         ints = block.ints.start, block.ints.stop
-        apply(block.data, state.ramp.integrations(*ints), block.box, cpu)
+        apply(block.data, state.ramp.integrations(*ints), block.box, reference_pixels)
         if block.zeroframe is not None and state.zeroframe is not None:
-            apply_zeroframe(block.zeroframe, state.zeroframe.integrations(*ints), block.box, cpu)
+            apply_zeroframe(block.zeroframe, state.zeroframe.integrations(*ints), block.box, reference_pixels)
         return block
 
 
@@ -112,16 +114,14 @@ def _measured(
     alone: Survey | None,
 ) -> tuple[Correction, Correction | None]:
     """Measure the drifts of some integrations, and of their zero frames."""
-    from webbcal.kernels.reference_pixels import cpu
-
     strips = [_read_strip(box, ints, exposure, survey, alone) for box in border_boxes(geometry)]
     flags = Border(*(s.pixeldq for s in strips))
     samples = Border(*(s.data for s in strips))
-    ramp = measure(samples, flags, geometry, options, cpu, continued=ints.start > 0)
+    ramp = measure(samples, flags, geometry, options, reference_pixels, continued=ints.start > 0)
     if not exposure.zero_frame or any(s.zeroframe is None for s in strips):
         return ramp, None
     frames = Border(*(s.zeroframe[:, None] for s in strips if s.zeroframe is not None))
-    return ramp, measure(frames, flags, geometry, options, cpu, continued=True)
+    return ramp, measure(frames, flags, geometry, options, reference_pixels, continued=True)
 
 
 def _read_strip(box: Box, ints: range, exposure: Exposure, survey: Survey, alone: Survey | None) -> RampBlock:

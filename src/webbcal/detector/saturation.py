@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from webbcal.kernels import saturation
+from webbcal import kernels
+from webbcal.kernels.saturation import halo
 from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
+
+saturation = kernels.get("saturation")
 
 
 class SaturationStep(BlockStep):
@@ -31,7 +34,7 @@ class SaturationStep(BlockStep):
 
     def halo(self, p: Parameters) -> int:
         """Neighbours are flagged across rows."""
-        return saturation.halo(p.n_pix_grow_sat)
+        return halo(p.n_pix_grow_sat)
 
     def measure(self, exposure: Exposure, references: Any, p: Parameters, survey: Any) -> int | None:
         """Return the number of frames in a group, if it is to be used."""
@@ -40,9 +43,7 @@ class SaturationStep(BlockStep):
 
     def apply(self, block: RampBlock, references: BlockReferences, p: Parameters, state: Any) -> RampBlock:
         """Flag one block."""
-        from webbcal.kernels.saturation.cpu import flag_saturation
-
-        flag_saturation(
+        saturation.flag_saturation(
             block.data,
             block.groupdq,
             block.pixeldq,

@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, unreadable
+from webbcal.io.positioned import read_at
 
 #: The most files that are kept open; and the part of what the process may open.
 MOST, _PART = 512, 2
@@ -134,7 +135,8 @@ class FileHandle:
         try:
             fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({error.strerror}); check the path") from error
+            message = f"{self.path}: cannot be read ({error.strerror}); check the path"
+            raise unreadable(InputError, message, error) from error
         identity = _identity(fd)
         if self._identity is not None and identity != self._identity:
             os.close(fd)
@@ -150,13 +152,9 @@ class FileHandle:
 
     def read_at(self, buffer: memoryview, offset: int) -> None:
         """Fill `buffer` from `offset`."""
-        done = 0
         with self._reading() as fd:
-            while done < len(buffer):
-                count = os.preadv(fd, [buffer[done:]], offset + done)
-                if count == 0:
-                    raise InputError(f"{self.path}: the file ends before its data; fetch it again")
-                done += count
+            if read_at(fd, buffer, offset) < len(buffer):
+                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         """Return bytes from `offset`."""

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, unreadable
 from webbcal.io.arrays import FitsArray, Stored
 from webbcal.io.cards import BLOCK, Card, Header, read_header
 from webbcal.io.compressed import CompressedArray, is_compressed
@@ -233,7 +233,9 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         with Path(path).open("rb") as file:
             start = file.read(64)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        raise unreadable(
+            InputError, f"{path}: cannot be read ({error.strerror}); check the path", error
+        ) from error
     if not start:
         raise InputError(f"{path}: is empty; fetch or write it again")
     return kind_of_bytes(start)

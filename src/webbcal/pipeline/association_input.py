@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from webbcal.associations import RULES
 from webbcal.associations.association import Association, Product
+from webbcal.associations.containers import is_container
 from webbcal.associations.sources import is_association_name
 from webbcal.core.errors import InputError
 from webbcal.run.pipeline import Pipeline
@@ -52,7 +53,7 @@ class AssociationPipeline(Pipeline):
 
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open an exposure; of several the first science member, which selects parameters."""
-        several = isinstance(init, (list, tuple, Mapping))
+        several = isinstance(init, (list, tuple, Mapping)) or is_container(init)
         if several or (isinstance(init, (str, os.PathLike)) and is_association_name(init)):
             association = self.as_association(self.located(init))
             member = association.products[0].science[0]

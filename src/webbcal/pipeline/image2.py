@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from webbcal.combine.members.sizes import sizes_of
 from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.core.dqflags import pixel
 from webbcal.core.errors import InputError
+from webbcal.core.modes import mode_of
 from webbcal.core.suffixes import remove_suffix
 from webbcal.exposure.background.bkg_subtract import BackgroundStep
 from webbcal.exposure.geometry.assign_wcs import AssignWcsStep
@@ -24,18 +26,15 @@ from webbcal.exposure.response.flat_field import FlatFieldStep
 from webbcal.exposure.response.photom import PhotomStep
 from webbcal.pipeline.association_input import AssociationPipeline
 from webbcal.run.exposure import Exposure
-from webbcal.run.model_step import ModelStep
 from webbcal.run.naming import check_distinct
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import ModelPlan, crds_context, model_bytes, working_bytes
+from webbcal.run.planning import ModelPlan, crds_context, model_bytes, refuse_twice, working_bytes
 from webbcal.run.run import Run
 from webbcal.run.script import Product as Final
 from webbcal.run.script import Script, Task, decide, outputs_of, perform
 
 log = logging.getLogger(__name__)
 
-#: Exposure types that get a quick-look mosaic.
-_RESAMPLED = ("MIR_IMAGE", "NRC_IMAGE", "NIS_IMAGE", "FGS_IMAGE")
 _INTS = {"image": "", "ints": "ints"}
 _DO_NOT_USE = np.uint32(pixel["DO_NOT_USE"])
 
@@ -144,7 +143,8 @@ class Image2Pipeline(AssociationPipeline):
         suffix, alias = f"bsub{_INTS[_kind(model)]}", str(self.class_alias)
         background = self.bkg_subtract.arranged(alias, save_results=keeps, suffix=suffix)
         resample = self.resample.arranged(alias, save_results=self.saves, suffix="i2d")
-        _refuse_twice(model, [self.flat_field, self.photom, *([background] if backgrounds else [])])
+        steps = [self.flat_field, self.photom, *([background] if backgrounds else [])]
+        refuse_twice(model, [step for step in steps if not step.get_pars().get("inverse")])
         path = self.make_output_path(suffix=self.product_suffixes[_kind(model)])
         return [
             Task(background, (backgrounds,)),
@@ -165,7 +165,7 @@ class Image2Pipeline(AssociationPipeline):
         """
         roots: dict[str, list[Product]] = {}
         for product in association.products:
-            roots.setdefault(remove_suffix(str(product.name))[0], []).append(product)
+            roots.setdefault(remove_suffix(PurePath(str(product.name)).name)[0], []).append(product)
         same = [products for products in roots.values() if len(products) > 1]
         named = any(getattr(self, name).output_file for name in self.step_defs)
         if len(association.products) > 1 and named:
@@ -206,20 +206,9 @@ def _kind(model: Any) -> str:
 def _why_no_mosaic(model: Any) -> str | None:
     """Return why an exposure gets no quick-look mosaic, or None."""
     exp_type = str(model.meta.exposure.type).upper()
-    if exp_type not in _RESAMPLED:
+    if not mode_of(exp_type).is_mosaicked:
         return f"exposures of EXP_TYPE {exp_type} get no quick-look mosaic"
     return None if len(model.shape) == 2 else "integrations get no quick-look mosaic"
-
-
-def _refuse_twice(model: Any, steps: Sequence[ModelStep]) -> None:
-    """Refuse an exposure that would be calibrated twice."""
-    for step in steps:
-        again = getattr(model.meta.cal_step, str(step.class_alias)) == "COMPLETE"
-        if again and not step.skip and not step.get_pars().get("inverse"):
-            raise InputError(
-                f"{model.meta.filename}: {step.class_alias} was applied to it already; give the rates "
-                f"(_rate, _rateints), or run with --steps.{step.class_alias}.skip=true"
-            )
 
 
 def _warn_if_empty(model: Any, path: str) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 from webbcal import datamodels
 from webbcal.core.errors import InputError
+from webbcal.core.modes import mode_of, mosaicked_types
 from webbcal.core.suffixes import remove_suffix
 from webbcal.run.exposure import Exposure
 
 #: How far an exposure is: the suffix of files, and the stage that takes them on.
 STAGES = ("uncal", "rate", "cal")
 _NEXT = {"uncal": ("detector1", "rate"), "rate": ("image2", "cal")}
-_TYPES = ("NRC_IMAGE", "NIS_IMAGE", "FGS_IMAGE", "MIR_IMAGE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,10 @@ def look_at(path: Path) -> Given:
     """
     with datamodels.open(path) as model:
         stage = _stage_of(model, path)
-        exposure = Exposure.of_model(model)
-        if exposure.exp_type.upper() not in _TYPES:
-            raise InputError(
-                f"{path}: EXP_TYPE is {exposure.exp_type}; mosaics are made of images ({', '.join(_TYPES)})"
-            )
+        exposure = Exposure.of_model(model).complete()
+        if not mode_of(exposure.exp_type).is_mosaicked:
+            types = ", ".join(mosaicked_types())
+            raise InputError(f"{path}: EXP_TYPE is {exposure.exp_type}; mosaics are made of images ({types})")
         wheels = (model.meta.instrument.filter, model.meta.instrument.pupil)
     filters = " + ".join(w for w in wheels if w and w != "N/A")
     return Given(path, remove_suffix(path.stem)[0], stage, exposure.instrument, filters)

@@ -24,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from webbcal.core.errors import ReferenceFileError
+from webbcal.core.errors import MissingReferenceError, ReferenceFileError
 from webbcal.references import remembered
 from webbcal.references.crds_package import load_crds, only_news
 
@@ -373,7 +373,7 @@ def _fetch(crds: Any, name: str, parameters: Mapping[str, Any], files: Mapping[s
             else f"set CRDS_SERVER_URL={SERVER} to fetch it"
         )
         kind = next(iter(missing))
-        raise ReferenceFileError(
+        raise MissingReferenceError(
             f"selected by {name} but not in the cache: {', '.join(missing.values())}; {advice}, check "
             f"CRDS_PATH, or give a file with override_{kind}"
         )

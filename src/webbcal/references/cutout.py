@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webbcal.core.box import Box
@@ -40,10 +40,20 @@ class Placement:
     fastaxis: int | None = None
     slowaxis: int | None = None
 
+    def placed(self, box: Box) -> Placement:
+        """Return this at a place."""
+        return replace(self, box=box)
+
 
 def full_frame(instrument: str | None) -> tuple[int, int]:
     """Return the rows and columns of a full frame of an instrument."""
     return _FULL_FRAMES.get((instrument or "").upper(), _NEAR_INFRARED)
+
+
+def says_where(model: Any) -> bool:
+    """Tell whether a model says where on the detector its arrays lie."""
+    sub = getattr(model.meta, "subarray", None)
+    return getattr(sub, "xstart", None) is not None and getattr(sub, "ystart", None) is not None
 
 
 def placement_of(model: Any, shape: tuple[int, ...] | None, name: str) -> Placement:
@@ -109,7 +119,7 @@ def check_detector(reference: Placement, exposure: Placement) -> None:
     """
     for what in ("instrument", "detector"):
         theirs, ours = getattr(reference, what), getattr(exposure, what)
-        if theirs not in _EVERY and theirs != ours:
+        if theirs not in _EVERY and ours is not None and theirs != ours:
             raise ReferenceFileError(
                 f"{reference.name} is for {what} {theirs}, but {exposure.name} was taken with {ours}; "
                 "give a reference of the same detector"

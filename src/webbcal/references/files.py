@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from webbcal.core.errors import ReferenceFileError
+from webbcal.core.errors import ReferenceFileError, unreadable
 from webbcal.references import user_cache
 
 #: Digests that are kept; the oldest are dropped beyond.
@@ -55,9 +55,8 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         with real.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ReferenceFileError(
-            f"reference file {os.fspath(path)} cannot be read: {error.strerror}"
-        ) from error
+        message = f"reference file {os.fspath(path)} cannot be read: {error.strerror}"
+        raise unreadable(ReferenceFileError, message, error) from error
     _remember(key, digest)
     return digest
 

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from webbcal.core.errors import OutputError, ParameterError
+from webbcal.core.errors import OutputError, ParameterError, unreadable
+from webbcal.core.leftovers import ENDING, mark
 
 #: Stands, in what is written for CRDS, where a person has to fill in.
 PLACEHOLDER = "<SPECIFY>"
@@ -67,12 +68,14 @@ class ParameterFile:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise ParameterError(f"parameter file {path} cannot be read: {error.strerror}") from error
+            message = f"parameter file {path} cannot be read: {error.strerror}"
+            raise unreadable(ParameterError, message, error) from error
         try:
             tree = _asdf_tree(path, content) if content.startswith(b"#ASDF") else _text_tree(content)
             return cls._of_tree(tree)._with_named_files(path.parent)
         except ParameterError as error:
-            raise ParameterError(f"{path} is no parameter file: {error}") from error
+            message = f"{path} is no parameter file: {error}"
+            raise unreadable(ParameterError, message, error) from error
         except RecursionError as error:
             raise ParameterError(
                 f"{path} is no parameter file: it is nested too deep, or names itself"
@@ -144,7 +147,7 @@ class ParameterFile:
         path = Path(path)
         temporary = None
         try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+            handle, temporary = tempfile.mkstemp(ENDING, f".{path.name}.{mark()}", path.parent)
             os.close(handle)
             asdf.AsdfFile(tree).write_to(temporary)
             Path(temporary).chmod(0o666 & ~_umask())

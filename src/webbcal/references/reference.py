@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from webbcal.core.box import Box
-from webbcal.core.errors import InputError, ReferenceFileError
+from webbcal.core.errors import InputError, ReferenceFileError, unreadable
 from webbcal.io.arrays import ArraySource
-from webbcal.references.cutout import Placement, check_detector, exposure_box, placement_of
+from webbcal.references.cutout import Placement, check_detector, exposure_box, placement_of, says_where
 from webbcal.references.files import header_name, sha256_of
 
 #: Model classes to open a type with (the first that fits): files need not say their class.
@@ -33,20 +33,17 @@ _COMPANIONS = ("dq", "err", "inv_coeffs", "average_dark_current")
 
 
 class ExposureLike(Protocol):
-    """What `Reference.check` needs to know of an exposure; `box` is in full-frame coordinates (0-based)."""
+    """What `Reference.check` needs to know of an exposure."""
+
+    shape: tuple[int, ...]
 
     @property
-    def filename(self) -> str: ...  # noqa: D102
+    def placement(self) -> Placement:
+        """Where it lies on the detector; no box if that is not known."""
+
     @property
-    def instrument(self) -> str: ...  # noqa: D102
-    @property
-    def detector(self) -> str: ...  # noqa: D102
-    @property
-    def box(self) -> Box: ...  # noqa: D102
-    @property
-    def fastaxis(self) -> int: ...  # noqa: D102
-    @property
-    def slowaxis(self) -> int: ...  # noqa: D102
+    def box(self) -> Box:
+        """Where it lies in full-frame coordinates (0-based); an error that says why if that is not known."""
 
 
 class Reference:
@@ -127,9 +124,8 @@ class Reference:
                 return getattr(datamodels, name)(path)
             except (OSError, InputError, TypeError, ValueError) as error:
                 first = first or error
-        raise ReferenceFileError(
-            f"{self.kind} reference cannot be opened: {first}. {self._advice}"
-        ) from first
+        message = f"{self.kind} reference cannot be opened: {first}. {self._advice}"
+        raise unreadable(ReferenceFileError, message, first) from first
 
     def close(self) -> None:
         """Close the file; it is opened again when it is read. A user's own model is left alone."""
@@ -215,6 +211,9 @@ class Reference:
     def check(self, exposure: ExposureLike, model: Any = None) -> None:
         """Check that this reference fits an exposure, and remember where the exposure lies in it.
 
+        Where one of both does not say where it lies on the detector (they may be made by hand), and both have
+        as many rows and columns, they lie upon each other.
+
         Parameters
         ----------
         exposure : ExposureLike
@@ -231,17 +230,17 @@ class Reference:
         found = str(self.meta.reftype or "").strip().lower()
         if found and found != self.kind:
             raise ReferenceFileError(f"{self.name} is a {found.upper()} file (REFTYPE). {self._advice}")
-        shape = self._shape_of_map()
+        shape, theirs = self._shape_of_map(), exposure.placement
+        unplaced = theirs.box is None or not says_where(self.model)
+        upon = shape is not None and unplaced and shape[-2:] == exposure.shape[-2:]
         try:
-            mine = placement_of(self.model, shape, self.name)
+            mine = placement_of(self.model, None if upon else shape, self.name)
         except InputError as error:
             raise ReferenceFileError(str(error)) from error
-        e = exposure
-        theirs = Placement(e.filename, e.box, e.instrument, e.detector, e.fastaxis, e.slowaxis)
-        if shape is None:
-            check_detector(mine, theirs)
-        else:
-            self.box, self._map_shape = exposure_box(mine, theirs), tuple(shape[-2:])
+        check_detector(mine, theirs)
+        if shape is not None:
+            self.box = Box.of_shape(shape) if upon else exposure_box(mine, theirs.placed(exposure.box))
+            self._map_shape = tuple(shape[-2:])
 
     def _shape_of_map(self) -> tuple[int, ...] | None:
         """Return the shape of the primary array if it is a map of the detector, after checking it."""

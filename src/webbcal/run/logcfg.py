@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from webbcal.core.errors import OutputError, ParameterError, WebbcalError
+from webbcal.core.errors import OutputError, ParameterError, WebbcalError, unreadable
 
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 
@@ -140,7 +140,8 @@ def read_settings(source: str | os.PathLike[str] | IO[str]) -> LogSettings | Non
         else:
             parser.read_file(source, name)
     except OSError as error:
-        raise ParameterError(f"logging configuration {name} cannot be read: {error.strerror}") from error
+        message = f"logging configuration {name} cannot be read: {error.strerror}"
+        raise unreadable(ParameterError, message, error) from error
     except (configparser.Error, UnicodeDecodeError) as error:
         raise ParameterError(f"logging configuration {name} cannot be understood: {error}") from error
     section = next((s for s in parser.sections() if s.strip() in _WHOLE), None)

@@ -148,9 +148,8 @@ class ModelStep(Step):
 
     def _project(self, run: Run, model: Any, step: StepPlan) -> ModelPlan:
         """Return the plan of this step alone, with what it writes and needs."""
-        paths = dict.fromkeys(self.output_paths([model]), "image")
-        paths |= {path: kind for kind, path in self.extra_products().items()}
-        outputs = [Output(0, kind, path) for path, kind in paths.items() if step.applied or not run.is_part]
+        made = [("image", path) for path in self.output_paths([model])]
+        outputs = [Output(0, kind, path) for kind, path in [*made, *self.extra_products().items()]]
         pixels = math.prod((model.shape or ())[-2:])
         sizes = {self: Sizes(1, pixels, pixels)} if step.applied else {}
         title = described(model)

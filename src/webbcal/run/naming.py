@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Literal
 
-from webbcal.core.errors import OutputError, ParameterError
+from webbcal.associations.containers import is_container, models_of
+from webbcal.core.errors import InputError, OutputError, ParameterError
 from webbcal.core.suffixes import KNOWN_SUFFIXES as KNOWN_SUFFIXES
 from webbcal.core.suffixes import remove_suffix
 
@@ -82,11 +83,32 @@ def name_to_start_from(
 
 def name_of_input(init: object) -> str | None:
     """Return the file name of a path or model, of the first of several; None if it has none."""
+    if hasattr(init, "fileinfo") and hasattr(init, "filename"):  # what astropy has opened
+        return name_of_input(init.filename())
+    if is_container(init):
+        init = models_of(init, most=1)
     if isinstance(init, (list, tuple)) and init:
         return name_of_input(init[0])
     if isinstance(init, (str, os.PathLike)):
-        return os.fspath(init)
+        name = os.fspath(init)
+        check_text(name)
+        return name
     return getattr(getattr(init, "meta", None), "filename", None)
+
+
+def check_text(name: str) -> None:
+    """Make sure that a file name is text: products say what they were made of.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    try:
+        os.fsencode(name).decode("utf-8")
+    except UnicodeDecodeError:
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        raise InputError(f"the file name {shown} is not UTF-8; give the file another name") from None
 
 
 def check_ending(ext: str, owner: str) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 from webbcal.core.errors import ParameterError
 
@@ -30,14 +32,15 @@ def param(
     kind: str | None = None,
     synonyms: Mapping[str, str] | None = None,
     of_run: bool = False,
+    required: bool = False,
 ) -> Any:
     """Declare one parameter: default, help, bounds, unit; `kind` overrides the type's name in the spec.
 
     `synonyms` are other names of options, which are taken for these. What is `of_run` says how a run goes
-    about its work, changes no result, and is in no parameter file.
+    about its work, changes no result, and is in no parameter file. What is `required` has no default.
     """
     metadata = {"help": help, "ge": ge, "le": le, "unit": unit, "kind": kind, "synonyms": synonyms or {}}
-    metadata["of_run"] = of_run
+    metadata |= {"of_run": of_run, "required": required}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -52,13 +55,16 @@ class ParameterInfo:
     options: tuple[Any, ...]
     optional: bool
     default: Any
-    help: str
-    ge: float | None
-    le: float | None
-    unit: str
-    kind: str | None
+    help: str = ""
+    ge: float | None = None
+    le: float | None = None
+    unit: str = ""
+    kind: str | None = None
     synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
     of_run: bool = False
+    required: bool = False
+    #: Of a list: the type of its elements.
+    element: type | None = None
 
     def check(self, value: Any, owner: str) -> Any:
         """Return `value` converted to this parameter's type.
@@ -76,11 +82,14 @@ class ParameterInfo:
             converted = self._convert(value)
         except (TypeError, ValueError):
             raise ParameterError(f"{owner}.{self.name} = {value!r}: expected {self.expected}") from None
-        if isinstance(converted, (int, float)) and not self._within(converted):
+        size = len(converted) if isinstance(converted, (str, list)) else converted
+        if isinstance(size, (int, float)) and not self._within(size):
             raise ParameterError(f"{owner}.{self.name} = {value!r}: expected {self.expected}")
         return converted
 
     def _within(self, value: float) -> bool:
+        if not math.isfinite(value) and value != self.default:
+            return False
         return (self.ge is None or value >= self.ge) and (self.le is None or value <= self.le)
 
     def _convert(self, value: Any) -> Any:
@@ -94,10 +103,16 @@ class ParameterInfo:
             if kind is object:
                 return value
             try:
-                return _CONVERTERS[kind](value)
+                converted = _CONVERTERS[kind](value)
+                return converted if kind is not list else [self._element(each) for each in converted]
             except (TypeError, ValueError):
                 continue
         raise ValueError
+
+    def _element(self, value: Any) -> Any:
+        if self.element is None or value is None or value == "None":
+            return value
+        return _CONVERTERS[self.element](value)
 
     @property
     def expected(self) -> str:
@@ -106,6 +121,7 @@ class ParameterInfo:
             text = "one of " + ", ".join(repr(o) for o in self.options)
         else:
             text = " or ".join("any value" if t is object else t.__name__ for t in self.types)
+            text += f" of {self.element.__name__}" if self.element else ""
         bounds = [f"{sign} {b:g}" for sign, b in ((">=", self.ge), ("<=", self.le)) if b is not None]
         return " ".join([text, " and ".join(bounds), "or None" if self.optional else ""]).strip()
 
@@ -195,12 +211,14 @@ def parameter_table(cls: type[StepParameters]) -> Mapping[str, ParameterInfo]:
     return _tables[cls]
 
 
-_tables: dict[type[StepParameters], Mapping[str, ParameterInfo]] = {}
+#: By class, as long as the class lives: users may make theirs by the hundred.
+_tables: WeakKeyDictionary[type[StepParameters], Mapping[str, ParameterInfo]] = WeakKeyDictionary()
 
 
 def _info(field: dataclasses.Field, hint: Any) -> ParameterInfo:
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     options = tuple(o for m in members if get_origin(m) is Literal for o in get_args(m))
+    elements = [get_args(m)[0] for m in members if get_origin(m) is list and get_args(m)]
     types = tuple(get_origin(m) or m for m in members if m is not NoneType and get_origin(m) is not Literal)
     factory = field.default_factory
     default = field.default if factory is dataclasses.MISSING else factory()
@@ -210,6 +228,7 @@ def _info(field: dataclasses.Field, hint: Any) -> ParameterInfo:
         options=options,
         optional=NoneType in members,
         default=default,
+        element=elements[0] if elements else None,
         **field.metadata,
     )
 

@@ -19,7 +19,7 @@ from webbcal.run.engine import stream
 from webbcal.run.engine.block_plan import BlockPlan
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import suggestion
-from webbcal.run.planning import Output, opaque, told_to_skip
+from webbcal.run.planning import Output, opaque, refuse_twice, told_to_skip
 from webbcal.run.run import Run
 from webbcal.run.step import Step
 
@@ -109,6 +109,9 @@ class Pipeline(Step):
         for number, steps in enumerate(segments):
             last = number == len(segments) - 1
             models = [made for model in models for made in self._run_segment(run, steps, model, last)]
+        tail = segments[-1][-1]
+        if self.streams and (tail.post_hooks or not _streams(tail)):
+            self._save_products(run, models)
         run.others = models[1:]
         return models[0]
 
@@ -117,7 +120,7 @@ class Pipeline(Step):
         model, exposure = self._first_opened(args[0])
         steps = [getattr(self, n) for n in self.sequence(exposure)]
         plan = stream.make_plan([s for s in steps if _streams(s)], model, exposure, run)
-        plan.outputs = self._outputs(plan, last=True)
+        plan = plan.with_outputs(self._outputs(plan, last=True))
         for position, step in enumerate(steps):
             if not _streams(step):
                 plan.steps.insert(position, told_to_skip(step) or opaque(step))
@@ -127,7 +130,9 @@ class Pipeline(Step):
         """Open the input as the first step takes it."""
         first = getattr(self, next(iter(self.step_defs)))
         model = stream.open_input(first, init) if isinstance(first, BlockStep) else self.open_model(init)
-        return model, Exposure.of_model(model)
+        exposure = Exposure.of_model(model).complete()
+        refuse_twice(model, [getattr(self, name) for name in self.sequence(exposure)])
+        return model, exposure
 
     def _run_segment(self, run: Run, steps: list[Step], model: Any, last: bool) -> list[Any]:
         """Run consecutive steps; return what they made: the main product, then others that are kept."""
@@ -138,7 +143,7 @@ class Pipeline(Step):
             return list(made) if isinstance(made, tuple) else [made]
         (model,) = hooks.run_pre_hooks(head, (model,))
         plan = stream.make_plan(block_steps, model, Exposure.of_model(model), run)
-        plan.outputs = self._outputs(plan, last)
+        plan = plan.with_outputs(self._outputs(plan, last))
         handed_on = sum(output.after == len(plan.steps) - 1 and output.handed_on for output in plan.outputs)
         made = stream.run_plan(plan, model, run)[:handed_on]
         if not tail.post_hooks:
@@ -161,8 +166,9 @@ class Pipeline(Step):
     def _outputs(self, plan: BlockPlan, last: bool) -> list[Output]:
         """List the products: first what the segment hands on, then what else is saved on the way."""
         end = len(plan.steps) - 1
+        written = last and self.streams and not plan.steps[end].step.post_hooks
         outputs = [
-            Output(end, product, self._product_path(product) if last and self.streams else None, True)
+            Output(end, product, self._product_path(product) if written else None, True)
             for product in stream.final_products(plan)
         ]
         if not self._keeps_all:
@@ -180,7 +186,10 @@ class Pipeline(Step):
 
     def save_result(self, run: Run) -> None:
         """Save what hooks have changed, or what is not streamed: each product under its own name."""
-        for model in [run.result, *run.others]:
+        self._save_products(run, [run.result, *run.others])
+
+    def _save_products(self, run: Run, models: Sequence[Any]) -> None:
+        for model in models:
             if hasattr(model, "save"):
                 path = self._product_path(stream.product_of(model))
                 model.meta.filename = Path(path).name

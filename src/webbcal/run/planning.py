@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from webbcal.core.errors import PlanError
+from webbcal.core.errors import InputError, PlanError
 from webbcal.core.resources import Resources, kilobytes
 from webbcal.run.naming import check_distinct
 from webbcal.run.protocols import StepLike
@@ -137,7 +137,12 @@ class RunPlan:
         OutputError
             Naming the file.
         """
-        check_distinct(output.path for output in self.outputs if output.path is not None)
+        check_distinct(str(output.path) for output in self.written)
+
+    @property
+    def written(self) -> list[Output]:
+        """All files that the run writes."""
+        return [output for output in self.outputs if output.path is not None]
 
 
 @dataclass
@@ -222,7 +227,7 @@ def opaque(step: StepLike) -> StepPlan:
 
 
 def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def peak_memory() -> int:
@@ -279,6 +284,23 @@ def told_to_skip(step: StepLike) -> StepPlan | None:
     if step.is_left_out:
         return StepPlan(step_name(step), step, False, f"skip = True ({step.origin('skip')})")
     return None
+
+
+def refuse_twice(model: Any, steps: Sequence[Any]) -> None:
+    """Refuse an exposure that steps of a pipeline have changed before, and would change once more.
+
+    Raises
+    ------
+    InputError
+        Naming the first.
+    """
+    for step in steps:
+        name = step.cal_step or step.class_alias
+        if step.only_once and not step.is_left_out and getattr(model.meta.cal_step, name, None) == "COMPLETE":
+            raise InputError(
+                f"{model.meta.filename}: {step.class_alias} was applied to it already; give the exposure as "
+                f"it was before, or run with --steps.{step.name}.skip=true"
+            )
 
 
 def step_name(step: StepLike) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import ParameterError
@@ -66,16 +68,28 @@ def step_class(name: str) -> Any:
         module, cls = STEPS[alias]
         return getattr(importlib.import_module(module), cls)
     if _is_foreign(name):
-        module_name, _, attribute = name.rpartition(".")
-        try:
-            return getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ParameterError(f"cannot import step {name!r}: {error}") from None
+        return _imported(name)
     known = [*STEPS, *_BY_CLASS]
     raise ParameterError(
         f"{name!r} is not a step, pipeline or parameter file{suggestion(name, known)} "
         f"(known: {', '.join(STEPS)})"
     )
+
+
+def _imported(name: str) -> Any:
+    """Import a user's own step; modules in the working directory are found last."""
+    module_name, _, attribute = name.rpartition(".")
+    here = str(Path.cwd())
+    sys.path.append(here)
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ParameterError(f"cannot import step {name!r}: {error}") from None
+    finally:
+        sys.path.remove(here)
+    if not hasattr(found, "step_defs"):
+        raise ParameterError(f"{name!r} is no step: {attribute} does not derive from webbcal.run.step.Step")
+    return found
 
 
 def _is_foreign(name: str) -> bool:

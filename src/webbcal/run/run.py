@@ -53,6 +53,8 @@ class Run:
         Files that were written, in order, by its parts too.
     destination : str or None
         Where its pipeline will save what it makes.
+    references : list of (str, Reference)
+        What a user's step has asked for, with the type.
     result : object
         What the step returned.
     others : list of DataModel
@@ -68,11 +70,13 @@ class Run:
     destination: str | None = None
     done: list[Any] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
+    references: list[tuple[str, Any]] = field(default_factory=list)
     result: Any = None
     others: list[Any] = field(default_factory=list)
     #: Whether its steps share the entry of the run record with those of its parent.
     shares_entry: bool = False
     _opened: list[Closable] = field(default_factory=list)
+    _entered: set[str] = field(default_factory=set)
 
     def part(self, step: StepLike) -> Run:
         """Return the run of a step within this run."""
@@ -115,6 +119,13 @@ class Run:
         log.info("saved %s", path)
         for run in self.upwards():
             run.saved.append(os.fspath(path))
+
+    def enters(self, folder: str) -> bool:
+        """Tell whether the run, with all its parts, comes to a folder for the first time."""
+        *_, whole = self.upwards()
+        first = folder not in whole._entered
+        whole._entered.add(folder)
+        return first
 
     def upwards(self) -> Iterator[Run]:
         """Yield this run and those that it is a part of."""

@@ -130,6 +130,5 @@ def _decided(task: Task, data: Any) -> list[StepPlan]:
 def _outputs(task: Task, data: Any, position: int) -> list[Output]:
     """Return what a step writes; what it makes for its pipeline to save is the pipeline's."""
     models = data if isinstance(data, (list, tuple)) else [data]
-    paths = {path: "image" for path in task.step.output_paths(models) if path != task.destination}
-    paths |= {path: kind for kind, path in task.step.extra_products().items()}
-    return [Output(position, kind, path) for path, kind in paths.items()]
+    made = [("image", path) for path in task.step.output_paths(models) if path != task.destination]
+    return [Output(position, kind, path) for kind, path in [*made, *task.step.extra_products().items()]]

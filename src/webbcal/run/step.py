@@ -7,41 +7,27 @@ step can run many times, on several threads, and be pickled.
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
-from webbcal.core.errors import OutputError, ParameterError
+from webbcal.core.errors import MissingReferenceError, OutputError, ParameterError
+from webbcal.core.leftovers import sweep
 from webbcal.core.resources import Resources
-from webbcal.run import configuration, hooks, logcfg, naming
-from webbcal.run.parameters import (
-    ParameterInfo,
-    StepParameters,
-    override_info,
-    parameter_table,
-    suggestion,
-)
-from webbcal.run.planning import OpaquePlan, StepPlan, find_references
+from webbcal.run import configuration, hooks, logcfg, naming, record
+from webbcal.run.parametrised import Parametrised
+from webbcal.run.planning import OpaquePlan, StepPlan, crds_context, find_references, opaque
 from webbcal.run.progress import Progress, Silent
 from webbcal.run.run import Run, current
+from webbcal.run.user_methods import UserMethods
 
 log = logging.getLogger(__name__)
 
 
-class _Spec:
-    """`Step.spec`: the step's own parameters as the field prints them, for the class and its instances."""
-
-    def __get__(self, instance: Any, owner: type[Step]) -> str:
-        common = parameter_table(StepParameters)
-        own = [info for name, info in owner.parameter_infos().items() if common.get(name) != info]
-        return "\n" + "".join(f"    {info.spec}\n" for info in own)
-
-
-class Step:
+class Step(Parametrised, UserMethods):
     """A calibration step: parameters, references, and `process`, a function from model to model.
 
     Parameters
@@ -62,8 +48,6 @@ class Step:
     """
 
     class_alias: ClassVar[str | None] = None
-    #: References that the step needs; it is skipped when one of them is N/A.
-    reference_file_types: Sequence[str] = ()
     #: Of those, the ones it can do without.
     optional_reference_types: ClassVar[Sequence[str]] = ()
     #: Name of the step in ``meta.cal_step`` when it is not the alias.
@@ -74,19 +58,17 @@ class Step:
     tells_each: ClassVar[bool] = False
     #: Whether `process` writes the products that are to be saved, while it makes them.
     saves_itself: ClassVar[bool] = False
+    #: Whether it must not be applied to what it was applied to already: the data would be changed twice.
+    only_once: ClassVar[bool] = False
     #: What `run` takes: "one" input; a "list", also given one by one; or "any" arguments of `process`.
     takes: ClassVar[str] = "any"
     #: The steps of a pipeline, by name.
     step_defs: ClassVar[Mapping[str, type[Step]]] = {}
-    Parameters: ClassVar[type[StepParameters]] = StepParameters
-    spec = _Spec()
 
     def __init__(
         self, name: str | None = None, parent: Step | None = None, config_file: Any = None, **parameters: Any
     ) -> None:
-        # Lists are this instance's own: users append hooks to them.
-        self._values: dict[str, Any] = {n: copy.copy(i.default) for n, i in self.parameter_infos().items()}
-        self._origins: dict[str, str] = dict.fromkeys(self._values, "default")
+        super().__init__()
         self.name = name or type(self).__name__
         self.parent = parent
         self.config_file = config_file
@@ -96,96 +78,9 @@ class Step:
         # Steps of webbcal know their attributes from here on; a user's own subclass may add what it likes.
         self._closed = type(self).__module__.startswith("webbcal.")
 
-    # ---------------------------------------------------------------- parameters
-    @classmethod
-    def parameter_infos(cls) -> dict[str, ParameterInfo]:
-        """Return all parameters of this class, reference overrides included."""
-        infos = dict(parameter_table(cls.Parameters))
-        types = cls.reference_file_types if not isinstance(cls.reference_file_types, property) else ()
-        for reference_type in types:
-            info = override_info(reference_type)
-            infos[info.name] = info
-        return infos
-
-    def set_parameter(self, name: str, value: Any, origin: str) -> None:
-        """Set one parameter and remember where its value came from.
-
-        Raises
-        ------
-        ParameterError
-            For an unknown name or a value that is not allowed.
-        """
-        info = self.parameter_infos().get(name)
-        if info is None:
-            raise ParameterError(
-                f"{type(self).__name__} has no parameter {name!r}{suggestion(name, self._values)}"
-            )
-        if info.of_run and self.parent is not None:
-            raise ParameterError(
-                f"{name} holds for a whole run: set it on {type(self.parent).__name__}, not on {self.name}"
-            )
-        self._values[name] = info.check(value, type(self).__name__)
-        self._origins[name] = origin
-
-    def origin(self, name: str) -> str:
-        """Return where a parameter's value came from: default, a parameter file, or user."""
-        return self._origins[name]
-
-    @property
-    def parameters(self) -> Any:
-        """The step's parameters as one frozen, checked object."""
-        names = parameter_table(self.Parameters)
-        return self.Parameters(**{n: self._values[n] for n in names})
-
-    def __getattr__(self, name: str) -> Any:
-        values = self.__dict__.get("_values", {})
-        if name in values:
-            return values[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{suggestion(name, values)}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and name in self.__dict__.get("_values", {}):
-            self.set_parameter(name, value, "user")
-            return
-        if self.__dict__.get("_closed") and not name.startswith("_") and not hasattr(self, name):
-            # Scripts written for older versions set parameters that no longer exist: keep them running.
-            log.warning(
-                "%s has no parameter %r%s; the value is kept but has no effect",
-                type(self).__name__,
-                name,
-                suggestion(name, self._values),
-            )
-        object.__setattr__(self, name, value)
-
-    def get_pars(self, full_spec: bool = True) -> dict[str, Any]:
-        """Return parameter names and values (`full_spec=False`: without the common ones).
-
-        How many threads and how much memory a run may take is not among them: no result depends on it.
-        """
-        common = parameter_table(StepParameters)
-        infos = {n: i for n, i in self.parameter_infos().items() if not i.of_run}
-        return {n: self._values[n] for n in infos if full_spec or n not in common}
-
-    def update_pars(self, parameters: Mapping[str, Any]) -> None:
-        """Set the parameters that exist in this step; ignore others."""
-        for name, value in parameters.items():
-            if name in self._values:
-                self.set_parameter(name, value, "user")
-
     def export_config(self, filename: str | os.PathLike[str], include_metadata: bool = False) -> None:
         """Write the parameters to a parameter reference file (ASDF)."""
         configuration.parameter_file_of(self).write(filename, include_metadata=include_metadata)
-
-    def arranged(self, origin: str, **parameters: Any) -> Self:
-        """Return this step with parameters as a pipeline needs them for a run; this one stays as it is."""
-        changed = {n: v for n, v in parameters.items() if getattr(self, n) != v}
-        if not changed:
-            return self
-        other = copy.copy(self)
-        other.__dict__.update(_values=dict(self._values), _origins=dict(self._origins))
-        for name, value in changed.items():
-            other.set_parameter(name, value, origin)
-        return other
 
     @property
     def is_left_out(self) -> bool:
@@ -228,10 +123,25 @@ class Step:
         return self._values.get(f"override_{reference_type.replace('-', '_')}")
 
     def get_reference_file(self, input_file: Any, reference_type: str) -> Any:
-        """Return the path (or the user's model) of the best reference for an input, or "N/A"."""
+        """Return the path (or the user's model) of the best reference for an input, or "N/A".
+
+        Raises
+        ------
+        ReferenceFileError
+            If the user's replacement does not exist.
+        """
         with self.open_model(input_file) as model:
             reference = find_references([self], [reference_type], model)[self, reference_type]
-        return "N/A" if reference is None else reference.init
+        run = current()
+        if run is not None:
+            run.references.append((reference_type, reference))
+        if reference is None:
+            return "N/A"
+        if reference.path is not None and not Path(reference.path).is_file():
+            raise MissingReferenceError(
+                f"{reference.path}, given as override_{reference_type}, does not exist"
+            )
+        return reference.init
 
     # ---------------------------------------------------------------- names and files
     def default_suffix(self) -> str:
@@ -326,7 +236,7 @@ class Step:
     def streams(self) -> bool:
         """Whether `work` writes the products that are to be saved; not what hooks may still change."""
         in_fits = self.output_ext.removeprefix(".") == "fits"
-        return self.saves_itself and self.saves and not self.post_hooks and in_fits
+        return self.saves_itself and self.saves and not self.post_hooks and in_fits and not self.is_opaque
 
     def output_paths(self, models: Sequence[Any]) -> list[str]:
         """Return the paths of the files that the step writes when it works on these models."""
@@ -360,7 +270,7 @@ class Step:
 
     def located(self, init: Any) -> Any:
         """Return the input with `input_dir` before file names without a folder, in a list too."""
-        if isinstance(init, (list, tuple)):
+        if type(init) in (list, tuple):  # what astropy has opened is a list, too
             return [self.located(item) for item in init]
         folder = self.search_attr("input_dir")
         if folder and isinstance(init, (str, os.PathLike)) and not Path(init).parent.name:
@@ -368,7 +278,7 @@ class Step:
         return init
 
     def check_output_folder(self) -> None:
-        """Make sure, before any work, that products can be written.
+        """Make sure, before any work, that products can be written; remove what killed runs have left there.
 
         Raises
         ------
@@ -387,6 +297,9 @@ class Step:
             ) from None
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"output folder {folder} is not writable; set --output_dir to one that is")
+        run = current()
+        if run is None or run.enters(str(folder)):
+            sweep(folder)
 
     # ---------------------------------------------------------------- running
     def run(self, *args: Any) -> Any:
@@ -408,6 +321,7 @@ class Step:
         args = self.inputs(args)
         with self._begun(args, progress) as run:
             run.destination = destination
+            self.check_required()
             if self.saves:
                 self.check_output_folder()
             args = hooks.run_pre_hooks(self, args)
@@ -417,9 +331,27 @@ class Step:
             result = self.process(*args)
             run.result = hooks.run_post_hooks(self, result)
             run.others = [hooks.run_post_hooks(self, other) for other in run.others]
+            self._finalize(run)
             if self.saves and not self.streams:
                 self.save_result(run)
         return run
+
+    def _finalize(self, run: Run) -> None:
+        """Let users' steps complete their results; record what those with a `process` of their own did."""
+        used = [(kind, "N/A" if r is None else r.header_name) for kind, r in run.references]
+        results = run.result if isinstance(run.result, (list, tuple)) else [run.result]
+        models = [model for model in results if hasattr(model, "meta")]
+        for model in models:
+            self.finalize_result(model, used)
+        if self.step_defs or not self.is_opaque or any(plan.step is self for plan in run.done):
+            return
+        first, plan = run.is_first, opaque(self)
+        plan.reason, plan.references = "applied", dict(run.references)
+        for model in models:
+            told = getattr(model.meta.cal_step, str(self.cal_step or self.class_alias), None)
+            plan.applied = told != "SKIPPED"
+            record.append(model, [plan], crds_context([plan]), join=not first)
+        run.note_done([plan])
 
     @contextmanager
     def _begun(self, args: Sequence[Any], progress: Progress | None = None) -> Iterator[Run]:

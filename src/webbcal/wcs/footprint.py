@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.wcs.image_wcs import bounded, bounds_of, image_wcs
+from webbcal.wcs.of_model import bounded, bounds_of, wcs_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def footprint(wcs: Any) -> np.ndarray:
 
 def update_s_region(model: Any) -> bool:
     """Set S_REGION from the model's WCS; False (and a warning) if the corners have no sky position."""
-    corners = footprint(bounded(image_wcs(model), model.shape))
+    corners = footprint(bounded(wcs_of(model), model.shape))
     if not np.isfinite(corners).all():
         log.warning("%s: S_REGION not updated: corners without sky position", model.meta.filename)
         return False

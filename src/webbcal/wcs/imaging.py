@@ -12,10 +12,10 @@ from webbcal.core.errors import InputError, ReferenceFileError
 from webbcal.io.asdf_text import Tagged, tagged
 from webbcal.io.missing_library import MissingLibrary
 from webbcal.wcs import transforms, trees
-from webbcal.wcs.evaluation import Unknown, forward
-from webbcal.wcs.image_wcs import bounds_of_transform
+from webbcal.wcs.bounds import Bounds, CompoundBounds, bounds_in
+from webbcal.wcs.evaluation import forward
 from webbcal.wcs.keywords import REFERENCE, required
-from webbcal.wcs.trees import Bounds
+from webbcal.wcs.kinds.kind import Unknown
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def imaging_wcs(model: Any, distortion: Any, filteroffset: Any | None = None) ->
 def detector_to_telescope(model: Any, distortion: Any, filteroffset: Any | None) -> Tagged:
     """Return the transform from pixels of the science array to V2, V3, with its bounding box."""
     transform = _distortion_transform(distortion)
-    bounds = bounds_of_transform(transform)
+    bounds = _bounds_kept_with(transform, distortion.name)
     offset = _filter_offset(model, filteroffset)
     if offset is not None:
         transform = trees.chain(trees.both(trees.shift(offset[0]), trees.shift(offset[1])), transform)
@@ -106,6 +106,21 @@ def _distortion_transform(reference: Any) -> Tagged:
             ) from None
     assert isinstance(transform, Tagged)
     return transform
+
+
+def _bounds_kept_with(transform: Tagged, name: str) -> Bounds | None:
+    """Return the bounding box of a transform of pixels (x, y), which may be one that is not known here."""
+    assert isinstance(transform.value, dict)
+    box = transform.value.get("bounding_box")
+    if box is None:
+        return None
+    try:
+        bounds = bounds_in(box, transform.value.get("inputs"), 2)
+    except ValueError as error:
+        raise ReferenceFileError(f"{name}: its transform has {error}; two pixel axes are wanted") from None
+    if isinstance(bounds, CompoundBounds):
+        raise ReferenceFileError(f"{name}: its transform has several bounding boxes; one is wanted")
+    return bounds
 
 
 def _clipped(bounds: Bounds | None, ny: int, nx: int) -> Bounds:

@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from webbcal.core.errors import PlanError
-
-
-def _types(**by_instrument: str) -> frozenset[str]:
-    return frozenset(f"{prefix}_{name}" for prefix, names in by_instrument.items() for name in names.split())
-
-
-#: Exposure types of undispersed images on the sky.
-IMAGING = _types(
-    NRC="IMAGE TACQ TACONFIRM CORON FOCUS TSIMAGE",
-    NIS="IMAGE AMI TACQ TACONFIRM FOCUS",
-    MIR="IMAGE TACQ TACONFIRM LYOT 4QPM CORONCAL",
-    FGS="IMAGE FOCUS",
-)
-#: Exposure types that do not look at the sky, or whose WCS nobody defines.
-_WITHOUT_WCS = _types(
-    NRC="LED DARK FLAT GRISM",
-    NIS="DARK LAMP",
-    MIR="DARK DARKALL DARKIMG DARKMRS FLATIMAGE FLATMRS FLAT-IMAGE FLAT-MRS FLATIMAGE-EXT FLATMRS-EXT",
-    NRS="DARK",
-    FGS="DARK SKYFLAT INTFLAT",
-)
+from webbcal.core.modes import mode_of, table
 
 
 def why_no_wcs(exp_type: str) -> str | None:
     """Return why exposures of a type have no WCS, or None if they have one."""
-    return f"EXP_TYPE {exp_type} has no WCS" if exp_type.upper() in _WITHOUT_WCS else None
+    return f"EXP_TYPE {exp_type} has no WCS" if mode_of(exp_type).has("internal") else None
 
 
 def check_imaging(exp_type: str) -> None:
@@ -39,7 +19,6 @@ def check_imaging(exp_type: str) -> None:
     PlanError
         Naming the type.
     """
-    if exp_type.upper() not in IMAGING:
-        raise PlanError(
-            f"the WCS of EXP_TYPE {exp_type} is not available yet; imaging is ({', '.join(sorted(IMAGING))})"
-        )
+    if not mode_of(exp_type).is_image:
+        imaging = ", ".join(sorted(name for name, mode in table().items() if mode.is_image))
+        raise PlanError(f"the WCS of EXP_TYPE {exp_type} is not available yet; imaging is ({imaging})")

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from webbcal.datamodels.node import schema_at
-from webbcal.wcs.sip_fit import Bounds, Goal, PixelToSky, Polynomials, TangentSip, fit_tangent_sip
+from webbcal.wcs.bounds import Bounds
+from webbcal.wcs.sip_fit import Goal, PixelToSky, Polynomials, TangentSip, fit_tangent_sip
+from webbcal.wcs.sip_settings import SipSettings
 
 log = logging.getLogger(__name__)
 
@@ -38,28 +39,6 @@ _POLYNOMIALS = ("a", "b", "ap", "bp")
 ERRORS = ("sipmxerr", "sipiverr")
 
 
-@dataclass(frozen=True, slots=True)
-class SipSettings:
-    """How well to approximate; names as in the parameters of `assign_wcs`, without their ``sip_``.
-
-    Attributes
-    ----------
-    max_pix_error, max_inv_pix_error : float
-        Largest error allowed, in pixels, from pixels to the sky and back. Without the latter (0) there are no
-        inverse polynomials.
-    degree, inv_degree : int, optional
-        Degrees of the polynomials; by default the lowest that is good enough.
-    npoints : int
-        Points of the fitted grid along each axis, 8 or more.
-    """
-
-    max_pix_error: float = 0.01
-    degree: int | None = None
-    max_inv_pix_error: float = 0.01
-    inv_degree: int | None = None
-    npoints: int = 12
-
-
 def fit_sip(
     wcs: PixelToSky, bounds: Bounds, settings: SipSettings, crpix: tuple[float, float] | None = None
 ) -> dict[str, Any]:
@@ -78,7 +57,7 @@ def fit_sip(
     Returns
     -------
     dict
-        Without inverse terms if `max_inv_pix_error` is 0, and without any if the approximation is linear.
+        Without inverse terms if `sip_max_inv_pix_error` is 0, and without any if the approximation is linear.
 
     Raises
     ------
@@ -89,10 +68,15 @@ def fit_sip(
         x, y = (round((low + high) / 2, 1) for low, high in bounds)
     else:
         x, y = crpix[0] - 1, crpix[1] - 1
-    forward = Goal(_degrees(settings.degree), settings.max_pix_error)
-    inverse = Goal(_degrees(settings.inv_degree), settings.max_inv_pix_error)
+    forward = Goal(_degrees(settings.sip_degree), settings.sip_max_pix_error)
+    inverse = Goal(_degrees(settings.sip_inv_degree), settings.sip_max_inv_pix_error)
     fit = fit_tangent_sip(
-        wcs, bounds, (x, y), settings.npoints, forward, inverse if settings.max_inv_pix_error else None
+        wcs,
+        bounds,
+        (x, y),
+        settings.sip_npoints,
+        forward,
+        inverse if settings.sip_max_inv_pix_error else None,
     )
     keywords: dict[str, Any] = {
         "wcsaxes": 2,
@@ -179,8 +163,8 @@ def update_sip(model: Any, wcs: PixelToSky, bounds: Bounds, settings: SipSetting
 def _report(name: str | None, keywords: dict[str, Any], settings: SipSettings) -> None:
     """Tell how good the approximation is, and warn if it is worse than asked for."""
     for what, prefix, error, allowed, degree in (
-        ("SIP", "a", ERRORS[0], settings.max_pix_error, settings.degree),
-        ("inverse SIP", "ap", ERRORS[1], settings.max_inv_pix_error, settings.inv_degree),
+        ("SIP", "a", ERRORS[0], settings.sip_max_pix_error, settings.sip_degree),
+        ("inverse SIP", "ap", ERRORS[1], settings.sip_max_inv_pix_error, settings.sip_inv_degree),
     ):
         if error not in keywords:
             continue

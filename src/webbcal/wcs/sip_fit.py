@@ -18,8 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal.wcs.bounds import Bounds
+
 Array = NDArray[np.float64]
-Bounds = tuple[tuple[float, float], tuple[float, float]]
 
 #: Degrees that the SIP convention has keywords for.
 _LOWEST, _HIGHEST = 1, 9

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from webbcal.io.asdf_text import Tagged
+from webbcal.wcs.bounds import Bounds
 
 _TRANSFORM = "tag:stsci.edu:asdf/transform/"
 _GWCS = "tag:stsci.edu:gwcs/"
 _UNIT = "tag:stsci.edu:asdf/unit/unit-1.0.0"
 _ICRS = "tag:astropy.org:astropy/coordinates/frames/icrs-1.1.0"
-
-Bounds = tuple[tuple[float, float], tuple[float, float]]
 
 
 def _transform(kind: str, value: dict[str, Any], name: str | None) -> Tagged:
@@ -96,7 +95,7 @@ def tangent_plane(crpix: Any, crval: Any, cdelt: Any, pc: Any) -> Tagged:
     return Tagged(f"{_GWCS}fitswcs_imaging-1.0.0", value)
 
 
-def bounded(transform: Tagged, bounds: Bounds, inputs: tuple[str, str] = ("x0", "x1")) -> Tagged:
+def bounded(transform: Tagged, bounds: Bounds, inputs: Sequence[str] = ("x0", "x1")) -> Tagged:
     """Return a copy of a transform with a bounding box: ((x0, x1), (y0, y1)), outer edges of pixels."""
     intervals = {name: [float(v) for v in pair] for name, pair in zip(inputs, bounds, strict=True)}
     box = Tagged(

@@ -13,8 +13,10 @@ from webbcal.associations import (
     as_level2,
     as_level3,
     asn_from_list,
+    load_asn,
     load_association,
 )
+from webbcal.associations.exceptions import AssociationNotValidError
 from webbcal.cli import asn as command
 from webbcal.cli.main import main
 from webbcal.core.errors import InputError, ParameterError
@@ -198,3 +200,58 @@ def test_command_refuses(files, capsys):
 def test_rules_know_their_level():
     assert RULES["Asn_Lv2Image"].level == 2
     assert RULES["Asn_Lv3Image"].level == 3
+
+
+def test_a_target_acquisition_by_its_short_name():
+    pairs = [("a.fits", "science"), ("b.fits", "target_acq")]
+    asn = asn_from_list(pairs, product_name="p", with_exptype=True)
+    assert [m["exptype"] for m in asn["products"][0]["members"]] == ["science", "target_acq"]
+    assert load_asn(asn.dump()[1]).data == asn.data
+
+
+def test_pairs_where_each_exposure_makes_a_product(caplog):
+    pairs = [("file_1.fits", "science"), ("file_2.fits", "background"), ("file_3.fits", "")]
+    asn = asn_from_list(pairs, rule="DMSLevel2bBase")
+    assert [p.name for p in asn.products] == ["file_1", "file_2", "file_3"]
+    assert all(len(p.science) == 1 for p in asn.products)
+    assert "background counts with with_exptype=True only" in caplog.text
+    with pytest.raises(InputError, match="pairs need with_exptype"):
+        asn_from_list(pairs, product_name="p")
+
+
+def test_validity():
+    asn = asn_from_list(["a.fits"], product_name="p")
+    assert asn.is_valid and list(asn.validity) == ["has_science"]
+    assert asn.validity["has_science"]["check"]({"exptype": "science"})
+    asn["products"][0]["members"][0]["exptype"] = "psf"
+    assert not asn.is_valid and not asn.validity["has_science"]["validated"]
+    level2 = asn_from_list(["a.fits"], rule="DMSLevel2bBase", acid="c1001")
+    assert not level2.validity["allowed_candidates"]["validated"]
+    del level2["products"][0]["members"][0]["exptype"]
+    assert not level2.is_valid
+
+
+def test_the_format_has_two_names():
+    asn = asn_from_list(["a.fits"], product_name="p")
+    assert asn.dump(fmt="yaml") == asn.dump(format="yaml") == asn.dump("yaml")
+    assert asn.dump(fmt="json") == asn.dump()
+
+
+def test_rules_are_where_scripts_look_for_them():
+    from webbcal.associations.lib import rules_level2b, rules_level3
+    from webbcal.associations.lib.rules_level2b import Asn_Lv2Image
+    from webbcal.associations.lib.rules_level3 import Asn_Lv3TSO
+
+    assert (Asn_Lv2Image, Asn_Lv3TSO) == (RULES["Asn_Lv2Image"], RULES["Asn_Lv3TSO"])
+    assert len(dir(rules_level2b)) + len(dir(rules_level3)) + 2 == len(RULES)
+    with pytest.raises(ImportError):
+        from webbcal.associations.lib.rules_level3 import Asn_Lv2Image as _  # noqa: F401
+    assert asn_from_list(["a.fits"], rule=Asn_Lv2Image)["asn_rule"] == "Asn_Lv2Image"
+
+
+def test_an_open_file_is_read(tmp_path):
+    path = asn_from_list(["a.fits"], product_name="p").save(tmp_path / "a_asn.json")
+    with path.open() as file:
+        assert load_asn(file, registry=None)["products"][0]["name"] == "p"
+    with pytest.raises(AssociationNotValidError, match="no 'products'"):
+        load_asn("{}")

@@ -116,3 +116,20 @@ def test_as_a_process(crds: Any) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
     assert done.stdout.startswith(f"{ROOT}_saturationstep.fits: 1 steps applied")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["--max-memory", "30MB"], ["--max-memory=30MB"], ["--max_memory=30MB"]])
+def test_limits_on_the_command_line(crds, capsys, words):
+    uncal = str(crds.uncal[0])
+    assert main(["run", "calwebb_detector1", uncal, "--threads=1", *words]) == 1
+    assert "max_memory is 30 MB" in capsys.readouterr().err
+    assert not list(Path().glob("*.fits"))
+    assert main(["plan", "calwebb_detector1", uncal, "--threads=1", *words]) == 0
+    out = capsys.readouterr().out
+    assert "of 30 MB allowed, 1 threads" in out and "threads = " not in out
+
+
+@pytest.mark.parametrize("word", ["--threads=none_at_all", "--max-memory=lots", "--threads=0"])
+def test_limits_that_are_none(crds, capsys, word):
+    assert main(["run", "calwebb_detector1", str(crds.uncal[0]), word]) == 2
+    assert word[2:].partition("=")[0].replace("-", "_") in capsys.readouterr().err

@@ -208,3 +208,19 @@ def test_names_and_parameters(
     assert "cannot be set" in fails(files, "--image3.save_results=false")
     assert main(["mosaic", str(files[0])]) == 2 and "--product-name" in capsys.readouterr().err
     assert main(["mosaic", "--help"]) == 0 and "webbcal mosaic" in capsys.readouterr().out
+
+
+def test_limits_of_a_mosaic(crds: Field, tmp_path: Path, capsys: Any) -> None:
+    files = list(map(str, crds.files))
+    words = [
+        *files,
+        "--product-name=field",
+        f"--output_dir={tmp_path}/out",
+        "--max-memory=60MB",
+        "--threads=1",
+    ]
+    assert main(["mosaic", *words]) == 1
+    assert "max_memory is 60 MB" in capsys.readouterr().err
+    assert names(tmp_path / "out") == set()
+    assert main(["mosaic", *files, "--product-name=field", "--image2.threads=2"]) == 2
+    assert "image2.threads cannot be set" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from webbcal import kernels
 from webbcal.core import dqflags
 from webbcal.kernels import jump
 
@@ -22,7 +23,7 @@ def detect(backend, ramp, groupdq=None, gain=1.0, readnoise=10.0, shape=(3, 3), 
     gain, readnoise = (np.full(shape, value, np.float32) for value in (gain, readnoise))
     no_dnu = np.zeros((1, ngroups), bool)
     parameters = jump.JumpSettings(**settings)
-    tally = jump.get(backend)(data, dq, pixeldq, gain, readnoise, parameters, no_dnu)
+    tally = kernels.get("jump", backend).detect_jumps(data, dq, pixeldq, gain, readnoise, parameters, no_dnu)
     return dq[0], pixeldq, tally
 
 
@@ -125,6 +126,8 @@ def test_wrong_arrays_are_refused():
     data, dq = np.zeros((1, 4, 2, 2), np.float32), np.zeros((1, 4, 2, 2), np.uint8)
     image, flags, dnu = np.ones((2, 2), np.float32), np.zeros((2, 2), np.uint32), np.zeros((1, 4), bool)
     with pytest.raises(ValueError, match="readnoise must be"):
-        jump.get()(data, dq, flags, image, image.astype(float), jump.JumpSettings(), dnu)
+        kernels.get("jump").detect_jumps(
+            data, dq, flags, image, image.astype(float), jump.JumpSettings(), dnu
+        )
     with pytest.raises(ValueError, match="unknown backend"):
-        jump.get("cuda")
+        kernels.get("jump", "cuda")

@@ -2,17 +2,22 @@
 
 import gc
 import json
+import shutil
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 from combine_cases import dithered
 
 from webbcal import datamodels
-from webbcal.associations import asn_from_list
+from webbcal.associations import as_level3, asn_from_list
+from webbcal.combine.members.opening import open_members
 from webbcal.combine.mosaic import resample
+from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.combine.outliers import outlier_detection
-from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.combine.sky.skymatch import SkyMatchStep
+from webbcal.core.errors import InputError, OutputError, ParameterError, PlanError
 from webbcal.pipeline.image3 import Image3Pipeline
 from webbcal.run.record import runs_of
 from webbcal.run.registry import step_class
@@ -173,3 +178,60 @@ def test_what_is_no_calibrated_image(field, tmp_path):
 def test_it_has_its_names():
     assert step_class("calwebb_image3") is step_class("jwst.pipeline.Image3Pipeline") is Image3Pipeline
     assert list(Image3Pipeline.step_defs) == ["assign_mtwcs", *STEPS]
+
+
+def test_limits_of_memory_and_threads(field, tmp_path):
+    with pytest.raises(PlanError, match=r"max_memory is 100 MB"):
+        pipeline(tmp_path, max_memory="100MB").run(field[1])
+    assert names(tmp_path) == []
+    # Two threads do not fit: it is done on one.
+    most = pipeline(tmp_path).plan(field[1])
+    few = pipeline(tmp_path, threads=1).plan(field[1]).memory
+    between = f"{few + 1000}"
+    plan = pipeline(tmp_path, threads=2, max_memory=between).plan(field[1])
+    assert plan.threads == 1 and plan.memory <= few + 1000 and most.resources.limited is False
+
+
+def test_members_are_not_all_open(field, tmp_path):
+    links = []
+    for k in range(60):
+        links.append(str(tmp_path / f"e{k:02d}_cal.fits"))
+        shutil.copy(field[1][k % 4], links[-1])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    models = open_members(as_level3(links).products[0], as_level3(links))
+    assert len(models) == 60 and len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_the_same_exposure_under_two_names(field, tmp_path):
+    _, paths, _ = field
+    link = tmp_path / "link_cal.fits"
+    link.symlink_to(paths[0])
+    (tmp_path / "sub").mkdir()
+    for other in (str(link), f"{tmp_path}/sub/../link_cal.fits"):
+        for step in (ResampleStep, SkyMatchStep, Image3Pipeline):
+            with pytest.raises(InputError, match="is there twice as science: it is the same file as"):
+                step().run([paths[0], other])
+
+
+def test_exposures_of_one_name_are_refused_if_they_are_saved(field, tmp_path):
+    for k, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        shutil.copy(field[1][k], tmp_path / name / "x_cal.fits")
+    given = [str(tmp_path / name / "x_cal.fits") for name in ("a", "b")]
+    out = tmp_path / "out"
+    with pytest.raises(OutputError, match=r"two products .*x_crf\.fits"):
+        pipeline(out).run(given)
+    assert names(out) == []
+    skips = {name: {"skip": True} for name in STEPS if name != "outlier_detection"}
+    assert len(Image3Pipeline(steps=skips, output_dir=str(tmp_path)).run(given)) == 2
+
+
+def test_a_second_run_saves_nothing_that_was_not_asked_for(field, tmp_path):
+    image3 = pipeline(tmp_path, in_memory=False)
+    image3.run(field[1])
+    for name in names(tmp_path):
+        (tmp_path / name).unlink()
+    image3.save_results = False
+    image3.run(field[1])
+    assert names(tmp_path) == []
+    assert image3.outlier_detection.in_memory is True and image3.source_catalog.save_results is False

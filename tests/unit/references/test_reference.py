@@ -10,6 +10,7 @@ from webbcal import datamodels
 from webbcal.core.box import Box
 from webbcal.core.dqflags import pixel
 from webbcal.core.errors import ReferenceFileError
+from webbcal.references.cutout import Placement
 from webbcal.references.reference import Reference
 
 NY, NX = 40, 32
@@ -21,12 +22,15 @@ DQ_DEF = np.array(
 
 def exposure(**changes):
     facts = {
-        "filename": "x_uncal.fits",
+        "name": "x_uncal.fits",
         "instrument": "NIRCAM",
         "detector": "NRCALONG",
         "box": Box(110, 120, 205, 215),
+        "fastaxis": -1,
+        "slowaxis": 2,
     }
-    return SimpleNamespace(**(facts | {"fastaxis": -1, "slowaxis": 2} | changes))
+    place = Placement(**(facts | changes))
+    return SimpleNamespace(placement=place, box=place.box, shape=(2, 5, *place.box.shape))
 
 
 def described(model, reftype, detector="NRCALONG"):

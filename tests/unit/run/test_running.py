@@ -255,7 +255,7 @@ def test_steps_that_are_not_there_yet_say_so(crds: Any) -> None:
 
 def test_a_run_that_will_not_fit_is_refused(crds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "available_memory", lambda: 1_000_000)
-    with pytest.raises(PlanError, match=r"needs about .* GB, but 1 MB are free"):
+    with pytest.raises(PlanError, match=r"needs about .* MB, but 1 MB are free"):
         SuperBiasStep().run(crds.uncal[0])
 
 

@@ -9,8 +9,8 @@ from wcs_cases import Case, image
 from webbcal.core.box import Box
 from webbcal.simulate.references_image import distortion_model
 from webbcal.wcs.grid import PixelMap, through_the_sky
-from webbcal.wcs.image_wcs import ImageWCS
 from webbcal.wcs.imaging import imaging_wcs
+from webbcal.wcs.tree_wcs import TreeWCS
 
 
 class Held:
@@ -25,7 +25,7 @@ class Held:
 def wcs_of(detector="NRCALONG", turn=0.0, **pointing):
     model = image(Case(detector, filter="N/A" if "GUIDER" in detector else "F444W", **pointing))
     model.meta.wcsinfo.roll_ref += turn
-    return ImageWCS(imaging_wcs(model, Held(model=distortion_model(detector))))
+    return TreeWCS(imaging_wcs(model, Held(model=distortion_model(detector))))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from webbcal import datamodels
-from webbcal.wcs.sip import SipSettings, fit_sip, update_sip
+from webbcal.wcs.sip import fit_sip, update_sip
 from webbcal.wcs.sip_fit import Goal, tangent_plane
+from webbcal.wcs.sip_settings import SipSettings
 
 BOUNDS = (-0.5, 999.5), (-0.5, 799.5)
 CRPIX = 420.5, 380.25
@@ -36,7 +37,7 @@ def transform(**terms):
 
 
 def test_terms_of_a_known_approximation_come_back():
-    keywords = fit_sip(transform(), BOUNDS, SipSettings(max_pix_error=1e-6), CRPIX)
+    keywords = fit_sip(transform(), BOUNDS, SipSettings(sip_max_pix_error=1e-6), CRPIX)
     assert keywords["a_order"] == keywords["b_order"] == 4 and keywords["ctype2"] == "DEC--TAN-SIP"
     assert (keywords["crpix1"], keywords["crpix2"]) == CRPIX
     assert keywords["crval1"] == pytest.approx(0.001, abs=1e-12) and keywords["crval2"] == pytest.approx(62.0)
@@ -64,7 +65,7 @@ def test_inverse_terms_bring_pixels_back():
 
 def test_the_lowest_degree_that_is_good_enough_is_taken():
     def order(tolerance):
-        return fit_sip(transform(), BOUNDS, SipSettings(max_pix_error=tolerance), CRPIX).get("a_order", 1)
+        return fit_sip(transform(), BOUNDS, SipSettings(sip_max_pix_error=tolerance), CRPIX).get("a_order", 1)
 
     assert [order(t) for t in (10.0, 0.1, 0.01, 1e-6)] == [1, 2, 3, 4]
 
@@ -83,16 +84,16 @@ def test_the_reference_pixel_is_the_centre_by_default():
 
 
 def test_no_inverse_terms_if_none_are_asked_for():
-    keywords = fit_sip(transform(), BOUNDS, SipSettings(max_inv_pix_error=0.0), CRPIX)
+    keywords = fit_sip(transform(), BOUNDS, SipSettings(sip_max_inv_pix_error=0.0), CRPIX)
     assert "a_order" in keywords and "ap_order" not in keywords and "sipiverr" not in keywords
 
 
 @pytest.mark.parametrize(
     ("settings", "bounds", "message"),
     [
-        (SipSettings(npoints=7), BOUNDS, "give 8 or more"),
-        (SipSettings(degree=0), BOUNDS, "1 to 9"),
-        (SipSettings(inv_degree=10), BOUNDS, "1 to 9"),
+        (SipSettings(sip_npoints=7), BOUNDS, "give 8 or more"),
+        (SipSettings(sip_degree=0), BOUNDS, "1 to 9"),
+        (SipSettings(sip_inv_degree=10), BOUNDS, "1 to 9"),
         (SipSettings(), ((0.0, 0.5), (0.0, 10.0)), "less than a pixel"),
     ],
 )
@@ -110,7 +111,7 @@ def test_too_few_points_for_the_distortion_are_told(caplog):
         return 10.0 + 1e-5 * (x + np.sin(np.pi * (x + 0.5) / 1000 * 11)), 1e-5 * y
 
     with caplog.at_level(logging.WARNING):
-        keywords = fit_sip(wavy, BOUNDS, SipSettings(max_pix_error=1e-3), (0.5, 0.5))
+        keywords = fit_sip(wavy, BOUNDS, SipSettings(sip_max_pix_error=1e-3), (0.5, 0.5))
     assert "fit more points" in caplog.text and keywords["sipmxerr"] > 0.9
 
 
@@ -141,7 +142,7 @@ def model():
 
 
 def test_keywords_of_a_model_are_replaced(model):
-    assert update_sip(model, transform(), BOUNDS, SipSettings(max_pix_error=1e-4))
+    assert update_sip(model, transform(), BOUNDS, SipSettings(sip_max_pix_error=1e-4))
     info = model.meta.wcsinfo.instance
     assert not {"cdelt1", "pc1_1", "a_5_0", "lonpole"} & set(info)
     assert info["a_order"] == 4 and info["crpix2"] == CRPIX[1] and info["ctype1"] == "RA---TAN-SIP"
@@ -160,7 +161,7 @@ def test_a_failed_fit_leaves_the_keywords(model, caplog):
 
 def test_a_fit_that_is_not_good_enough_is_told(model, caplog):
     with caplog.at_level(logging.WARNING):
-        assert update_sip(model, transform(), BOUNDS, SipSettings(max_inv_pix_error=1e-9))
+        assert update_sip(model, transform(), BOUNDS, SipSettings(sip_max_inv_pix_error=1e-9))
     assert "inverse SIP of degree 5" in caplog.text and "not within 1e-09" in caplog.text
 
 

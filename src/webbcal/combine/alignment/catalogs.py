@@ -18,9 +18,9 @@ import numpy as np
 from webbcal.combine.sources.finder_settings import FinderSettings
 from webbcal.combine.sources.star_finding import find_sources
 from webbcal.core import dqflags
-from webbcal.core.errors import InputError, OutputError, ParameterError
+from webbcal.core.errors import InputError, MissingParameterFileError, OutputError, ParameterError, unreadable
 from webbcal.wcs.footprint import footprint
-from webbcal.wcs.image_wcs import bounds_of, image_wcs
+from webbcal.wcs.of_model import bounds_of, wcs_of
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -80,7 +80,7 @@ def _prepared(catalog: Table, model: Any) -> Table:
             )
         catalog.rename_column(present, axis)
     catalog.meta.setdefault("name", Path(str(model.meta.filename)).stem.strip("_- "))
-    bounds = bounds_of(image_wcs(model))
+    bounds = bounds_of(wcs_of(model))
     if bounds is None or not len(catalog):
         return catalog
     (x0, x1), (y0, y1) = bounds
@@ -114,7 +114,8 @@ def read_catalog_list(path: str) -> dict[str, str | None]:
     try:
         lines = Path(path).read_text().splitlines()
     except OSError as error:
-        raise InputError(f"catfile {path} cannot be read: {error.strerror}") from None
+        message = f"catfile {path} cannot be read: {error.strerror}"
+        raise unreadable(InputError, message, error) from None
     catalogs: dict[str, str | None] = {}
     for number, line in enumerate(lines, start=1):
         words = line.split()
@@ -164,7 +165,7 @@ def reference_catalog(name: str, wcs: Sequence[Any], epoch: float) -> Table:
     if name.upper() in GAIA:
         return _from_web(name.upper(), wcs, epoch)
     if not Path(name).is_file():
-        raise ParameterError(
+        raise MissingParameterFileError(
             f"abs_refcat = {name!r}: neither a file nor a catalogue that is known ({', '.join(GAIA)})"
         )
     catalog = _sky_columns(_read(name), name)

@@ -17,7 +17,7 @@ import numpy as np
 
 from webbcal.combine.alignment.common_sources import once_each
 from webbcal.wcs.footprint import footprint
-from webbcal.wcs.image_wcs import ImageWCS
+from webbcal.wcs.tree_wcs import TreeWCS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -38,7 +38,7 @@ class Image:
     ----------
     name, group : str
         Images of one group move together.
-    wcs : ImageWCS or gwcs.WCS
+    wcs : TreeWCS or gwcs.WCS
         The present WCS; a new object after an alignment.
     angles : dict
         ``v2_ref``, ``v3_ref`` (arcsec) and ``roll_ref`` (degrees).
@@ -175,7 +175,7 @@ def _corrector(image: Image, group: str) -> Any:
     from webbcal.combine.alignment.tangent_correction import TangentCorrector
 
     meta = {"catalog": image.catalog.copy(), "name": image.name, "group_id": group}
-    corrector = TangentCorrector if isinstance(image.wcs, ImageWCS) else JWSTWCSCorrector
+    corrector = TangentCorrector if isinstance(image.wcs, TreeWCS) else JWSTWCSCorrector
     return corrector(image.wcs, image.angles, meta)
 
 

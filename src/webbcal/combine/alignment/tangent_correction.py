@@ -20,9 +20,10 @@ from tweakwcs.correctors import WCSCorrector
 
 from webbcal.io.asdf_text import Tagged
 from webbcal.wcs import trees
-from webbcal.wcs.evaluation import Function, forward
-from webbcal.wcs.image_wcs import ImageWCS
-from webbcal.wcs.trees import Bounds
+from webbcal.wcs.bounds import Bounds
+from webbcal.wcs.evaluation import forward
+from webbcal.wcs.kinds.kind import Function
+from webbcal.wcs.tree_wcs import TreeWCS
 
 F64 = NDArray[np.float64]
 #: Matrix and translation.
@@ -40,7 +41,7 @@ class TangentCorrector(WCSCorrector):
 
     Parameters
     ----------
-    wcs : ImageWCS
+    wcs : TreeWCS
         With the frame ``v2v3``, and not yet with ``v2v3corr`` unless this class made it.
     angles : dict
         ``v2_ref``, ``v3_ref`` (arcsec), ``roll_ref`` (degrees).
@@ -55,7 +56,7 @@ class TangentCorrector(WCSCorrector):
 
     units = "arcsec"
 
-    def __init__(self, wcs: ImageWCS, angles: dict[str, float], meta: dict[str, Any]) -> None:
+    def __init__(self, wcs: TreeWCS, angles: dict[str, float], meta: dict[str, Any]) -> None:
         super().__init__(wcs, meta)
         if "v2v3" not in wcs.frames[1:-1]:
             raise ValueError("there is no frame v2v3 between its pixels and the sky")
@@ -79,21 +80,21 @@ class TangentCorrector(WCSCorrector):
         return forward(there), forward(back)
 
     # What `tweakwcs` asks for
-    def det_to_world(self, x: Any, y: Any) -> tuple[F64, F64]:
+    def det_to_world(self, x: Any, y: Any) -> tuple[F64, ...]:
         """Return RA and Dec of pixels; NaN outside the bounding box."""
-        sky: tuple[F64, F64] = self._wcs(x, y)
+        sky: tuple[F64, ...] = self._wcs(x, y)
         return sky
 
-    def world_to_det(self, ra: Any, dec: Any) -> tuple[F64, F64]:
+    def world_to_det(self, ra: Any, dec: Any) -> tuple[F64, ...]:
         """Return pixels of sky positions; NaN outside the bounding box."""
-        pixels: tuple[F64, F64] = self._wcs.invert(ra, dec)
+        pixels: tuple[F64, ...] = self._wcs.invert(ra, dec)
         return pixels
 
     def det_to_tanp(self, x: Any, y: Any) -> tuple[F64, F64]:
         """Return positions of pixels in the tangent plane, arcsec."""
         return self._to_plane(*self._wcs.between(self._wcs.frames[0], self._frame, x, y))
 
-    def tanp_to_det(self, x: Any, y: Any) -> tuple[F64, F64]:
+    def tanp_to_det(self, x: Any, y: Any) -> tuple[F64, ...]:
         """Return pixels of positions in the tangent plane."""
         return self._wcs.between(self._frame, self._wcs.frames[0], *self._from_plane(x, y))
 
@@ -101,7 +102,7 @@ class TangentCorrector(WCSCorrector):
         """Return positions in the tangent plane, arcsec, of those on the sky."""
         return self._to_plane(*self._wcs.between(self._wcs.frames[-1], self._frame, ra, dec))
 
-    def tanp_to_world(self, x: Any, y: Any) -> tuple[F64, F64]:
+    def tanp_to_world(self, x: Any, y: Any) -> tuple[F64, ...]:
         """Return RA and Dec of positions in the tangent plane."""
         return self._wcs.between(self._frame, self._wcs.frames[-1], *self._from_plane(x, y))
 
@@ -133,7 +134,7 @@ class TangentCorrector(WCSCorrector):
             matrix, shift = self._in_own_plane(matrix, shift, ref_tpwcs)
         before, moved = self._affine
         self._affine = matrix @ before, matrix @ moved + shift / _ARCSEC
-        self._wcs = ImageWCS(self._corrected_tree())
+        self._wcs = TreeWCS(self._corrected_tree())
         self._projection = self._project()
         super().set_correction(matrix=matrix, shift=shift, meta=meta)
 

@@ -19,8 +19,10 @@ from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run
 from webbcal.wcs.footprint import update_s_region
-from webbcal.wcs.image_wcs import ImageWCS, bounded, bounds_of, image_wcs
-from webbcal.wcs.sip import SipSettings, update_sip
+from webbcal.wcs.of_model import bounded, bounds_of, wcs_of
+from webbcal.wcs.sip import update_sip
+from webbcal.wcs.sip_settings import SipSettings
+from webbcal.wcs.tree_wcs import TreeWCS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -35,7 +37,7 @@ _TOO_FEW = "at least two exposures are needed to align"
 
 
 @dataclass(frozen=True)
-class TweakRegParameters(StepParameters):
+class TweakRegParameters(SipSettings, StepParameters):
     """Parameters of `TweakRegStep`."""
 
     save_catalogs: bool = param(False, "Save the catalogue of each image (…_cat)")
@@ -90,11 +92,6 @@ class TweakRegParameters(StepParameters):
     abs_separation: float = param(1.0, "As separation, to the sky", unit="arcsec")
     abs_tolerance: float = param(0.7, "As tolerance, to the sky", unit="arcsec")
     sip_approx: bool = param(True, "Write a SIP approximation of the corrected WCS to the header")
-    sip_max_pix_error: float = param(0.01, "Largest error of the SIP fit, pixels to sky", unit="pixel")
-    sip_degree: int | None = param(None, "Degree of the SIP fit; None for the lowest that is good", le=6)
-    sip_max_inv_pix_error: float = param(0.01, "Largest error of the inverse SIP fit", unit="pixel")
-    sip_inv_degree: int | None = param(None, "Degree of the inverse SIP fit; None as above", le=6)
-    sip_npoints: int = param(12, "Points of the fitted grid along each axis")
     output_use_model: bool = param(True, "Name products after the models")
     in_memory: bool = param(True, "Has no effect: pixels are read when needed")
 
@@ -108,15 +105,15 @@ class TweakRegStep(ListStep):
 
     class_alias = "tweakreg"
     tells_each = True
-    library_bytes = 185_000_000
+    library_bytes = 170_000_000
     Parameters = TweakRegParameters
 
-    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+    def reason_to_skip(self, models: Sequence[Any], p: TweakRegParameters) -> str | None:
         """Skip a single exposure, unless it is to be aligned to the sky, or its catalogue to be saved."""
         alone = not p.abs_refcat and not p.save_catalogs and len({group_of(m) for m in models}) < 2
         return _TOO_FEW if alone else None
 
-    def why_unusable(self, model: Any, p: Any) -> str | None:
+    def why_unusable(self, model: Any, p: TweakRegParameters) -> str | None:
         """Leave out what has no WCS that could be corrected."""
         if not has_wcs(model):
             return "has no WCS: run assign_wcs on it first"
@@ -125,11 +122,11 @@ class TweakRegStep(ListStep):
             return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
         return None if len(model.shape) == 2 else f"is a {type(model).__name__}: alignment works on images"
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: TweakRegParameters) -> int:
         """An image for each thread, while sources are found."""
         return 34 * sizes.threads * sizes.pixels
 
-    def apply(self, models: list[Any], p: Any, run: Run) -> list[Outcome]:
+    def apply(self, models: list[Any], p: TweakRegParameters, run: Run) -> list[Outcome]:
         """Align the images; change their WCS and what depends on it."""
         images: list[Image | str] = [_image(model) for model in models]
         usable = [(m, i) for m, i in zip(models, images, strict=True) if isinstance(i, Image)]
@@ -152,7 +149,7 @@ class TweakRegStep(ListStep):
             outcomes.append(outcome)
         return outcomes
 
-    def _find_sources(self, usable: Sequence[tuple[Any, Image]], p: Any, threads: int) -> None:
+    def _find_sources(self, usable: Sequence[tuple[Any, Image]], p: TweakRegParameters, threads: int) -> None:
         """Give each image its catalogue: the user's, or one that is made."""
         models = [m for m, _ in usable]
         chosen = catalogs.chosen_catalogs(models, p.use_custom_catalogs, p.catfile)
@@ -177,7 +174,9 @@ class TweakRegStep(ListStep):
                     table, str(model.meta.filename), p.catalog_format, self.output_folder
                 )
 
-    def _align_to_sky(self, usable: Sequence[tuple[Any, Image]], relative: FitSettings, p: Any) -> str | None:
+    def _align_to_sky(
+        self, usable: Sequence[tuple[Any, Image]], relative: FitSettings, p: TweakRegParameters
+    ) -> str | None:
         """Align to the catalogue of the sky; return why that was not tried, or None."""
         from astropy.time import Time
 
@@ -186,7 +185,7 @@ class TweakRegStep(ListStep):
         if reason is None and usable:
             epoch = Time(str(usable[0][0].meta.observation.date)).decimalyear
             try:
-                sky = catalogs.reference_catalog(p.abs_refcat.strip(), [i.wcs for _, i in usable], epoch)
+                sky = catalogs.reference_catalog(str(p.abs_refcat).strip(), [i.wcs for _, i in usable], epoch)
             except catalogs.CatalogUnavailable as error:
                 reason = str(error)
         if reason is None and len(sky) < settings.minobj:
@@ -210,12 +209,12 @@ def _image(model: Any) -> Image | str:
     angles = {name: getattr(model.meta.wcsinfo, name) for name in _ANGLES}
     from astropy.table import Table
 
-    wcs = bounded(image_wcs(model), model.shape)
+    wcs = bounded(wcs_of(model), model.shape)
     image = Image(str(model.meta.filename), group_of(model), wcs, angles, Table({"x": [], "y": []}))
     return alignment.why_unsupported(image) or image
 
 
-def _fit_settings(p: Any, prefix: str = "") -> FitSettings:
+def _fit_settings(p: TweakRegParameters, prefix: str = "") -> FitSettings:
     names = (f.name for f in fields(FitSettings))
     return FitSettings(**{n: getattr(p, prefix + n) for n in names if hasattr(p, prefix + n)})
 
@@ -265,14 +264,12 @@ def _outcome(image: Image, not_tried: str | None, tolerance: float) -> Outcome:
     return Outcome("applied", reason, results)
 
 
-def _update(model: Any, image: Image, p: Any) -> None:
+def _update(model: Any, image: Image, p: TweakRegParameters) -> None:
     """Give a model its corrected WCS, and bring the header in line."""
     if image.reference or not image.fit:
         return
-    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, ImageWCS) else image.wcs
+    model.meta.wcs = image.wcs.tree if isinstance(image.wcs, TreeWCS) else image.wcs
     update_s_region(model)
     bounds = bounds_of(image.wcs)
     if p.sip_approx and bounds is not None:
-        names = SipSettings.__dataclass_fields__
-        settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
-        update_sip(model, image.wcs, bounds, settings)
+        update_sip(model, image.wcs, bounds, p)

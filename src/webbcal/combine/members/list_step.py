@@ -16,10 +16,13 @@ from typing import Any, Literal
 
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association
+from webbcal.associations.containers import is_container, is_library
 from webbcal.associations.sources import is_association_name, is_model
 from webbcal.combine.members.opening import open_members, warn_of_mixtures
 from webbcal.combine.members.sizes import describe, sizes_of
 from webbcal.core.threads import run_on_threads
+from webbcal.library import ModelContainer, ModelLibrary
+from webbcal.library.groups import group_of as own_group_of
 from webbcal.run import record
 from webbcal.run.planning import ModelPlan, Output, StepPlan, step_name, told_to_skip, working_bytes
 from webbcal.run.run import Run
@@ -122,6 +125,14 @@ class ListStep(Step):
         run.note_done(plans)
         return models
 
+    def run(self, *args: Any) -> Any:
+        """Run the step on exposures; return them as a list, or as the library or container they came in."""
+        result = super().run(*args)
+        held = len(args) == 1 and is_container(args[0]) and isinstance(result, list)
+        if not held:
+            return result
+        return ModelLibrary(result) if is_library(args[0]) else ModelContainer(result)
+
     def _note(self, model: Any, plan: StepPlan, first: bool) -> None:
         """Record what was done in a product, and warn if nothing was."""
         if not plan.applied:
@@ -171,9 +182,9 @@ class ListStep(Step):
 
 
 def is_association(init: Any) -> bool:
-    """Tell whether an input is an association: a file, or what is in one."""
+    """Tell whether an input is an association: a file, what is in one, or a container of its models."""
     named = isinstance(init, (str, os.PathLike)) and is_association_name(init)
-    return named or isinstance(init, Mapping)
+    return named or isinstance(init, Mapping) or is_container(init)
 
 
 def note_association(run: Run, association: Association, models: Sequence[Any]) -> None:
@@ -188,16 +199,7 @@ def group_of(model: Any) -> str:
 
     ``meta.group_id`` if it is set, else made of the identifiers of the exposure, else of the file name.
     """
-    if getattr(model.meta, "group_id", None):
-        return str(model.meta.group_id)
-    o = model.meta.observation
-    parts = [
-        o.program_number, o.observation_number, o.visit_number,
-        o.visit_group, o.sequence_id, o.activity_id, o.exposure_number,
-    ]  # fmt: skip
-    if None in parts:
-        return str(model.meta.filename)
-    return "jw{}{}{}_{}{}{}_{}".format(*parts)
+    return own_group_of(model) or str(model.meta.filename)
 
 
 def groups_of(models: Sequence[Any]) -> dict[str, list[int]]:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from webbcal.combine.members.footprints import polygons_of
 from webbcal.combine.members.sky_area import mean_pixel_area
-from webbcal.core.errors import InputError, ParameterError
+from webbcal.core.errors import InputError, MissingInputError, ParameterError
 from webbcal.io.opening import tree_of_asdf
 from webbcal.wcs import trees
-from webbcal.wcs.evaluation import TangentPlane
-from webbcal.wcs.image_wcs import ImageWCS, bounds_of, image_wcs, usable
 from webbcal.wcs.keywords import REFERENCE, ApertureKeywords, required
+from webbcal.wcs.kinds.projections import TangentPlane
+from webbcal.wcs.of_model import bounds_of, usable, wcs_of
+from webbcal.wcs.tree_wcs import TreeWCS
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class OutputGrid:
 
     Attributes
     ----------
-    wcs : ImageWCS or gwcs.WCS
+    wcs : TreeWCS or gwcs.WCS
     shape : tuple of int
         Rows and columns.
     pixel_scale : float
@@ -96,7 +97,7 @@ def grid_around(models: Sequence[Any], settings: GridSettings) -> OutputGrid:
         If the grid would have less than two rows or columns.
     """
     first = models[0]
-    wcs = image_wcs(first)
+    wcs = wcs_of(first)
     if wcs is None:
         raise InputError(f"{first.meta.filename} has no WCS (meta.wcs); run assign_wcs on it first")
     reference = required(first, REFERENCE)
@@ -170,11 +171,11 @@ def _trimmed(low: float, high: float, size: int) -> tuple[float, float]:
 def tangent_wcs(
     crpix: tuple[float, float], crval: tuple[float, float], scale: float, pc: F64, bounds: Any,
     shape: tuple[int, int],
-) -> ImageWCS:  # fmt: skip
+) -> TreeWCS:  # fmt: skip
     """Return a WCS with a FITS tangent-plane transform from pixels to the sky."""
     plane = trees.bounded(trees.tangent_plane(crpix, crval, (scale, scale), pc), bounds, ("x", "y"))
     frames = trees.frame("detector", ("x", "y"), "pixel"), trees.sky()
-    return ImageWCS(trees.wcs([(frames[0], plane), (frames[1], None)], pixel_shape=shape[::-1]))
+    return TreeWCS(trees.wcs([(frames[0], plane), (frames[1], None)], pixel_shape=shape[::-1]))
 
 
 def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) -> OutputGrid:
@@ -199,10 +200,10 @@ def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) 
         If nothing tells the shape.
     """
     if not Path(path).is_file():
-        raise InputError(f"output_wcs: {path} does not exist; check the path")
+        raise MissingInputError(f"output_wcs: {path} does not exist; check the path")
     tree = tree_of_asdf(path, f"output_wcs: {path}")
     wcs = usable(tree.get("wcs"))
-    if not isinstance(wcs, ImageWCS) and (not hasattr(wcs, "output_frame") or wcs.output_frame.naxes != 2):
+    if _world_axes(wcs) != 2:
         raise InputError(
             f"output_wcs: {path} has no imaging WCS (a gwcs.WCS with two axes) under the key 'wcs'"
         )
@@ -211,8 +212,15 @@ def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) 
     scale = tree.get("pixel_scale") or (np.sqrt(tree["pixel_area"]) if tree.get("pixel_area") else None)
     if scale is None:
         scale = 3600.0 * np.degrees(np.sqrt(mean_pixel_area(wcs, shape)))
-    area = first.meta.photometry.pixelarea_steradians or mean_pixel_area(image_wcs(first), first.shape)
+    area = first.meta.photometry.pixelarea_steradians or mean_pixel_area(wcs_of(first), first.shape)
     return OutputGrid(wcs, shape, float(scale), float(scale) / (3600.0 * np.degrees(np.sqrt(area))))
+
+
+def _world_axes(wcs: Any) -> int:
+    """Return the number of world axes; 0 of what is no WCS."""
+    if isinstance(wcs, TreeWCS):
+        return wcs.outputs
+    return int(wcs.output_frame.naxes) if hasattr(wcs, "output_frame") else 0
 
 
 def _shape_of(wcs: Any, tree: dict[str, Any], output_shape: tuple[int, int] | None) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from webbcal.wcs.image_wcs import bounds_of
+from webbcal.wcs.of_model import bounds_of
 
 F64 = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from webbcal.core.box import Box
 from webbcal.core.dqflags import interpret_bit_flags
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.wcs.grid import PixelMap
-from webbcal.wcs.image_wcs import image_wcs
+from webbcal.wcs.of_model import wcs_of
 
 coadd = kernels.get("coadd")
 log = logging.getLogger(__name__)
@@ -205,7 +205,7 @@ class InputImage(WeightedImage):
 
     def __init__(self, model: Any, grid: OutputGrid, weighting: Weighting) -> None:
         super().__init__(model, weighting)
-        wcs = image_wcs(model)
+        wcs = wcs_of(model)
         if wcs is None:
             raise InputError(f"{self.name} has no WCS (meta.wcs); run assign_wcs on it first")
         (x0, x1), (y0, y1) = pixel_bounds(wcs, self.shape)

@@ -15,8 +15,10 @@ from webbcal.combine.mosaic.drizzling import Drop
 from webbcal.combine.mosaic.inputs import measurement_time
 from webbcal.combine.mosaic.tiles import Mosaic
 from webbcal.io.asdf_text import tagged
-from webbcal.wcs.image_wcs import ImageWCS, bounds_of
-from webbcal.wcs.sip import SipSettings, update_sip
+from webbcal.wcs.of_model import bounds_of
+from webbcal.wcs.sip import update_sip
+from webbcal.wcs.sip_settings import SipSettings
+from webbcal.wcs.tree_wcs import TreeWCS
 
 _ARCSEC2 = (180.0 / 3.141592653589793 * 3600.0) ** 2  # in a steradian
 #: Keywords of the detector's distortion and of the aperture: they do not describe a mosaic.
@@ -90,14 +92,14 @@ def set_wcs(product: Any, grid: OutputGrid) -> None:
     info = product.meta.wcsinfo
     for name in [name for name in info.instance if _STALE.fullmatch(name)]:
         del info.instance[name]
-    tree = grid.wcs.tree if isinstance(grid.wcs, ImageWCS) else tagged(grid.wcs)
+    tree = grid.wcs.tree if isinstance(grid.wcs, TreeWCS) else tagged(grid.wcs)
     product.meta.wcs = tree
     first, last = tree.value["steps"][0].value, tree.value["steps"][-1].value
     plane = first["transform"].value
     if first["transform"].kind != "fitswcs_imaging" or plane["projection"].kind != "gnomonic":
         ny, nx = grid.shape
         bounds = bounds_of(grid.wcs) or ((-0.5, nx - 0.5), (-0.5, ny - 0.5))
-        update_sip(product, grid.wcs, bounds, SipSettings(degree=1))
+        update_sip(product, grid.wcs, bounds, SipSettings(sip_degree=1))
         return
     info.crpix1, info.crpix2 = (float(v) + 1.0 for v in plane["crpix"])
     info.crval1, info.crval2 = (float(v) for v in plane["crval"])

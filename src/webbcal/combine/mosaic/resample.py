@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -72,7 +73,7 @@ class ResampleStep(ListStep):
     """
 
     class_alias = "resample"
-    library_bytes = 60_000_000
+    library_bytes = 40_000_000
     Parameters = ResampleParameters
 
     def work(self, run: Run, *args: Any) -> Any:
@@ -102,7 +103,7 @@ class ResampleStep(ListStep):
         """The mosaic has the metadata of the first exposure."""
         return models if self.single else models[0]
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: ResampleParameters) -> int:
         """The mosaic unless it goes to its file, and a tile with what is dropped on it for each thread."""
         planes = 4 + 3 * p.report_var + -(-sizes.exposures // 32) * p.enable_ctx
         kept = 0 if sizes.in_file or self._own_file() else 4 * planes * sizes.output
@@ -191,7 +192,7 @@ class ResampleStep(ListStep):
         path = self.make_output_path(basepath=self.output_file)
         return path if self.saves and not self.single and path.endswith(".fits") else None
 
-    def _grid(self, models: Sequence[Any], p: Any) -> OutputGrid:
+    def _grid(self, models: Sequence[Any], p: ResampleParameters) -> OutputGrid:
         settings = self.grid_settings()
         if p.output_wcs:
             return grid_from_file(p.output_wcs, settings.output_shape, models[0])
@@ -211,9 +212,14 @@ class ResampleStep(ListStep):
             raise ParameterError(f"resample.output_shape = {p.output_shape}: both must be at least 1")
         if p.pixel_scale_ratio <= 0 or (p.pixel_scale is not None and p.pixel_scale <= 0):
             raise ParameterError("resample.pixel_scale and pixel_scale_ratio must be positive")
+        crval = _pair(p.crval, "crval", float)
+        if crval is not None and not (-360 <= crval[0] <= 360 and -90 <= crval[1] <= 90):
+            raise ParameterError(
+                f"resample.crval = {p.crval}: expected right ascension and declination, degrees"
+            )
         return GridSettings(
             crpix=_pair(p.crpix, "crpix", float),
-            crval=_pair(p.crval, "crval", float),
+            crval=crval,
             rotation=p.rotation,
             pixel_scale_ratio=p.pixel_scale_ratio,
             pixel_scale=p.pixel_scale,
@@ -263,6 +269,8 @@ def _pair(values: Any, name: str, kind: Any) -> Any:
         return None
     try:
         first, second = (kind(v) for v in values)
-    except (TypeError, ValueError):
+        if not (math.isfinite(first) and math.isfinite(second)):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"resample.{name} = {values}: expected two numbers") from None
     return first, second

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from webbcal import kernels
 from webbcal.combine.mosaic.inputs import InputImage
 from webbcal.core.dqflags import pixel
-from webbcal.core.errors import InputError
-from webbcal.kernels.images.arithmetic import ImageArrays, match_invalid
+from webbcal.datamodels.image_arrays import arrays_of
+from webbcal.kernels.images.arithmetic import match_invalid
 from webbcal.kernels.outliers.settings import Thresholds
 
 outliers = kernels.get("outliers")
@@ -63,7 +63,7 @@ def flag(model: Any, expected: F32, thresholds: Thresholds, aligned: bool) -> in
     InputError
         If an array of the model has another shape than its data.
     """
-    image = _arrays(model)
+    image = arrays_of(model, threads=1)
     if aligned:
         found = outliers.find_aligned(image.data, image.err, expected, thresholds.snr[0])
     else:
@@ -79,19 +79,3 @@ def background_of(model: Any, given: float) -> float:
     if background.subtracted is False and background.level is not None:
         return float(background.level)
     return given
-
-
-def _arrays(model: Any) -> ImageArrays:
-    """Return the arrays of an image, loaded, to be changed in place."""
-    shape = tuple(model.shape)
-    for name, dtype in (("err", np.float32), ("dq", np.uint32)):
-        if not model.has(name):
-            setattr(model, name, np.zeros(shape, dtype))
-    names = ("data", "err", "dq", "var_poisson", "var_rnoise", "var_flat")
-    found = {name: getattr(model, name) for name in names if model.has(name)}
-    for name, array in found.items():
-        if array.shape != shape:
-            raise InputError(
-                f"{model.meta.filename}: its {name} array has shape {array.shape}, but data has {shape}"
-            )
-    return ImageArrays(**found)

@@ -28,7 +28,7 @@ from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes, StepPlan
 from webbcal.run.run import Run
-from webbcal.wcs.image_wcs import image_wcs, stored_wcs
+from webbcal.wcs.of_model import stored_wcs, wcs_of
 
 log = logging.getLogger(__name__)
 
@@ -88,25 +88,27 @@ class SourceCatalogStep(ModelStep):
     """
 
     class_alias = "source_catalog"
-    library_bytes = 185_000_000
+    library_bytes = 170_000_000
     reference_file_types = ("apcorr", "abvegaoffset")
     Parameters = SourceCatalogParameters
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: SourceCatalogParameters) -> str | None:
         """Skip what is no image."""
         kind = type(model).__name__
         if kind != "ImageModel":
             return f"works on mosaics (ImageModel), but the input is a {kind}"
         return None
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: SourceCatalogParameters) -> int:
         """The mosaic, and its images in double precision while sources are found."""
         return 55 * sizes.output
 
     def check_reference(self, reference: Any, model: Any) -> None:
         """Leave it to `apply` to find the rows of a table: a mosaic is of no detector."""
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> _Catalogued:
+    def apply(
+        self, model: Any, references: Mapping[str, Any], p: SourceCatalogParameters, run: Run
+    ) -> _Catalogued:
         """Make the catalogue.
 
         Raises
@@ -121,7 +123,7 @@ class SourceCatalogStep(ModelStep):
         vega_offset = read_vega_offset(references["abvegaoffset"], model)
         data, err, mask = _image_in_jansky(model)
         finder = FinderSettings(**{name: getattr(p, name) for name in FinderSettings.__dataclass_fields__})
-        wcs = image_wcs(model)
+        wcs = wcs_of(model)
         sources = find_sources(data, mask, finder, err, wcs)
         if not len(sources):
             raise SkipStep(

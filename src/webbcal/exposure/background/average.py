@@ -20,7 +20,7 @@ from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError
 from webbcal.exposure.images import by_bands
-from webbcal.references.cutout import placement_of
+from webbcal.references.cutout import placement_of, says_where
 
 clipping = kernels.get("clipping")
 
@@ -54,6 +54,8 @@ class Backdrop:
             If either does not say which part of the detector it is, or says it wrongly.
         """
         boxes = []
+        unplaced = not (says_where(model) or says_where(science))
+        upon = unplaced and model.shape is not None and model.shape[-2:] == science.shape[-2:]
         for m in (model, science):
             name = str(m.meta.filename or "input model")
             if not m.has("data"):
@@ -64,7 +66,7 @@ class Backdrop:
                     f"{name}: the header says SUBSIZE1 = {sub.xsize} and SUBSIZE2 = "
                     f"{sub.ysize}, but the SCI array has {nx} columns and {ny} rows"
                 )
-            box = placement_of(m, m.shape, name).box
+            box = Box.of_shape(m.shape) if upon else placement_of(m, m.shape, name).box
             assert box is not None
             boxes.append(box)
         return cls(model, boxes[0].relative_to(boxes[1]), Box.of_shape(science.shape))

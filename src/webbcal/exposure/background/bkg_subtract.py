@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from webbcal.associations import as_level2
+from webbcal.associations.containers import is_container, models_of
 from webbcal.associations.sources import is_association_name
-from webbcal.core.errors import InputError, SkipStep
+from webbcal.core.errors import InputError, MissingInputError, SkipStep
+from webbcal.core.modes import mode_of
+from webbcal.datamodels.image_arrays import arrays_of
 from webbcal.exposure.background.average import Backdrop, average
-from webbcal.exposure.images import arrays_of, unavailable, why_no_image
+from webbcal.exposure.images import unavailable, why_no_image
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import ModelPlan, StepPlan
@@ -23,7 +26,6 @@ from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
 
-_BY_REFERENCE = ("NIS_WFSS", "NRC_WFSS", "MIR_WFSS", "NRC_GRISM", "NIS_SOSS")
 #: What a background must have in common with the exposure.
 _SAME = ("name", "detector", "filter", "pupil", "grating", "band")
 
@@ -32,6 +34,7 @@ class BackgroundStep(ModelStep):
     """Subtract the sigma-clipped average of background exposures."""
 
     class_alias = "bkg_subtract"
+    only_once = True
     # Models of the background of grism images; exposures are never matched with one.
     reference_file_types = ("bkg", "wavelengthrange")
     optional_reference_types = ("bkg", "wavelengthrange")
@@ -100,7 +103,7 @@ class BackgroundStep(ModelStep):
         """No references: see `reason_to_skip`."""
         return ()
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
         """Skip what is no image, and refuse the modes that need a model of the background.
 
         Raises
@@ -108,7 +111,7 @@ class BackgroundStep(ModelStep):
         PlanError
             For grism images and SOSS.
         """
-        if str(model.meta.exposure.type).upper() in _BY_REFERENCE:
+        if mode_of(model.meta.exposure.type).has("template"):
             raise unavailable(model, "background subtraction", "bkg_subtract")
         return why_no_image(model)
 
@@ -116,7 +119,7 @@ class BackgroundStep(ModelStep):
         """Subtract the backgrounds that the plan knows."""
         return self._subtracted(model, [self._open(b, model) for b in plan.more], self.parameters, run)
 
-    def _subtracted(self, model: Any, backgrounds: Sequence[Any], p: Any, run: Run) -> Any:
+    def _subtracted(self, model: Any, backgrounds: Sequence[Any], p: Parameters, run: Run) -> Any:
         """Average the backgrounds, and subtract."""
         threads = run.resources.threads
         backdrops = [Backdrop.of(background, model) for background in backgrounds]
@@ -135,7 +138,7 @@ class BackgroundStep(ModelStep):
     def _open(self, init: Any, science: Any) -> Any:
         init = self.located(init)
         if isinstance(init, (str, os.PathLike)) and not Path(init).is_file():
-            raise InputError(
+            raise MissingInputError(
                 f"background exposure {init} does not exist; correct bkg_list or the association"
             )
         model = self.open_model(init)
@@ -188,6 +191,7 @@ def _members(init: Any) -> tuple[Any, list[Any]]:
 
 def _listed(given: Any) -> list[Any]:
     """Return backgrounds as a list: one or several, or names separated by commas (empty ones dropped)."""
+    given = models_of(given) if is_container(given) else given
     items = given if isinstance(given, (list, tuple)) else [given]
     split = (part.strip() for i in items if isinstance(i, str) for part in i.split(","))
     return [part for part in split if part] + [i for i in items if i is not None and not isinstance(i, str)]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbcal.core.errors import ReferenceFileError
+from webbcal.run.exposure import Exposure
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.run import Run
 from webbcal.wcs.modes import check_imaging, why_no_wcs
+from webbcal.wcs.sip_settings import SipSettings
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +38,10 @@ _REFERENCES = (
 
 
 @dataclass(frozen=True)
-class AssignWcsParameters(StepParameters):
+class AssignWcsParameters(SipSettings, StepParameters):
     """Parameters of `AssignWcsStep`."""
 
     sip_approx: bool = param(True, "Write a SIP approximation of the WCS to the header (imaging)")
-    sip_max_pix_error: float = param(0.01, "Largest error of the SIP fit, pixels to sky", unit="pixel")
-    sip_degree: int | None = param(None, "Degree of the SIP fit; None for the lowest that is good", le=6)
-    sip_max_inv_pix_error: float = param(0.01, "Largest error of the inverse SIP fit", unit="pixel")
-    sip_inv_degree: int | None = param(None, "Degree of the inverse SIP fit; None as above", le=6)
-    sip_npoints: int = param(12, "Points of the fitted grid along each axis")
     slit_y_low: float = param(-0.55, "Lower edge of a slit (NIRSpec)")
     slit_y_high: float = param(0.55, "Upper edge of a slit (NIRSpec)")
     nrs_ifu_slice_wcs: bool = param(False, "One WCS a slice instead of one for the image (NIRSpec IFU)")
@@ -59,23 +56,23 @@ class AssignWcsStep(ModelStep):
     optional_reference_types = _REFERENCES
     Parameters = AssignWcsParameters
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: AssignWcsParameters) -> str | None:
         """Skip what has no WCS, and refuse types that are not available yet."""
         kind = type(model).__name__
         if kind not in ("ImageModel", "CubeModel", "IFUImageModel"):
             return f"works on rates (ImageModel, CubeModel), but the input is a {kind}"
-        exp_type = str(model.meta.exposure.type)
+        exp_type = Exposure.of_model(model).exp_type
         reason = why_no_wcs(exp_type)
         if reason is None:
             check_imaging(exp_type)
         return reason
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: AssignWcsParameters, run: Run) -> Any:
         """Attach the WCS."""
         from webbcal.wcs.footprint import update_s_region
-        from webbcal.wcs.image_wcs import bounds_of, image_wcs
         from webbcal.wcs.imaging import imaging_wcs
-        from webbcal.wcs.sip import SipSettings, update_sip
+        from webbcal.wcs.of_model import bounds_of, wcs_of
+        from webbcal.wcs.sip import update_sip
 
         distortion = references["distortion"]
         if distortion is None:
@@ -86,10 +83,8 @@ class AssignWcsStep(ModelStep):
         model.meta.wcs = imaging_wcs(model, distortion, references["filteroffset"])
         update_s_region(model)
         if p.sip_approx:
-            names = SipSettings.__dataclass_fields__
-            settings = SipSettings(**{name: getattr(p, f"sip_{name}") for name in names})
-            wcs = image_wcs(model)
+            wcs = wcs_of(model)
             bounds = bounds_of(wcs)
             assert bounds is not None
-            update_sip(model, wcs, bounds, settings)
+            update_sip(model, wcs, bounds, p)
         return model

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbcal.core.box import Box
-from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_image
+from webbcal.datamodels.image_arrays import arrays_of
+from webbcal.exposure.images import by_bands, unavailable, why_no_image
 from webbcal.kernels.images.arithmetic import Flat, divide_flat, multiply_flat, prepare_flat
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
@@ -21,6 +22,7 @@ class FlatFieldStep(ModelStep):
     """Divide by the FLAT reference; propagate its errors (VAR_FLAT) and flags."""
 
     class_alias = "flat_field"
+    only_once = True
     reference_file_types = ("flat", "fflat", "sflat", "dflat")
     optional_reference_types = ("fflat", "sflat", "dflat")  # NIRSpec spectra only
 
@@ -42,7 +44,7 @@ class FlatFieldStep(ModelStep):
             return self.user_supplied_flat
         return super().get_ref_override(reference_type)
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
         """Skip what is no image, and refuse what is not available yet.
 
         Raises
@@ -54,7 +56,7 @@ class FlatFieldStep(ModelStep):
             raise unavailable(model, "flat-fielding", "flat_field")
         return why_no_image(model)
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Parameters, run: Run) -> Any:
         """Apply the flat to all rows."""
         reference, threads = references["flat"], run.resources.threads
         image = arrays_of(model, threads, create=("var_flat",))

@@ -12,7 +12,8 @@ import numpy as np
 
 from webbcal.core.box import Box
 from webbcal.core.errors import SkipStep
-from webbcal.exposure.images import arrays_of, by_bands, unavailable, why_no_image
+from webbcal.datamodels.image_arrays import arrays_of
+from webbcal.exposure.images import by_bands, unavailable, why_no_image
 from webbcal.exposure.response import photom_table
 from webbcal.kernels.images.arithmetic import convert_units
 from webbcal.run.exposure import meta_value
@@ -30,6 +31,7 @@ class PhotomStep(ModelStep):
     """Multiply by the conversion factor of the PHOTOM reference; attach the pixel areas (AREA)."""
 
     class_alias = "photom"
+    only_once = True
     reference_file_types = ("photom", "area")
     optional_reference_types = ("area",)
 
@@ -41,7 +43,7 @@ class PhotomStep(ModelStep):
         source_type: str | None = param(None, "Calibrate as a source of this type (spectra)")
         apply_time_correction: bool = param(True, "Correct for the change of throughput in time")
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
         """Skip what is no image, and refuse spectra.
 
         Raises
@@ -54,7 +56,7 @@ class PhotomStep(ModelStep):
             raise unavailable(model, "photometric calibration", "photom")
         return why_no_image(model)
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Parameters, run: Run) -> Any:
         """Attach the pixel areas, find the factor, and convert.
 
         Raises

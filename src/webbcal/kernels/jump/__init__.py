@@ -7,17 +7,6 @@ Gordon 2011, PASP 123, 1237). Long series use sigma clipping across integrations
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-
 from webbcal.kernels.jump.settings import JumpSettings, JumpTally, Method, after_jump_electrons, choose_method
 
-__all__ = ["JumpSettings", "JumpTally", "Method", "after_jump_electrons", "choose_method", "get"]
-
-
-def get(backend: str = "cpu") -> Callable[..., JumpTally]:
-    """Return ``detect_jumps`` of a backend: "cpu" (numba) or "reference" (NumPy)."""
-    if backend not in ("cpu", "reference"):
-        raise ValueError(f"unknown backend {backend!r}; known: cpu, reference")
-    function: Callable[..., JumpTally] = import_module(f"{__name__}.{backend}").detect_jumps
-    return function
+__all__ = ["JumpSettings", "JumpTally", "Method", "after_jump_electrons", "choose_method"]

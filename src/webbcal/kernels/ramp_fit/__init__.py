@@ -7,9 +7,6 @@ integration, and the integrations of an exposure, are averaged with the inverse 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-
 from webbcal.kernels.ramp_fit.results import (
     Fit,
     RampFit,
@@ -30,15 +27,6 @@ __all__ = [
     "Shares",
     "combine",
     "empty_shares",
-    "get",
     "group_range",
     "merge_segments",
 ]
-
-
-def get(backend: str = "cpu") -> Callable[..., RampFit]:
-    """Return ``fit_ramps`` of a backend: "cpu" (numba) or "reference" (NumPy)."""
-    if backend not in ("cpu", "reference"):
-        raise ValueError(f"unknown backend {backend!r}; known: cpu, reference")
-    function: Callable[..., RampFit] = import_module(f"{__name__}.{backend}").fit_ramps
-    return function

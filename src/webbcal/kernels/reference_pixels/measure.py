@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from webbcal.core import dqflags
 from webbcal.core.box import Box
+from webbcal.kernels import Kernels
 from webbcal.kernels.reference_pixels.geometry import (
     BORDER,
     Border,
@@ -101,7 +101,7 @@ def measure(
     border_dq: Border,
     geometry: Geometry,
     options: Options,
-    kernels: ModuleType,
+    kernels: Kernels,
     *,
     continued: bool = False,
 ) -> Correction:
@@ -116,8 +116,8 @@ def measure(
         The same strips of PIXELDQ.
     geometry : Geometry
     options : Options
-    kernels : module
-        `webbcal.kernels.reference_pixels.cpu` (or `.reference`).
+    kernels : Kernels
+        Those of reference pixels, on any backend.
     continued : bool
         The first group is not the first of the exposure (later integrations of a long exposure, and
         always for the zero frame).
@@ -178,7 +178,7 @@ def joined(parts: Sequence[Correction]) -> Correction:
     )
 
 
-def apply(data: NDArray[np.float32], correction: Correction, band: Box, kernels: ModuleType) -> None:
+def apply(data: NDArray[np.float32], correction: Correction, band: Box, kernels: Kernels) -> None:
     """Subtract a correction from a band, in place.
 
     Parameters
@@ -188,8 +188,8 @@ def apply(data: NDArray[np.float32], correction: Correction, band: Box, kernels:
     correction : Correction
     band : Box
         Where the band lies in the exposure's own array.
-    kernels : module
-        `webbcal.kernels.reference_pixels.cpu` (or `.reference`).
+    kernels : Kernels
+        Those of reference pixels, on any backend.
     """
     if correction.reason is not None:
         return
@@ -204,7 +204,7 @@ def apply(data: NDArray[np.float32], correction: Correction, band: Box, kernels:
 
 
 def apply_zeroframe(
-    zeroframe: NDArray[np.float32], correction: Correction, band: Box, kernels: ModuleType
+    zeroframe: NDArray[np.float32], correction: Correction, band: Box, kernels: Kernels
 ) -> None:
     """Subtract the zero frame's own correction from a band of it; zeros mean "no value" and stay."""
     empty = zeroframe == 0
@@ -216,7 +216,7 @@ def _four_amplifiers(
     strips: Border,
     dq: Border,
     options: Options,
-    kernels: ModuleType,
+    kernels: Kernels,
     single: NDArray[np.bool_],
     offsets: NDArray[np.float64],
     side: NDArray[np.float64],
@@ -258,7 +258,7 @@ def _edge_mean(
     good: Border,
     columns: slice,
     options: Options,
-    kernels: ModuleType,
+    kernels: Kernels,
     single: NDArray[np.bool_],
 ) -> NDArray[np.float64] | None:
     """Clipped mean of the given columns (ngroups,): the average of the bottom and the top edge.
@@ -282,7 +282,7 @@ def _one_amplifier(
     strips: Border,
     dq: Border,
     options: Options,
-    kernels: ModuleType,
+    kernels: Kernels,
     single: NDArray[np.bool_],
     offsets: NDArray[np.float64],
 ) -> bool:

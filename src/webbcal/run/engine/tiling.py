@@ -13,6 +13,10 @@ from webbcal.core.box import Box
 BLOCK_BYTES = 4 << 20
 #: Bytes of whole frames that a block of frames may hold.
 FRAMES_BYTES = 48 << 20
+#: Bytes of float32 samples of a block of all integrations, where they are many.
+TILE_BYTES = 16 << 20
+#: Columns that kernels work on at once: blocks of fewer columns waste time.
+LANES = 64
 #: Bytes of samples that a task may keep in memory until it has seen all its integrations.
 KEPT_BYTES = 8 << 20
 
@@ -100,14 +104,17 @@ def cut_rows(shape: tuple[int, ...], halo: int, threads: int) -> Cut:
     nints, ngroups, ny, nx = shape
     sample = 4 * nx * ngroups
     floor = max(4 * halo, 1)
-    rows, ints = BLOCK_BYTES // (sample * nints), nints
+    rows, ints, columns = BLOCK_BYTES // (sample * nints), nints, nx
     if rows < floor and nints > 1:  # many integrations: some at a time, of more rows
-        floor *= 2
-        rows = max(floor, min(BLOCK_BYTES // sample, 1 << 6))
+        pixels = TILE_BYTES // (4 * nints * ngroups)
+        rows = max(2 * floor, min(BLOCK_BYTES // sample, 64))
+        rows = max(halo, 1, min(rows, pixels // LANES - 2))
         ints = BLOCK_BYTES // (sample * rows)
-    rows = max(1, min(max(rows, floor), -(-ny // threads)))
-    columns = max(8, min(nx, 2 * BLOCK_BYTES // (4 * nints * ngroups * (rows + 2 * halo))))
-    return Cut(rows, max(1, min(ints, nints)), ngroups, columns)
+        columns = max(1, pixels // (rows + 2) // LANES) * LANES - 2
+    else:
+        rows = max(rows, floor)
+    rows = max(1, min(rows, -(-ny // threads)))
+    return Cut(rows, max(1, min(ints, nints)), ngroups, min(columns, nx))
 
 
 def cut_frames(shape: tuple[int, ...], all_groups: bool) -> Cut:
