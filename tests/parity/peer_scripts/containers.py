@@ -1,4 +1,4 @@
-"""What containers of models answer: run with jwst or webbcal (argument) in an empty folder; JSON on stdout."""
+"""What containers of models answer, of jwst or webbcal (argument), in an empty folder; JSON on stdout."""
 
 import importlib
 import json
