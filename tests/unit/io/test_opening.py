@@ -28,7 +28,7 @@ def test_missing_empty_text_and_json(tmp_path):
         with pytest.raises(InputError, match=rf"x\.fits: {message}"):
             datamodels.ImageModel(tmp_path / "x.fits")
     (tmp_path / "x.json").write_text(json.dumps({"asn_id": "a", "products": []}))
-    with pytest.raises(InputError, match="association"):
+    with pytest.raises(InputError, match=r"x\.json: .products. must be a list"):
         datamodels.open(tmp_path / "x.json")
 
 
