@@ -1,5 +1,6 @@
 """What many tests need: a small simulated universe, and CRDS set to it."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,29 @@ import pytest
 from webbcal import simulate
 
 CRDS = ("CRDS_PATH", "CRDS_SERVER_URL", "CRDS_CONTEXT", "CRDS_OBSERVATORY")
+
+
+#: Folders of tests that failed, by name; pytest removes those of the others (`tmp_path_retention_policy`).
+_failed: set[str] = set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
+    """Remember the folder of a test that failed."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        _failed.add(folder.name)
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_stays_but_what_failed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove the folders that fixtures of modules and of the session have made."""
+    yield
+    for folder in tmp_path_factory.getbasetemp().iterdir():
+        if folder.is_dir() and not folder.is_symlink() and folder.name not in _failed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -21,22 +21,27 @@ def write_field(folder):
     write_catalog_references(cache, ["NIRCAM"])
     paths = []
     for model in exposures(POINTINGS):
-        info, photometry = model.meta.wcsinfo, model.meta.photometry
-        info.vparity, info.v3yangle, info.roll_ref = -1, 0.0, ROLL
-        update_s_region(model)
-        photometry.pixelarea_arcsecsq = 0.063**2
-        photometry.pixelarea_steradians = np.radians(0.063 / 3600) ** 2
-        model.var_rnoise = np.full(model.shape, 1e-4, np.float32)
-        model.var_poisson = model.var_flat = np.zeros(model.shape, np.float32)
-        time = model.meta.exposure
-        time.exposure_time = time.measurement_time = time.duration = 100.0
-        model.meta.observation.time = "00:00:00"
-        time.start_time, time.end_time = 60000.0, 60000.1
-        for step in ("assign_wcs", "flat_field", "photom"):
-            setattr(model.meta.cal_step, step, "COMPLETE")
         paths.append(folder / model.meta.filename)
-        model.save(paths[-1])
+        make_calibrated(model).save(paths[-1])
     return paths, cache.environment
+
+
+def make_calibrated(model):
+    """Complete an image of `sky_scenes` to a `_cal` exposure; return it."""
+    info, photometry = model.meta.wcsinfo, model.meta.photometry
+    info.vparity, info.v3yangle, info.roll_ref = -1, 0.0, ROLL
+    update_s_region(model)
+    photometry.pixelarea_arcsecsq = 0.063**2
+    photometry.pixelarea_steradians = np.radians(0.063 / 3600) ** 2
+    model.var_rnoise = np.full(model.shape, 1e-4, np.float32)
+    model.var_poisson = model.var_flat = np.zeros(model.shape, np.float32)
+    time = model.meta.exposure
+    time.exposure_time = time.measurement_time = time.duration = 100.0
+    model.meta.observation.time = "00:00:00"
+    time.start_time, time.end_time = 60000.0, 60000.1
+    for step in ("assign_wcs", "flat_field", "photom"):
+        setattr(model.meta.cal_step, step, "COMPLETE")
+    return model
 
 
 def association(path, members, name="field", **keys):

@@ -79,8 +79,14 @@ def fit(case, band):
     )
 
 
+def flagged(band):
+    """Return what stcal has to be told to do as webbcal does by itself: that a NaN is no sample."""
+    return band | {"groupdq": band["groupdq"] | np.where(np.isnan(band["data"]), np.uint8(DNU), np.uint8(0))}
+
+
 def run_peer(tmp_path, cases, bands):
-    arrays = {f"{n}_{name}": value for n, band in enumerate(bands) for name, value in band.items()}
+    told = map(flagged, bands)
+    arrays = {f"{n}_{name}": value for n, band in enumerate(told) for name, value in band.items()}
     np.savez(tmp_path / "in.npz", cases=json.dumps(cases), **arrays)
     script = Path(__file__).parent / "peer_scripts" / "ramp_fit_peer.py"
     command = [PEER, script, tmp_path / "in.npz", tmp_path / "out.npz"]

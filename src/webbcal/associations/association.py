@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 from webbcal.associations.sources import YAML_SUFFIXES, is_name, name_of
 from webbcal.associations.validation import validate
 from webbcal.core.errors import InputError, MissingInputError, OutputError, ParameterError
+from webbcal.core.leftovers import ENDING, mark
 
 #: Name of an association that was made from a file or model that came alone.
 SINGLETON = "singleton"
@@ -275,7 +275,7 @@ class Association(MutableMapping[str, Any]):
         """
         path = Path(path)
         text = self._text(format or ("yaml" if path.suffix in YAML_SUFFIXES else "json"), str(path))
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f".{path.name}.{mark()}{ENDING}")
         try:
             temporary.write_text(text)
             temporary.replace(path)

@@ -77,6 +77,8 @@ def _parse(text: str, path: Path) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         wrong = error
+    except (RecursionError, ValueError) as error:  # lists in lists in lists, a number of thousands of digits
+        raise InputError(f"{path}: not an association: it cannot be read as JSON ({error})") from error
     # YAML forgives what JSON does not, such as the comma after a last entry in the field's own examples.
     data = _yaml(text)
     if not isinstance(data, dict):
@@ -101,7 +103,7 @@ def _yaml(text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # also a 13th month
         return None
 
 

@@ -1,21 +1,35 @@
-"""``webbcal info``: describe a file."""
+"""``webbcal info``: describe a file of any kind that the field uses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from webbcal.core.errors import InputError, ParameterError
+from webbcal.io.fits_reader import kind_of
+from webbcal.io.opening import OpenedFile, open_file
 from webbcal.run.exposure import meta_value
 from webbcal.run.record import runs_of
 
-USAGE = "usage: webbcal info FILE [FILE ...]   [--tree] shows the whole tree of metadata"
+USAGE = """usage: webbcal info FILE [FILE ...]   [--tree] shows the whole tree of metadata
+
+Files are products and reference files (FITS, ASDF), associations (JSON), parameter files (ASDF, cfg), and
+catalogues (ECSV)."""
 
 _KEYWORDS = {
+    "reference file of": "meta.reftype",
+    "description": "meta.description",
+    "author": "meta.author",
+    "pedigree": "meta.pedigree",
+    "useful after": "meta.useafter",
     "target": "meta.target.catalog_name",
     "instrument": "meta.instrument.name",
     "detector": "meta.instrument.detector",
     "filter": "meta.instrument.filter",
     "pupil": "meta.instrument.pupil",
+    "grating": "meta.instrument.grating",
     "exposure type": "meta.exposure.type",
     "read pattern": "meta.exposure.readpatt",
     "subarray": "meta.subarray.name",
@@ -30,54 +44,189 @@ _KEYWORDS = {
 
 def main(words: Sequence[str]) -> int:
     """Describe files."""
-    from webbcal import datamodels
-
     files = [w for w in words if not w.startswith("-")]
     if not files:
         print(USAGE)
         return 0 if "--help" in words or "-h" in words else 2
     for path in files:
-        with datamodels.open(path) as model:
-            print(describe(model, path))
-            if "--tree" in words:
-                model.info(max_rows=None)
+        for line in describe(path, "--tree" in words):
+            print(line.encode("utf-8", "backslashreplace").decode())
     return 0
 
 
-def describe(model: Any, path: str) -> str:
-    """Return the main facts of a model as text."""
+def describe(path: str, with_tree: bool = False) -> list[str]:
+    """Return the main facts of a file as lines.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or of an unknown kind; the message says what is wrong.
+    """
+    kind = kind_of(path)
+    if kind == "json":
+        return _association(path)
+    if kind == "unknown":
+        return _text(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        file = open_file(path)
+        try:
+            if file.tree is not None and _is_parameters(file.tree):
+                lines = _parameters(path)
+            else:
+                lines = _product(file, path, with_tree)
+        finally:
+            for opened in file.files:
+                opened.close()
+    notes = dict.fromkeys(str(warning.message) for warning in caught)
+    return [*lines, *(f"  note: {note}" for note in notes)]
+
+
+# Products and reference files
+
+
+def _product(file: OpenedFile, path: str, with_tree: bool) -> list[str]:
+    from webbcal import datamodels
+
+    try:
+        model = datamodels.open(file)
+    except InputError as error:
+        return _hdus(file, path, error)
     lines = [f"{path}: {type(model).__name__}"]
     for label, where in _KEYWORDS.items():
         value = meta_value(model, where)
-        if value is not None:
+        if isinstance(value, (str, int, float)):
             lines.append(f"  {label:24s}{value}")
-    lines += ["  arrays:", *_arrays(model)]
-    steps = {name: status for name, status in model.meta.cal_step.items() if status}
-    if steps:
-        lines += ["  steps:", *(f"    {name:22s}{status}" for name, status in steps.items())]
+    arrays = [*_arrays(model), *_others(model)]
+    lines += ["  arrays:", *arrays] if arrays else []
+    steps = meta_value(model, "meta.cal_step")
+    done = {name: status for name, status in steps.items() if status} if hasattr(steps, "items") else {}
+    if done:
+        lines += ["  steps:", *(f"    {name:22s}{status}" for name, status in done.items())]
     for run in runs_of(model):
         lines += _record(run)
-    return "\n".join(lines)
+    return lines + (model.describe_tree() if with_tree else [])
 
 
-def _arrays(model: Any) -> list[str]:
-    lines = []
-    for name in model.schema["properties"]:
-        source = model.source(name)
-        if hasattr(source, "shape") and source.dtype != object:
-            kind = "table" if source.dtype.names else str(source.dtype)
-            lines.append(f"    {name:22s}{kind:10s}{' × '.join(map(str, source.shape))}")
+def _arrays(model: Any) -> Iterator[str]:
+    for name, declared in model.schema["properties"].items():
+        source = model.source(name) if "datatype" in declared or "ndim" in declared else None
+        if source is not None:
+            yield _array(name, source)
+        elif declared.get("type") == "array" and (items := model.contents.tree.get(name)):
+            yield f"    {name:22s}{'list':10s}{len(items)} items"
+
+
+def _others(model: Any) -> Iterator[str]:
+    """Yield lines of the HDUs that the model has no place for."""
+    for name, extra in (model.contents.tree.get("extra_fits") or {}).items():
+        if "data" in extra:
+            yield f"{_array(name, extra['data'])}   (no part of the model)"
+
+
+def _array(name: str, source: Any) -> str:
+    try:
+        kind = "table" if source.dtype.names else str(source.dtype)
+    except InputError as error:
+        return f"    {name:22s}{'damaged':10s}{error}"
+    return f"    {name:22s}{kind:10s}{' × '.join(map(str, source.shape))}"
+
+
+def _hdus(file: OpenedFile, path: str, why: InputError) -> list[str]:
+    """Describe a file of which no model can be made.
+
+    Raises
+    ------
+    InputError
+        If it has no HDUs to describe.
+    """
+    if not file.hdus:
+        raise why
+    lines = [f"{path}: FITS, but no data model ({why})", "  HDUs:"]
+    for hdu in file.hdus:
+        named = f"{hdu.name},{hdu.version}"
+        lines.append(f"    {named}" if hdu.data is None else _array(named, hdu.data))
     return lines
 
 
-def _record(run: Any) -> list[str]:
-    lines = [f"  run record: {run['software']} {run['version']}, {run['date']}"]
+def _record(run: Mapping[str, Any]) -> list[str]:
+    software, version, date = (run.get(key, "unknown") for key in ("software", "version", "date"))
+    lines = [f"  run record: {software} {version}, {date}"]
     for step in run["steps"]:
-        text = step["status"].lower() if step["status"] == "COMPLETE" else f"skipped: {step['reason']}"
+        status, reason = str(step.get("status", "unknown")), step.get("reason", "no reason is recorded")
+        text = status.lower() if status != "SKIPPED" else f"skipped: {reason}"
         changed = [
-            f"{k} = {v['value']} [{v['origin']}]"
-            for k, v in step["parameters"].items()
-            if v["origin"] != "default"
+            f"{name} = {value.get('value')} [{value.get('origin')}]"
+            for name, value in step["parameters"].items()
+            if isinstance(value, Mapping) and value.get("origin") != "default"
         ]
-        lines.append(f"    {step['step']:22s}{text}" + (f" ({'; '.join(changed)})" if changed else ""))
+        lines.append(
+            f"    {step.get('step', 'unknown'):22s}{text}" + (f" ({'; '.join(changed)})" if changed else "")
+        )
+    return lines
+
+
+# Other files
+
+
+def _is_parameters(tree: Mapping[str, Any]) -> bool:
+    return "parameters" in tree or ("class" in tree and "steps" in tree)
+
+
+def _association(path: str) -> list[str]:
+    from webbcal.associations.reading import load_association
+
+    association = load_association(path)
+    lines = [f"{path}: association, rule {association.get('asn_rule', 'unknown')}"]
+    for product in association.products:
+        lines.append(f"  product {product.name}")
+        lines += [f"    {member.exptype:12s}{member.expname}" for member in product.members]
+    return lines
+
+
+def _parameters(path: str) -> list[str]:
+    from webbcal.references.parameter_file import ParameterFile
+
+    try:
+        found = ParameterFile.read(path)
+    except ParameterError as error:
+        raise InputError(f"{error}") from error
+    lines = [f"{path}: parameters of {found.class_name or found.name or 'a step'}"]
+    lines += [f"  {name} = {value}" for name, value in found.parameters.items()]
+    for step in found.steps:
+        lines.append(f"  step {step.name or step.class_name}")
+        lines += [f"    {name} = {value}" for name, value in step.parameters.items()]
+    return lines
+
+
+def _text(path: str) -> list[str]:
+    with Path(path).open("rb") as file:
+        start = file.read(4096)
+    if start.startswith(b"# %ECSV"):
+        return _catalogue(path)
+    if Path(path).suffix in (".yaml", ".yml"):
+        return _association(path)
+    if Path(path).suffix in (".cfg", ".ini"):
+        return _parameters(path)
+    raise InputError(
+        f"{path}: begins as none of the files that webbcal knows: FITS, ASDF, JSON (an association), ECSV (a "
+        "catalogue), cfg (parameters)"
+    )
+
+
+def _catalogue(path: str) -> list[str]:
+    from astropy.table import Table
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = Table.read(path, format="ascii.ecsv")
+    except Exception as error:  # astropy raises whatever its parts raise
+        raise InputError(f"{path}: cannot be read as an ECSV catalogue ({error}); fetch it again") from error
+    lines = [f"{path}: catalogue of {len(table)} rows", "  columns:"]
+    for column in table.columns.values():
+        unit = f"  {column.unit}" if column.unit is not None else ""
+        lines.append(
+            f"    {column.name:28s}{column.dtype.name:10s}{unit}  {column.description or ''}".rstrip()
+        )
     return lines

@@ -40,11 +40,17 @@ def open_model(init: Any, guess: bool, options: dict[str, Any]) -> Any:
     if _is_several(init):
         return provided("containers").open_several(init, options)
     is_file = isinstance(init, (str, os.PathLike)) or hasattr(init, "read")
-    if not is_file and not hasattr(init, "fileinfo") and not hasattr(init, "tree"):
+    if (
+        not (is_file or isinstance(init, OpenedFile))
+        and not hasattr(init, "fileinfo")
+        and not hasattr(init, "tree")
+    ):
         raise TypeError(
             f"cannot open {type(init).__name__} as a data model; give a path, a file or an HDUList"
         )
-    file = open_file(init)  # once: the model takes over what is read
+    file = (
+        init if isinstance(init, OpenedFile) else open_file(init)
+    )  # once: the model takes over what is read
     known = file.model_type in model_rows()
     if not known and not guess:
         raise InputError(f"{file.name}: names no model class (keyword DATAMODL), and guessing is off")

@@ -13,6 +13,7 @@ from webbcal.datamodels.cast import as_declared, check_dimensions
 from webbcal.datamodels.table import Schema
 from webbcal.io.arrays import in_file
 from webbcal.io.asdf_text import Tagged
+from webbcal.io.cards import Card, history_lines
 
 Tree = dict[str, Any]
 
@@ -77,7 +78,17 @@ class Contents:
         """Add what only the ASDF extension holds to the tree; FITS headers and set values stay."""
         if self.asdf is not None:
             asdf, self.asdf = self.asdf, None
-            merge(self.tree, asdf())
+            tree = asdf()
+            self._complete_history(tree.pop("history", []))
+            for key, cards in tree.pop("hidden_cards", {}).items():
+                restore(self.tree.get("extra_fits", {}).get(key, {}).get("header", []), cards)
+            merge(self.tree, tree)
+
+    def _complete_history(self, entries: list[dict[str, Any]]) -> None:
+        """Put entries, with their times, in the place of the cards that say the same."""
+        lines = [line for entry in entries for line in history_lines(str(entry["description"]))]
+        if lines == [entry["description"] for entry in self.history[: len(lines)] if isinstance(entry, dict)]:
+            self.history[: len(lines)] = entries
 
     def history_entries(self) -> list[dict[str, Any]]:
         """Return the history for a file: what users appended as text becomes an entry."""
@@ -118,6 +129,16 @@ def _copy_tree(value: Any, shallow: bool, memo: dict[int, Any]) -> Any:
     if shallow or isinstance(value, (str, int, float)) or in_file(value):
         return value
     return copy.deepcopy(value, memo)
+
+
+def restore(header: list[list[Any]], hidden: list[list[Any]]) -> None:
+    """Put the values that no card can hold in the place of the cards that stand for them."""
+    values: dict[str, tuple[Any, str]] = {}
+    for keyword, value, comment in hidden:
+        values.setdefault(keyword, (value, comment))
+    for card in header:
+        if Card(*card).is_elsewhere and card[0] in values:
+            card[1:] = values[card[0]]
 
 
 def merge(tree: Tree, other: Tree) -> None:

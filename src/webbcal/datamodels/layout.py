@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.core.errors import InputError
 from webbcal.datamodels.contents import Contents, Tree
+from webbcal.datamodels.hdu_key import HduKey
 from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table
 from webbcal.io import asdf_extension
 from webbcal.io.arrays import in_file
-from webbcal.io.cards import STRUCTURAL, Card
+from webbcal.io.cards import COMMENTARY, STRUCTURAL, Card, fits_on_cards
 from webbcal.io.hdus import PlannedHdu
 from webbcal.io.tables import FitsTable
 
 #: Arrays that are written piece by piece, by name: shape and type.
 Streamed = dict[str, tuple[tuple[int, ...], Any]]
-Planned = dict[tuple[str, int], PlannedHdu]
+Planned = dict[HduKey, PlannedHdu]
 
 
 def plan_hdus(schema: Schema, contents: Contents, streamed: Streamed | None = None) -> list[PlannedHdu]:
@@ -32,24 +34,34 @@ def plan_hdus(schema: Schema, contents: Contents, streamed: Streamed | None = No
     streamed : dict, optional
         Arrays that come later. They take the place of the model's own.
     """
-    hdus: Planned = {("PRIMARY", 1): PlannedHdu("PRIMARY", 1)}
+    primary = HduKey("PRIMARY", 1)
+    hdus: Planned = {primary: _planned(primary)}
     for name, (shape, dtype) in (streamed or {}).items():
-        key = (schema["properties"][name]["fits_hdu"], 1)
-        hdus[key] = PlannedHdu(*key, dtype=np.dtype(dtype), shape=tuple(shape), stream=name)
+        key = HduKey(schema["properties"][name]["fits_hdu"], 1)
+        hdus[key] = _planned(key, dtype=np.dtype(dtype), shape=tuple(shape), stream=name)
     for node, value, version in _leaves(schema, contents.tree, 1, _Numbers()):
-        key = (node.get("fits_hdu", "PRIMARY"), version)
-        if is_array(node):
-            if key not in hdus or hdus[key].dtype is None:
-                _set_data(hdus.setdefault(key, PlannedHdu(*key)), value, node)
-        else:
-            hdus.setdefault(key, PlannedHdu(*key)).cards.append(
-                Card(node["fits_keyword"], plain_scalar(value))
-            )
+        key = HduKey(node.get("fits_hdu", "PRIMARY"), version)
+        hdu = hdus.get(key)
+        if hdu is None:
+            hdu = hdus[key] = _planned(key)
+        if not is_array(node):
+            hdu.cards.append(Card(node["fits_keyword"], plain_scalar(value)))
+        elif hdu.dtype is None:
+            _set_data(hdu, value, node)
     for name, extra in contents.tree.get("extra_fits", {}).items():
         _plan_extra(hdus, name, extra)
     history = (Card("HISTORY", str(entry["description"])) for entry in contents.history_entries())
-    hdus["PRIMARY", 1].cards.extend(history)
+    hdus[primary].cards.extend(history)
     return list(hdus.values())
+
+
+def _planned(key: HduKey, **how: Any) -> PlannedHdu:
+    return PlannedHdu(key.name, key.version, **how)
+
+
+def needs_asdf(planned: list[PlannedHdu]) -> bool:
+    """Tell whether there are values that no card can hold."""
+    return not all(fits_on_cards(card) for hdu in planned for card in hdu.cards)
 
 
 class _Numbers:
@@ -76,7 +88,7 @@ def _leaves(schema: Schema, tree: Any, version: int, numbers: _Numbers) -> Itera
         if "fits_hdu" in schema and len(getattr(tree, "shape", (1,))):
             yield schema, tree, version
     elif "fits_keyword" in schema:
-        if isinstance(tree, (str, int, float, np.generic)):
+        if not (isinstance(tree, (dict, list)) and not tree):
             yield schema, tree, version
     elif isinstance(tree, dict):
         members = schema.get("properties", {})
@@ -101,24 +113,33 @@ def _set_data(hdu: PlannedHdu, value: Any, schema: Schema) -> None:
         hdu.dtype = dtype_of(schema["datatype"])
 
 
-def _plan_extra(hdus: Planned, key: str, extra: Tree) -> None:
+def _plan_extra(hdus: Planned, text: str, extra: Tree) -> None:
     """Plan an unknown HDU, or add unknown keywords to a known one."""
-    name, _, version = key.rpartition(",")
-    place = (name, int(version)) if name and version.isdigit() else (key, 1)
-    hdu = hdus.setdefault(place, PlannedHdu(*place))
+    key = HduKey.of(text)
+    hdu = hdus.setdefault(key, _planned(key))
     data = extra.get("data")
     if data is not None and hdu.dtype is None:
-        hdu.data, hdu.shape, hdu.dtype = data, tuple(data.shape), data.dtype
+        data = data if in_file(data) else np.asanyarray(data)
+        hdu.data, hdu.shape, hdu.dtype, hdu.as_it_stands = data, tuple(data.shape), _type_of(data), True
     known = {card.keyword.upper() for card in hdu.cards}
     for keyword, value, comment in extra.get("header", []):
-        if not STRUCTURAL.fullmatch(keyword) and (keyword not in known or keyword == "COMMENT"):
+        if not STRUCTURAL.fullmatch(keyword) and (keyword not in known or keyword in COMMENTARY):
             hdu.cards.append(Card(keyword, value, comment or ""))
+
+
+def _type_of(data: Any) -> np.dtype[Any]:
+    """Return the type of the data of an unknown HDU; what cannot be read is passed on."""
+    try:
+        return np.dtype(data.dtype)
+    except InputError:
+        return np.dtype([("unknown", "u1")])
 
 
 def asdf_hdu(schema: Schema, contents: Contents, planned: list[PlannedHdu]) -> PlannedHdu:
     """Return the HDU with the whole tree: a table of one cell, in which arrays refer to the planned HDUs."""
     origins = {key: origin for key, (_, origin) in contents.made.items()}
-    tree = asdf_tree(schema, contents.tree, {(hdu.name, hdu.version): hdu for hdu in planned})
+    first = {HduKey(hdu.name, hdu.version): hdu for hdu in reversed(planned)}
+    tree = asdf_tree(schema, contents.tree, first)
     content = np.frombuffer(asdf_extension.write_tree(tree, contents.history_entries(), origins), np.uint8)
     cell = np.zeros(1, dtype=[("ASDF_METADATA", np.uint8, content.shape)])
     cell["ASDF_METADATA"][0] = content
@@ -137,8 +158,8 @@ def asdf_tree(schema: Schema, tree: Tree, hdus: Planned) -> Tree:
 
 
 def _reference(hdu: PlannedHdu) -> asdf_extension.HduReference:
-    dtype = hdu.data.dtype if isinstance(hdu.data, FitsTable) else hdu.dtype
-    assert dtype is not None
+    assert hdu.dtype is not None
+    dtype = hdu.data.dtype if isinstance(hdu.data, FitsTable) and not hdu.as_it_stands else hdu.dtype
     return asdf_extension.HduReference(hdu.name, hdu.version, hdu.shape, dtype)
 
 
@@ -154,15 +175,15 @@ def _with_references(value: Any, schema: Schema, hdus: Planned, version: int, nu
         items = schema.get("items", {})
         numbered = numbers.of(value, schema) if items else enumerate(value)
         return [_with_references(item, items, hdus, number, numbers) for number, item in numbered]
-    hdu = hdus.get((schema.get("fits_hdu", ""), version)) if is_array(schema) else None
+    hdu = hdus.get(HduKey(schema.get("fits_hdu", ""), version)) if is_array(schema) else None
     if hdu is not None and hdu.dtype is not None:
         return _reference(hdu)
     return value.read() if in_file(value) else value
 
 
 def _extra(name: str, parts: Tree, hdus: Planned) -> Tree:
-    base, _, version = name.rpartition(",")
-    hdu = hdus.get((base, int(version)) if base and version.isdigit() else (name, 1))
-    if "data" in parts and hdu is not None:
-        return parts | {"data": _reference(hdu)}
-    return parts
+    hdu = hdus.get(HduKey.of(name))
+    if "data" not in parts:
+        return parts
+    # Of several HDUs of one name, only the first one can be referred to.
+    return parts | {"data": _reference(hdu)} if hdu is not None else {"header": parts.get("header", [])}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from webbcal.core.errors import InputError
-from webbcal.datamodels.cast import as_declared, check_dimensions
+from webbcal.datamodels.asdf_tree import AsdfTree
+from webbcal.datamodels.cast import as_declared, cast_source, check_dimensions
 from webbcal.datamodels.contents import Contents, Tree
+from webbcal.datamodels.hdu_key import HduKey
 from webbcal.datamodels.schema import fits_index
-from webbcal.datamodels.table import FitsIndex, Leaf, Schema
+from webbcal.datamodels.table import FitsIndex, Leaf, Schema, is_array, is_table
 from webbcal.datamodels.validate import Rules
 from webbcal.io import asdf_extension
-from webbcal.io.cards import STRUCTURAL
+from webbcal.io.cards import STRUCTURAL, Card
+from webbcal.io.compressed import CompressedArray, image_cards
 from webbcal.io.fits_reader import Hdu
 from webbcal.io.opening import OpenedFile, open_file
 from webbcal.io.tables import FitsTable
@@ -80,12 +84,32 @@ def _contents_of(file: OpenedFile, model: Target) -> Contents:
         contents = _of_hdus(file, model)
     else:
         tree = dict(file.tree)
-        history = tree.pop("history", None) or {}
-        entries = history if isinstance(history, list) else history.get("entries", [])
-        contents = Contents(tree, file.name, history=[dict(entry) for entry in entries])
+        entries = asdf_extension.history_of(tree.pop("history", None))
+        _check_arrays(tree, model.schema, file.name)
+        contents = Contents(tree, file.name, history=entries)
     if file.path is not None:
         contents.tree.setdefault("meta", {})["filename"] = file.path.name
     return contents
+
+
+def _check_arrays(tree: Any, schema: Schema, name: str) -> None:
+    """Make sure that there are arrays where arrays are declared.
+
+    Raises
+    ------
+    InputError
+        If there is something else.
+    """
+    if is_array(schema):
+        if tree is not None and not hasattr(tree, "shape"):
+            raise InputError(f"{name}: no array, but {type(tree).__name__}; make the file again")
+    elif isinstance(tree, dict):
+        for member, declared in schema.get("properties", {}).items():
+            if member in tree:
+                _check_arrays(tree[member], declared, f"{name}: {member}")
+    elif isinstance(tree, list) and "items" in schema:
+        for item in tree:
+            _check_arrays(item, schema["items"], name)
 
 
 def _of_hdus(file: OpenedFile, model: Target) -> Contents:
@@ -95,14 +119,16 @@ def _of_hdus(file: OpenedFile, model: Target) -> Contents:
         index = index.with_array(Leaf(("hdrtab",), declared))
         contents.declares = {"type": "object", "properties": {"hdrtab": declared}}
     asdf = next((hdu for hdu in file.hdus if hdu.name == "ASDF" and hdu.data is not None), None)
-    take = _Taker(contents, index, model.rules, asdf is not None and model.with_asdf)
+    take = _Taker(contents, index, model.rules, file, asdf is not None and model.with_asdf)
     for hdu in file.hdus:
         if hdu is not asdf:
             take(hdu)
-    if asdf is not None and model.with_asdf:
-        contents.asdf = _asdf_loader(asdf, file.name, take.nested)
     cards = file.hdus[0].header.cards
-    contents.history = [{"description": card.value} for card in cards if card.keyword == "HISTORY"]
+    contents.history = [{"description": card.value or ""} for card in cards if card.keyword == "HISTORY"]
+    if asdf is not None and (model.with_asdf or take.elsewhere):
+        contents.asdf = AsdfTree(asdf, file.name, take.nested, model.schema, take.elsewhere)
+        if take.elsewhere:
+            contents.load_asdf()
     return contents
 
 
@@ -117,83 +143,110 @@ def _header_table(hdus: list[Hdu], index: FitsIndex) -> Schema | None:
     return {"fits_hdu": "HDRTAB", "datatype": asdf_extension.datatype_of(table.dtype)}
 
 
-def _asdf_loader(hdu: Hdu, name: str, nested: dict[str, Any]) -> Callable[[], Tree]:
-    """Return what reads the tree in the ASDF extension; only it knows the places of nested arrays."""
-    data = hdu.data
-
-    def load() -> Tree:
-        content = data.raw() if isinstance(data, FitsTable) else np.ascontiguousarray(data).tobytes()
-        followed: set[str] = set()
-
-        def follow(source: str) -> Any:
-            followed.add(source)
-            return nested.get(source)
-
-        try:
-            tree = asdf_extension.read_tree(content, follow)
-        except Exception as error:
-            raise InputError(f"{name}: the ASDF extension cannot be read ({error})") from error
-        tree.pop("history", None)  # the HISTORY cards of the primary header count
-        left = {source: array for source, array in nested.items() if source not in followed}
-        if left:
-            tree["extra_fits"] = {
-                source.removeprefix("fits:"): {"data": array} for source, array in left.items()
-            }
-        return tree
-
-    return load
-
-
 class _Taker:
     """Puts HDUs in their places of the tree, one after the other; what has no place goes to extra_fits."""
 
-    def __init__(self, contents: Contents, index: FitsIndex, rules: Rules, has_asdf: bool) -> None:
+    def __init__(
+        self, contents: Contents, index: FitsIndex, rules: Rules, file: OpenedFile, has_asdf: bool
+    ) -> None:
         self._tree = contents.tree
         self._name = contents.name
         self._index = index
         self._rules = rules
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: dict[tuple[str, int], int] = {}
+        self._most = len(file.hdus)
         self.has_asdf = has_asdf
         #: Data of items of lists within lists, as the ASDF tree refers to them.
         self.nested: dict[str, Any] = {}
+        #: Places whose values no card can hold, and HDUs with other such cards.
+        self.elsewhere: set[tuple[Any, ...]] = set()
 
     def __call__(self, hdu: Hdu) -> None:
-        again = (hdu.name, hdu.version) in self._seen
-        self._seen.add((hdu.name, hdu.version))
+        again = self._seen.setdefault((hdu.name, hdu.version), 0)
+        self._seen[hdu.name, hdu.version] += 1
         unknown = self._take_keywords(hdu)
-        leaf = self._index.arrays.get(hdu.name)
-        known = leaf is not None and not again and (hdu.version == 1 or "[]" in leaf.path)
+        leaf = None if again else self._index.arrays.get(hdu.name)
+        known = leaf is not None and self._has_place(hdu, leaf)
         extra: Tree = {"header": unknown} if unknown else {}
         if leaf is not None and known and hdu.data is not None:
-            put(self._tree, leaf, hdu.version, self._checked(hdu, leaf.schema))
+            put(self._tree, leaf, hdu.version, self._checked(hdu, leaf))
         elif hdu.name in self._index.nested and hdu.data is not None and self.has_asdf:
             self.nested[f"fits:{hdu.name},{hdu.version}"] = hdu.data
         elif hdu.data is not None and not known:
             extra["data"] = hdu.data
+        elif hdu.data is None and not known and not extra and hdu.name not in self._index.hdus:
+            extra["header"] = []  # it has nothing, and is still there
         if extra:
-            key = hdu.name if hdu.version == 1 and not again else f"{hdu.name},{hdu.version}"
-            self._tree.setdefault("extra_fits", {})[key] = extra
+            key = HduKey(hdu.name, hdu.version, again)
+            self._tree.setdefault("extra_fits", {})[str(key)] = extra
 
-    def _checked(self, hdu: Hdu, schema: Schema) -> Any:
+    def _has_place(self, hdu: Hdu, leaf: Leaf) -> bool:
+        """Tell whether the number of an HDU is that of a place: 1, or in a list, that of an item."""
+        return 1 <= hdu.version <= (self._most if "[]" in leaf.path else 1)
+
+    def _checked(self, hdu: Hdu, leaf: Leaf) -> Any:
         where, data = f"{self._name}: {hdu.name}", hdu.data
         assert data is not None
-        check_dimensions(len(data.shape), schema, where)
-        return as_declared(data, schema, where) if isinstance(data, np.ndarray) else data
+        if is_table(leaf.schema) and not isinstance(data, (FitsTable, np.ndarray)):
+            raise InputError(f"{where}: an image, where a table should be; make the file again")
+        if not is_table(leaf.schema) and isinstance(data, FitsTable):
+            raise InputError(f"{where}: a table, where an image should be; make the file again")
+        check_dimensions(len(data.shape), leaf.schema, where)
+        if isinstance(data, np.ndarray):
+            return as_declared(data, leaf.schema, where)
+        return data if is_table(leaf.schema) else cast_source(data, leaf.schema, where)
 
     def _take_keywords(self, hdu: Hdu) -> list[list[Any]]:
         """Put the keywords that are known in their places; return the others."""
         known = self._index.keywords.get(hdu.name, {})
         nested = self._index.nested.get(hdu.name, ()) if self.has_asdf else ()
         unknown: list[list[Any]] = []
-        for card in hdu.header.cards:
+        taken: set[str] = set()
+        for card in _own_cards(hdu):
             leaf = known.get(card.keyword)
-            if leaf is not None and ("[]" in leaf.path or hdu.version == 1):
-                value = card.value
-                if value is not None and self._rules.accepts(value, leaf.schema, ".".join(leaf.path)):
-                    put(self._tree, leaf, hdu.version, value)
-            elif card.keyword not in nested and not STRUCTURAL.fullmatch(card.keyword):
+            if leaf is not None and self._has_place(hdu, leaf):
+                self._take(card, leaf, hdu.version, taken)
+            elif card.keyword not in nested and not (
+                card.keyword in _STALE and hdu.name in self._index.arrays
+            ):
                 unknown.append([card.keyword, card.value, card.comment])
+                if card.is_elsewhere:
+                    self.elsewhere.add(("extra_fits",))
         return unknown
+
+    def _take(self, card: Card, leaf: Leaf, version: int, taken: set[str]) -> None:
+        """Put the value of a card in its place; of those with the same keyword, the first one counts."""
+        if card.keyword in taken:
+            return
+        taken.add(card.keyword)
+        if card.is_elsewhere:
+            self.elsewhere.add(tuple(version - 1 if part == "[]" else part for part in leaf.path))
+        elif card.value is not None and self._rules.accepts(card.value, leaf.schema, ".".join(leaf.path)):
+            put(self._tree, leaf, version, card.value)
+
+
+#: Keywords of values that may have changed.
+_STALE = ("DATAMAX", "DATAMIN")
+
+
+def _own_cards(hdu: Hdu) -> Iterator[Card]:
+    """Yield the cards that do not say how the data are stored, but for titles between blank cards."""
+    cards = image_cards(hdu.header) if isinstance(hdu.data, CompressedArray) else hdu.header.cards
+    for number, card in enumerate(cards):
+        if card.keyword == "HISTORY" and hdu.name == "PRIMARY":
+            continue  # those are the history of the model
+        is_title = not card.keyword and (not card.value or (number and _is_blank(cards[number - 1])))
+        if not is_title and not _is_structural(card.keyword):
+            yield card
+
+
+@lru_cache(4096)
+def _is_structural(keyword: str) -> bool:
+    return STRUCTURAL.fullmatch(keyword) is not None
+
+
+def _is_blank(card: Card) -> bool:
+    return not card.keyword and not card.value
 
 
 def put(tree: Any, leaf: Leaf, version: int, value: Any) -> None:

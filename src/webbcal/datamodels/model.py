@@ -281,8 +281,14 @@ class DataModel(Arrayed, FlatAccess):
         self, max_rows: int | None = 24, max_cols: int | None = 120, show_values: bool = True, **_: Any
     ) -> None:
         """Print the tree."""
+        print("\n".join(self.describe_tree(max_rows, max_cols, show_values)))
+
+    def describe_tree(
+        self, max_rows: int | None = None, max_cols: int | None = None, show_values: bool = True
+    ) -> list[str]:
+        """Return the lines of the printed tree."""
         self._contents.load_asdf()
-        print("\n".join(search.render(self._tree, max_rows, max_cols, show_values)))
+        return search.render(self._tree, max_rows, max_cols, show_values)
 
     def search(
         self, key: Any = None, type: Any = None, value: Any = None, filter: Any = None
@@ -306,6 +312,7 @@ class DataModel(Arrayed, FlatAccess):
     @property
     def history(self) -> list[dict[str, Any]]:
         """The history entries: dictionaries with a ``description``."""
+        self._contents.load_asdf()
         return self._contents.history
 
     @history.setter

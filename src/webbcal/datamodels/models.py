@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from webbcal.core.dqmap import DQDefinition
+from webbcal.core.errors import InputError
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.node import plain
 from webbcal.datamodels.table import making_of
@@ -59,8 +60,9 @@ def _now() -> str:
 class _MappedDQ:
     """A DQ array in a reference file, with its bits moved to the standard places as it is read."""
 
-    def __init__(self, source: ArraySource, definition: ArraySource | np.ndarray) -> None:
+    def __init__(self, source: ArraySource, definition: ArraySource | np.ndarray, name: str) -> None:
         self._source = source
+        self._name = name
         self._table = definition
         self._definition: DQDefinition | None = None
         self.shape = source.shape
@@ -70,12 +72,28 @@ class _MappedDQ:
         """Return a region with standard bits."""
         if self._definition is None:
             table = self._table if isinstance(self._table, np.ndarray) else self._table.read()
-            self._definition = DQDefinition.from_table(table)
+            self._definition = _definition_of(table, self._name)
         return self._definition.apply(self._source.read(*index).astype(np.uint32, copy=False))
 
     def read_into(self, out: np.ndarray, *index: slice | int) -> None:
         """Copy a region with standard bits into `out`."""
         np.copyto(out, self.read(*index), casting="unsafe")
+
+
+def _definition_of(table: np.ndarray, name: str) -> DQDefinition:
+    """Return what a table says of the bits.
+
+    Raises
+    ------
+    InputError
+        If it has no names and values.
+    """
+    try:
+        return DQDefinition.from_table(table)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{name}: the table of DQ bits (DQ_DEF) needs columns VALUE and NAME ({error})"
+        ) from error
 
 
 class DefaultDQMixin(DataModel):
@@ -94,9 +112,9 @@ class DefaultDQMixin(DataModel):
             return
         if isinstance(dq, np.ndarray):
             rows = table if isinstance(table, np.ndarray) else table.read()
-            self._tree["dq"] = DQDefinition.from_table(rows).apply(dq)
+            self._tree["dq"] = _definition_of(rows, self.contents.name).apply(dq)
         elif not isinstance(dq, _MappedDQ):
-            self._tree["dq"] = _MappedDQ(dq, table)
+            self._tree["dq"] = _MappedDQ(dq, table, self.contents.name)
 
 
 class DefaultErrMixin(DataModel):
@@ -142,7 +160,7 @@ class ReferenceFileModel(JwstDataModel):
         if table is None or not self.has("dq"):
             return super().save(path, dir_path, *args, **kwargs)
         standard = self.dq
-        pairs = DQDefinition.from_table(table).pairs
+        pairs = _definition_of(table, self.contents.name).pairs
         stored = np.zeros_like(standard)
         for bit, flag in pairs:
             stored[standard & np.uint32(flag) != 0] |= np.uint32(bit)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from webbcal.core.errors import InputError
 from webbcal.datamodels.arrayed import Arrayed, holds_arrays
 from webbcal.datamodels.cast import as_declared, from_file
 from webbcal.datamodels.contents import Contents
@@ -19,6 +20,7 @@ from webbcal.datamodels.table import Schema, dtype_of, is_array, is_table, prope
 from webbcal.datamodels.validate import Rules
 from webbcal.io.arrays import in_file
 from webbcal.io.asdf_text import Tagged
+from webbcal.io.missing_library import MissingLibrary
 
 
 class Owner(Protocol):
@@ -103,7 +105,7 @@ def read_member(container: Any, key: Any, schema: Schema, contents: Contents, pa
     """
     value = container[key]
     if isinstance(value, Tagged):
-        made = value.resolve()
+        made = _object_of(value, contents.where(path))
         contents.made[id(made)] = made, value
         value = container[key] = made
     if not in_file(value):
@@ -113,6 +115,25 @@ def read_member(container: Any, key: Any, schema: Schema, contents: Contents, pa
         array = from_file(array, schema, contents.where(path))
     container[key] = array
     return array
+
+
+def _object_of(value: Tagged, name: str) -> Any:
+    """Return the object of a value of another library.
+
+    Raises
+    ------
+    MissingLibrary
+        If no library knows it.
+    InputError
+        If its library cannot make anything of it.
+    """
+    try:
+        return value.resolve()
+    except MissingLibrary as error:
+        error.args = (f"{name}: {error}",)
+        raise
+    except Exception as error:  # asdf and its extensions raise whatever their parts raise
+        raise InputError(f"{name}: no object can be made of {value.tag}: it is damaged ({error})") from error
 
 
 class ObjectNode(Node):

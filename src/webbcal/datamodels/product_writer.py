@@ -12,11 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from webbcal.core.errors import OutputError, WebbcalError
 from webbcal.datamodels.contents import Contents, Tree
-from webbcal.datamodels.layout import Streamed, asdf_hdu, plan_hdus
+from webbcal.datamodels.layout import Streamed, asdf_hdu, needs_asdf, plan_hdus
 from webbcal.datamodels.table import Schema
 from webbcal.io.arrays import FitsArray
 from webbcal.io.fits_writer import FitsWriter
+from webbcal.io.hdus import PlannedHdu
 
 
 class Product(Protocol):
@@ -116,12 +118,20 @@ class ProductWriter:
             model.contents.load_asdf()
             model.on_save(self._writer.path)
             planned = plan_hdus(model.schema, model.contents, self.arrays)
-            if model.with_asdf:
-                planned.append(asdf_hdu(model.schema, model.contents, planned))
+            if model.with_asdf or needs_asdf(planned):
+                planned.append(self._tree_hdu(model, planned))
             self._writer.finish(planned)
         except BaseException:
             self.abort()
             raise
+
+    def _tree_hdu(self, model: Product, planned: list[PlannedHdu]) -> PlannedHdu:
+        try:
+            return asdf_hdu(model.schema, model.contents, planned)
+        except WebbcalError:
+            raise
+        except Exception as error:  # asdf and its extensions raise whatever their parts raise
+            raise OutputError(f"{self._writer.path}: ASDF has no place for something: {error}") from error
 
     def abort(self) -> None:
         """Give up: remove the temporary file."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.core.errors import OutputError
+from webbcal.core.errors import OutputError, WebbcalError
 from webbcal.datamodels.product_writer import Product, ProductWriter
 from webbcal.io.asdf_extension import plain_values, without_none
 from webbcal.io.asdf_objects import resolved
@@ -52,23 +52,22 @@ def save_asdf(model: Product, path: Path, overwrite: bool = True) -> None:
 
     _check(path, overwrite)
     model.on_save(path)
-    tree = without_none(resolved(model.instance))
-    tree = plain_values(tree, lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v)
-    file = asdf.AsdfFile()
-    if entries := model.contents.history_entries():
-        tree["history"] = {"entries": [_history_entry(entry) for entry in entries]}
-    file._tree = asdf.tags.core.AsdfObject(tree)
     target = AtomicFile(path)
     try:
+        tree = without_none(resolved(model.instance))
+        tree = plain_values(tree, lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v)
+        file = asdf.AsdfFile()
+        if entries := model.contents.history_entries():
+            tree["history"] = {"entries": [_history_entry(entry) for entry in entries]}
+        file._tree = asdf.tags.core.AsdfObject(tree)
         file.write_to(target.temporary)
         target.commit()
     except BaseException as error:
         target.abort()
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(
-                f"{path}: cannot be written ({error.strerror}); nothing was left behind"
-            ) from error
-        raise
+        if isinstance(error, WebbcalError) or not isinstance(error, Exception):
+            raise
+        why = error.strerror if isinstance(error, OSError) else f"ASDF has no place for something: {error}"
+        raise OutputError(f"{path}: cannot be written ({why}); nothing was left behind") from error
 
 
 def _history_entry(entry: dict[str, Any]) -> Any:

@@ -255,6 +255,8 @@ class FitsIndex:
     nested : dict
         By HDU: the names of its keywords whose place is in a list within a list. Which item they belong to,
         and its data, only the ASDF extension tells.
+    hdus : set of str
+        Names of all HDUs that have a place.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -271,9 +273,11 @@ class FitsIndex:
                 self.keywords.setdefault(node.get("fits_hdu", "PRIMARY"), {}).setdefault(keyword, leaf)
             elif is_array(node) and "fits_hdu" in node:
                 self.arrays.setdefault(node["fits_hdu"], leaf)
+        self.hdus = {"PRIMARY", *self.keywords, *self.arrays, *self.nested}
 
     def with_array(self, leaf: Leaf) -> FitsIndex:
         """Return an index that knows one more array."""
         made = copy.copy(self)
         made.arrays = self.arrays | {leaf.schema["fits_hdu"]: leaf}
+        made.hdus = self.hdus | {leaf.schema["fits_hdu"]}
         return made

@@ -34,6 +34,7 @@ class DarkCurrentStep(BlockStep):
     only_once = True
     tiling = Tiling.EITHER
     cal_step = "dark_sub"
+    adds = ("average_dark_current",)
     reference_file_types = ("dark",)
 
     @dataclass(frozen=True)
@@ -56,10 +57,15 @@ class DarkCurrentStep(BlockStep):
         reference = references["dark"]
         plan = _dark_plan(exposure, reference)
         if p.dark_output:
-            self._save_dark(reference, plan, exposure, p.dark_output)
+            self._save_dark(reference, plan, exposure)
         use_map = p.average_dark_current is None and reference.has("average_dark_current")
         # A map of zeros means that there is none.
         return _State(plan, use_map and np.sum(reference.read("average_dark_current")) != 0)
+
+    def extra_products(self) -> Mapping[str, str]:
+        """The averaged dark."""
+        name = self.dark_output
+        return {"dark": self.make_output_path(basepath=name, suffix=False)} if name else {}
 
     def scratch_bytes(self, exposure: Exposure, references: Any) -> int:
         """The dark of all groups, and the frames of one."""
@@ -87,7 +93,7 @@ class DarkCurrentStep(BlockStep):
         block.dark_current = block.dark_current if average is None else average
         return block
 
-    def _save_dark(self, reference: Any, plan: dark.DarkPlan, exposure: Exposure, name: str) -> None:
+    def _save_dark(self, reference: Any, plan: dark.DarkPlan, exposure: Exposure) -> None:
         from webbcal import datamodels
 
         assert exposure.readout is not None
@@ -97,7 +103,9 @@ class DarkCurrentStep(BlockStep):
         result.meta.exposure.nframes = exposure.readout.nframes
         result.meta.exposure.groupgap = exposure.readout.groupgap
         result.meta.exposure.ngroups = exposure.readout.ngroups
-        result.save(self.make_output_path(basepath=name, suffix=False))
+        path = self.extra_products()["dark"]
+        result.save(path)
+        self.note_saved(path)
 
 
 def _dark_plan(exposure: Exposure, reference: Any) -> dark.DarkPlan:

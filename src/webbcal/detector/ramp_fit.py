@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,12 +98,21 @@ class RampFitStep(BlockStep):
         if state.gain_factor is not None:
             model.meta.exposure.gain_factor = state.gain_factor
 
-    def save_optional(self, model: Any, pieces: Sequence[RateBlock]) -> None:
+    def extra_products(self) -> Mapping[str, str]:
+        """The fit of every segment."""
+        name = self.opt_name or self.output_file
+        path = self.make_output_path(basepath=name, suffix="fitopt")
+        return {"optional": path} if self.save_opt else {}
+
+    def save_extra(self, make: Callable[[str], Any], pieces: Sequence[RateBlock]) -> None:
         """Save the fit of every segment of the exposure."""
+        model = make("RampFitOutputModel")
         placed = [(b.interior.y0, b.ints.start if b.ints else 0, b.extra) for b in pieces]
         for name, array in merge_segments(placed)._asdict().items():
             setattr(model, name, array)
-        self.save_model(model, suffix="fitopt", output_file=self.opt_name or None, force=True)
+        path = self.extra_products()["optional"]
+        model.save(path)
+        self.note_saved(path)
 
 
 class RampFold:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from webbcal.io.file_handle import FileHandle
+from webbcal.io.cards import Header
+from webbcal.io.file_handle import Handle
 
 #: Largest piece of a file that is held beside its destination, in bytes.
 CHUNK_BYTES = 4 << 20
@@ -171,46 +173,107 @@ _NATIVE = {(8, 0): "u1", (8, -128): "i1", (16, 0): "i2", (16, 1 << 15): "u2", (3
 _NATIVE |= {(32, 1 << 31): "u4", (64, 0): "i8", (64, 1 << 63): "u8", (-32, 0): "f4", (-64, 0): "f8"}
 
 
-class FitsArray:
-    """An image HDU on disk as an `ArraySource`.
+_FILE_TYPES: dict[int, np.dtype[Any]] = {
+    8: np.dtype("u1"),
+    16: np.dtype(">i2"),
+    32: np.dtype(">i4"),
+    64: np.dtype(">i8"),
+}
+_FILE_TYPES |= {-32: np.dtype(">f4"), -64: np.dtype(">f8")}
 
-    Parameters
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How the values of an image are stored (FITS 4.0, section 4.4.2.5).
+
+    Attributes
     ----------
-    handle : FileHandle
-        The file.
-    offset : int
-        Where the data begin, in bytes.
-    shape : tuple of int
-        Lengths of the axes, slowest first.
     bitpix : int
         The FITS type code.
     bscale, bzero : float
         Scale and offset of the stored values. Those that stand for another integer type are exact; any
         other scaling gives floats.
+    blank : int or None
+        The stored value that stands for none. If it is given, values are floats, and these are NaN.
+    """
+
+    bitpix: int
+    bscale: float = 1
+    bzero: float = 0
+    blank: int | None = None
+
+    @property
+    def file_type(self) -> np.dtype[Any]:
+        """Type of the stored values, big-endian."""
+        return _FILE_TYPES[self.bitpix]
+
+    @property
+    def native(self) -> np.dtype[Any] | None:
+        """Type of the values if they are stored as they are, but for the top bit; None if they are scaled."""
+        if self.bscale != 1 or self.blank is not None or self.bzero != int(self.bzero):
+            return None
+        name = _NATIVE.get((self.bitpix, int(self.bzero)))
+        return None if name is None else np.dtype(name)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.native or np.dtype("f8" if self.bitpix in (32, 64, -64) else "f4")
+
+    def scaled(self, stored: np.ndarray) -> np.ndarray:
+        """Return values of stored ones (in native byte order) that are scaled."""
+        values = stored.astype(self.dtype)
+        values *= self.bscale
+        values += self.bzero
+        if self.blank is not None and stored.dtype.kind in "iu":
+            values[stored == self.blank] = np.nan
+        return values
+
+
+class FitsArray:
+    """An image HDU on disk as an `ArraySource`.
+
+    Parameters
+    ----------
+    handle : Handle
+        The file.
+    offset : int
+        Where the data begin, in bytes.
+    shape : tuple of int
+        Lengths of the axes, slowest first.
+    how : Stored
+        How the values are stored.
+    header : Header, optional
+        The header of the HDU, so that it can be passed on as it stands.
+
+    Attributes
+    ----------
+    is_scaled : bool
+        Whether values are floats made of the stored ones.
     """
 
     def __init__(
         self,
-        handle: FileHandle,
+        handle: Handle,
         offset: int,
         shape: tuple[int, ...],
-        bitpix: int,
-        bscale: float = 1,
-        bzero: float = 0,
+        how: Stored,
+        header: Header | None = None,
     ) -> None:
         self.handle = handle
         self.offset = offset
         self.shape = shape
-        kind = "u1" if bitpix == 8 else f"{'i' if bitpix > 0 else 'f'}{abs(bitpix) // 8}"
-        self._stored = np.dtype(f">{kind}")
-        self._scaling: tuple[float, float] | None = None
-        native = _NATIVE.get((bitpix, int(bzero))) if bscale == 1 and bzero == int(bzero) else None
-        if native is None:
-            self._scaling = (bscale, bzero)
-            native = "f8" if bitpix in (32, 64, -64) else "f4"
-        self.dtype = np.dtype(native)
+        self.header = header
+        self.how = how
+        self.dtype = how.dtype
+        self._stored = how.file_type
+        self.is_scaled = how.native is None
         # Adding BZERO to an integer of that width flips its top bit.
-        self._flip = self.dtype.kind in "iu" and self.dtype.kind != self._stored.kind
+        self._flip = not self.is_scaled and self.dtype.kind in "iu" and self.dtype.kind != self._stored.kind
+
+    def raw(self) -> bytes:
+        """Return the data as stored."""
+        return self.handle.bytes_at(self.offset, math.prod(self.shape) * self._stored.itemsize)
 
     def read(self, *index: slice | int) -> np.ndarray:
         """Return a fresh, native, C-contiguous copy of a region."""
@@ -224,7 +287,7 @@ class FitsArray:
         Where the values have to be converted, or rows are not read whole, the same as `read`.
         """
         bounds, selected = region_of(self.shape, index)
-        if self._scaling is not None or self._flip or bounds[-1] != (0, self.shape[-1]):
+        if self.is_scaled or self._flip or bounds[-1] != (0, self.shape[-1]):
             return self.read(*index)
         stored = np.empty(selected, self._stored)
         raw = stored.reshape(-1).view(np.uint8)
@@ -251,7 +314,7 @@ class FitsArray:
         target = out.reshape([stop - start for start, stop in bounds])  # a view, also for strided `out`
         if self.shape and bounds[-1] != (0, self.shape[-1]) and len(self.shape) > 1:
             self._read_columns(target, bounds)
-        elif out.dtype == self.dtype and out.flags.c_contiguous and self._scaling is None:
+        elif out.dtype == self.dtype and out.flags.c_contiguous and not self.is_scaled:
             self._read_runs(target.reshape(-1), bounds)
         else:
             self._read_converting(target, bounds)
@@ -295,9 +358,4 @@ class FitsArray:
         return self._convert(stored)
 
     def _convert(self, piece: np.ndarray) -> np.ndarray:
-        if self._scaling is None:
-            return piece.view(self.dtype)
-        scaled = piece.astype(self.dtype)
-        scaled *= self._scaling[0]
-        scaled += self._scaling[1]
-        return scaled
+        return self.how.scaled(piece) if self.is_scaled else piece.view(self.dtype)

@@ -40,6 +40,8 @@ def datatype_of(dtype: np.dtype[Any]) -> Any:
         return [_field(name, dtype[name]) for name in dtype.names]
     if dtype.kind in "SU":
         return ["ascii", max(1, dtype.itemsize // (4 if dtype.kind == "U" else 1))]
+    if dtype.kind == "O":  # cells of various lengths: how many, and where
+        return "int64"
     return "bool8" if dtype.kind == "b" else dtype.name
 
 
@@ -108,11 +110,17 @@ def read_tree(content: bytes, follow: Callable[[str], Any]) -> Tree:
         tree = asdf_text.read(content, follow)
     except (NotPlain, yaml.YAMLError):
         tree = asdf_text.read_by_library(content, follow)
-    for internal in ("asdf_library", "_fits_hash", "extra_fits"):
+    for internal in ("asdf_library", "_fits_hash"):
         tree.pop(internal, None)
-    history = tree.pop("history", None) or {}
-    tree["history"] = history if isinstance(history, list) else history.get("entries", [])
+    tree["history"] = history_of(tree.pop("history", None))
     return without_none(tree)
+
+
+def history_of(history: Any) -> list[Tree]:
+    """Return the entries of a history as it stands in a file; what is no entry is left out."""
+    entries = history.get("entries") if isinstance(history, dict) else history
+    found = entries if isinstance(entries, list) else []
+    return [dict(entry) for entry in found if isinstance(entry, dict) and "description" in entry]
 
 
 def without_none(tree: Any) -> Any:

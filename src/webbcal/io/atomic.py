@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import OutputError
+from webbcal.core.leftovers import ENDING, mark
+from webbcal.io.file_handle import keep_replaced
+from webbcal.io.positioned import write_at
 
 _unfinished: set[Path] = set()
 
@@ -38,7 +40,7 @@ class AtomicFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.temporary = self.path.parent / f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        self.temporary = self.path.parent / f".{self.path.name}.{mark()}{ENDING}"
         if self.path.is_dir():
             raise OutputError(f"{self.path}: is a folder; give the name of a file")
         _unfinished.add(self.temporary)
@@ -62,10 +64,8 @@ class AtomicFile:
             If the disk is full or the write fails.
         """
         view = memoryview(data).cast("B") if not isinstance(data, memoryview) else data
-        done = 0
         try:
-            while done < len(view):
-                done += os.pwrite(self.fd, view[done:], offset + done)
+            write_at(self.fd, view, offset)
         except OSError as error:
             raise self._failure(error) from error
 
@@ -95,6 +95,7 @@ class AtomicFile:
         try:
             os.close(self.fd)
             self.is_open = False
+            keep_replaced(self.path)
             self.temporary.replace(self.path)
             _unfinished.discard(self.temporary)
         except OSError as error:

@@ -6,21 +6,82 @@ handle opens its file when it is read, and when there are many, those that were 
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from webbcal.core.errors import InputError, unreadable
+from webbcal.io.positioned import read_at
 
 #: The most files that are kept open; and the part of what the process may open.
 MOST, _PART = 512, 2
 
 #: Handles whose file is open, by identity, in the order of opening.
 _opened: dict[int, weakref.ref[FileHandle]] = {}
+
+
+#: All handles, open or not.
+_living: weakref.WeakSet[FileHandle] = weakref.WeakSet()
+
+
+class Handle(Protocol):
+    """Bytes to be read at positions."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def read_at(self, buffer: memoryview, offset: int) -> None:
+        """Fill `buffer` from `offset`."""
+
+    def bytes_at(self, offset: int, length: int) -> bytes:
+        """Return bytes from `offset`."""
+
+    def stream(self) -> BinaryIO:
+        """Return them as a file of its own, to be closed."""
+
+    def close(self) -> None:
+        """Let go of what is held for reading."""
+
+
+class MemoryHandle:
+    """Bytes in memory: a file that was given as an open file, or was compressed as a whole."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        self._content = content
+        self.name = name
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self._content)
+
+    def read_at(self, buffer: memoryview, offset: int) -> None:
+        """Fill `buffer` from `offset`."""
+        buffer[:] = self.bytes_at(offset, len(buffer))
+
+    def bytes_at(self, offset: int, length: int) -> bytes:
+        """Return bytes from `offset`."""
+        if offset + length > len(self._content):
+            raise InputError(f"{self.name}: the file ends before its data; fetch it again")
+        return self._content[offset : offset + length]
+
+    def stream(self) -> BinaryIO:
+        """Return them as a file of its own."""
+        return io.BytesIO(self._content)
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class FileHandle:
@@ -44,6 +105,13 @@ class FileHandle:
         self._lock = threading.Lock()
         self._readers = 0
         self._closing = False
+        self._kept = False
+        _living.add(self)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return str(self.path)
 
     @contextmanager
     def _reading(self) -> Iterator[int]:
@@ -84,13 +152,29 @@ class FileHandle:
 
     def read_at(self, buffer: memoryview, offset: int) -> None:
         """Fill `buffer` from `offset`."""
-        done = 0
         with self._reading() as fd:
-            while done < len(buffer):
-                count = os.preadv(fd, [buffer[done:]], offset + done)
-                if count == 0:
-                    raise InputError(f"{self.path}: the file ends before its data; fetch it again")
-                done += count
+            if read_at(fd, buffer, offset) < len(buffer):
+                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
+
+    def bytes_at(self, offset: int, length: int) -> bytes:
+        """Return bytes from `offset`."""
+        buffer = bytearray(length)
+        self.read_at(memoryview(buffer), offset)
+        return bytes(buffer)
+
+    def stream(self) -> BinaryIO:
+        """Return the file, opened on its own, to be closed."""
+        return self.path.open("rb")
+
+    def keep(self) -> None:
+        """Hold the file open until nobody has this handle any more: another one is about to take its name."""
+        with suppress(InputError, OSError), self._reading():
+            _opened.pop(id(self), None)  # does not count among those that may be closed
+            self._kept = True
+
+    def is_of(self, identity: tuple[int, int, int]) -> bool:
+        """Tell whether this is the file of an identity."""
+        return self._identity == identity
 
     def moved(self, path: str | os.PathLike[str]) -> None:
         """Take note that the file has another name now, and was written to."""
@@ -111,7 +195,7 @@ class FileHandle:
         if not self._lock.acquire(blocking=False):
             return False
         try:
-            idle = self._fd is not None and not self._readers
+            idle = self._fd is not None and not self._readers and not self._kept
             if idle:
                 self._close()
             return idle
@@ -120,6 +204,8 @@ class FileHandle:
 
     def _close(self) -> None:
         self._closing = False
+        if self._kept:
+            return
         _opened.pop(id(self), None)
         if self._fd is not None:
             os.close(self._fd)
@@ -127,7 +213,17 @@ class FileHandle:
 
     def __del__(self) -> None:
         if getattr(self, "_fd", None) is not None:
+            self._kept = False
             self._close()
+
+
+def keep_replaced(path: Path) -> None:
+    """Have everyone who reads the file of this name go on doing so when another takes its name."""
+    with suppress(OSError):
+        status = path.stat()
+        for handle in list(_living):
+            if handle.is_of((status.st_ino, status.st_size, status.st_mtime_ns)):
+                handle.keep()
 
 
 def _make_room() -> None:

@@ -18,21 +18,23 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.core.errors import OutputError
+from webbcal.core.errors import OutputError, WebbcalError
 from webbcal.core.resources import available_threads
 from webbcal.core.threads import run_on_threads
 from webbcal.io import arrays as io_arrays
-from webbcal.io.arrays import FitsArray, MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.arrays import FitsArray, MemoryArray, Stored, pieces_of, region_of, runs_of
 from webbcal.io.atomic import AtomicFile
 from webbcal.io.cards import BLOCK
 from webbcal.io.file_handle import FileHandle
 from webbcal.io.hdus import PlannedHdu, image_header, stored_code, stored_dtype, to_stored
-from webbcal.io.table_writer import table_hdu
+from webbcal.io.table_writer import carried, table_hdu
 
 #: Blocks by which the primary header and other headers may grow before streamed data must move.
 _ROOM = {"PRIMARY": 3}
 #: Arrays in memory are converted and written in pieces of this size, which stay in cache.
 _PIECE_BYTES = 1 << 19
+#: The first element of a piece of an array, and how to read it.
+Piece = tuple[int, Callable[[], np.ndarray]]
 
 
 class _Place:
@@ -100,7 +102,8 @@ class FitsWriter:
 
     def _reserve(self, planned: Sequence[PlannedHdu]) -> None:
         streamed = [hdu for hdu in planned if hdu.stream]
-        self._primary_room = offset = _room_for(planned[0]) if streamed else 0
+        self._primary_room = _room_for(planned[0]) if streamed else 0
+        offset = self._primary_room + (_padded_size(planned[0]) if streamed else 0)
         for hdu in streamed:
             place = self._places[hdu.stream] = _Place(hdu, offset, _room_for(hdu))
             offset = place.end
@@ -145,7 +148,7 @@ class FitsWriter:
         self._handle = FileHandle(self._file.temporary)
         for name, place in self._places.items():
             bitpix, bzero = stored_code(place.dtype)
-            self._lent[name] = FitsArray(self._handle, place.offset, place.shape, bitpix, 1, bzero)
+            self._lent[name] = FitsArray(self._handle, place.offset, place.shape, Stored(bitpix, 1, bzero))
         return self._handle, dict(self._lent)
 
     def finish(self, planned: Sequence[PlannedHdu]) -> None:
@@ -163,8 +166,10 @@ class FitsWriter:
                 raise OutputError(f"{self.path}: parts of {', '.join(unwritten)} were never written")
             self._write_all(planned)
             self._file.commit()
-        except BaseException:
+        except BaseException as error:
             self._file.abort()
+            if isinstance(error, WebbcalError) and str(self.path) not in str(error):
+                raise OutputError(f"{self.path}: cannot be written: {error}") from error
             raise
         for name, source in self._lent.items():  # headers that grew may have moved it
             source.offset = self._places[name].offset
@@ -174,12 +179,16 @@ class FitsWriter:
     def _write_all(self, planned: Sequence[PlannedHdu]) -> None:
         primary = image_header(planned[0])
         first = {hdu.stream: image_header(hdu) for hdu in planned if hdu.stream}
-        self._make_room(primary, first)
-        self._file.write_at(_filled(primary, self._primary_room or len(primary)), 0)
+        self._make_room(primary, _padded_size(planned[0]), first)
+        self._primary_room = self._primary_room or len(primary)
+        self._file.write_at(_filled(primary, self._primary_room), 0)
+        if planned[0].dtype is not None:
+            _write_image(self._file, planned[0], self._primary_room)
         for name, header in first.items():
             place = self._places[name]
             self._file.write_at(_filled(header, place.room), place.header_offset)
-        end = max([len(primary), self._primary_room, *(place.end for place in self._places.values())])
+        first_end = self._primary_room + _padded_size(planned[0])
+        end = max([first_end, *(place.end for place in self._places.values())])
         tail = _Tail(self._file, end)
         for hdu in planned[1:]:
             if not hdu.stream:
@@ -187,11 +196,12 @@ class FitsWriter:
         tail.flush()
         self._file.truncate(tail.end)
 
-    def _make_room(self, primary: bytes, first: dict[str, bytes]) -> None:
+    def _make_room(self, primary: bytes, primary_data: int, first: dict[str, bytes]) -> None:
         """Move streamed data back if a header outgrew its room (rare: the room is several blocks)."""
         if not self._places:
             return
-        offset = self._primary_room = max(self._primary_room, len(primary))
+        self._primary_room = max(self._primary_room, len(primary))
+        offset = self._primary_room + primary_data
         moves: list[tuple[int, int, int]] = []
         for name, place in self._places.items():
             old = place.offset
@@ -228,8 +238,8 @@ class _Tail:
 
     def append(self, hdu: PlannedHdu) -> None:
         """Write an HDU at the end of the file."""
-        if hdu.is_table:
-            for part in table_hdu(hdu):
+        if hdu.is_table or hdu.is_carried:
+            for part in carried(hdu, hdu.data) if hdu.is_carried else table_hdu(hdu):
                 self._put(part)
             self._put(bytes(-self.end % BLOCK))
             return
@@ -242,12 +252,7 @@ class _Tail:
             self._put(_bytes_of(pieces[0][1](), dtype))
         else:
             self.flush()
-
-            def write(piece: tuple[int, Callable[[], np.ndarray]]) -> None:
-                start, values = piece
-                self._file.write_at(_bytes_of(values(), dtype), self._start + start * dtype.itemsize)
-
-            run_on_threads(write, pieces, available_threads())
+            _write_pieces(self._file, pieces, dtype, self._start)
             self._start += hdu.nbytes
         self._put(bytes(-self.end % BLOCK))
 
@@ -268,6 +273,29 @@ class _Tail:
         self._start, self._size, self._parts = self.end, 0, []
 
 
+def _write_image(file: AtomicFile, hdu: PlannedHdu, offset: int) -> None:
+    """Write the data of an image at an offset, up to a whole block."""
+    assert hdu.dtype is not None
+    dtype = stored_dtype(hdu.dtype)
+    _write_pieces(file, list(_pieces(hdu.data, dtype)), dtype, offset)
+    nbytes = math.prod(hdu.shape) * dtype.itemsize
+    file.write_at(bytes(-nbytes % BLOCK), offset + nbytes)
+
+
+def _write_pieces(file: AtomicFile, pieces: list[Piece], dtype: np.dtype[Any], offset: int) -> None:
+    def write(piece: Piece) -> None:
+        start, values = piece
+        file.write_at(_bytes_of(values(), dtype), offset + start * dtype.itemsize)
+
+    run_on_threads(write, pieces, available_threads())
+
+
+def _padded_size(hdu: PlannedHdu) -> int:
+    """Return the length of the data of an image on disk, with padding."""
+    nbytes = 0 if hdu.dtype is None else math.prod(hdu.shape) * stored_dtype(hdu.dtype).itemsize
+    return nbytes + -nbytes % BLOCK
+
+
 def _bytes_of(values: np.ndarray, dtype: np.dtype[Any]) -> memoryview:
     stored = to_stored(values.astype(dtype, copy=False))
     return stored.reshape(-1).view(np.uint8).data
@@ -285,7 +313,7 @@ def _filled(header: bytes, room: int) -> bytes:
     return text[: -len(b"END")].ljust(room - 80) + b"END".ljust(80)
 
 
-def _pieces(data: Any, dtype: np.dtype[Any]) -> Iterable[tuple[int, Callable[[], np.ndarray]]]:
+def _pieces(data: Any, dtype: np.dtype[Any]) -> Iterable[Piece]:
     """Yield pieces of bounded size that make up an array, in order: the first element, and how to read it."""
     if isinstance(data, np.ndarray) and data.flags.c_contiguous:
         flat, step = data.reshape(-1), max(1, _PIECE_BYTES // max(dtype.itemsize, data.itemsize))

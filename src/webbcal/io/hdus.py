@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.core.errors import OutputError
+from webbcal.io.arrays import FitsArray
 from webbcal.io.cards import Card, header_text, padded
+from webbcal.io.compressed import CompressedArray
+from webbcal.io.foreign import ForeignData
 from webbcal.io.tables import FitsTable
 
 
@@ -31,6 +35,8 @@ class PlannedHdu:
         Units of the columns of a table.
     stream : str
         The name by which its data are written piece by piece, if they are.
+    as_it_stands : bool
+        Whether data that are still in another file may stay as they are stored there.
     """
 
     name: str
@@ -41,6 +47,15 @@ class PlannedHdu:
     cards: list[Card] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
     stream: str = ""
+    as_it_stands: bool = False
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether the data are passed on as they are stored in another file."""
+        odd = isinstance(self.data, (CompressedArray, ForeignData)) or (
+            isinstance(self.data, FitsArray) and self.data.is_scaled
+        )
+        return self.as_it_stands and odd
 
     @property
     def is_table(self) -> bool:
@@ -72,7 +87,7 @@ def stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.kind == "f" and dtype.itemsize == 2:
         return np.dtype("f4")
     if dtype.str[1:] not in _STORED:
-        raise ValueError(f"an image cannot hold values of type {dtype}")
+        raise OutputError(f"a FITS image cannot hold values of type {dtype}; give them another type")
     return dtype.newbyteorder("=")
 
 
@@ -102,9 +117,7 @@ def _storage_text(name: str, dtype: np.dtype[Any] | None, shape: tuple[int, ...]
     ]
     cards += [Card("BITPIX", bitpix, "array data type"), Card("NAXIS", len(shape), "number of axes")]
     cards += [Card(f"NAXIS{axis}", length) for axis, length in enumerate(reversed(shape), 1)]
-    if primary:
-        return header_text([*cards, Card("EXTEND", True)])
-    cards += [Card("PCOUNT", 0), Card("GCOUNT", 1)]
+    cards += [Card("EXTEND", True)] if primary else [Card("PCOUNT", 0), Card("GCOUNT", 1)]
     if bzero:
         cards += [Card("BSCALE", 1), Card("BZERO", bzero)]
     return header_text(cards)
@@ -115,7 +128,12 @@ def name_cards(hdu: PlannedHdu) -> list[Card]:
     return [Card("EXTNAME", hdu.name, "extension name"), Card("EXTVER", hdu.version, "extension version")]
 
 
+@lru_cache(4096)
+def _name_text(name: str, version: int) -> str:
+    return header_text(name_cards(PlannedHdu(name, version)))
+
+
 def image_header(hdu: PlannedHdu) -> bytes:
     """Return the header of an image HDU, or of the primary HDU, padded to blocks."""
-    own = hdu.cards if hdu.name == "PRIMARY" else [*name_cards(hdu), *hdu.cards]
-    return padded(_storage_text(hdu.name, hdu.dtype, hdu.shape) + header_text(own))
+    names = "" if hdu.name == "PRIMARY" else _name_text(hdu.name, hdu.version)
+    return padded(_storage_text(hdu.name, hdu.dtype, hdu.shape) + names + header_text(hdu.cards))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from webbcal.core.errors import InputError
 from webbcal.io import asdf_text
 from webbcal.io.asdf_text import Tree
-from webbcal.io.file_handle import FileHandle
+from webbcal.io.file_handle import FileHandle, Handle, MemoryHandle
 from webbcal.io.fits_reader import Hdu, hdus_in_memory, kind_of, kind_of_bytes, read_hdus
 
 
@@ -45,7 +47,8 @@ class OpenedFile:
     def model_type(self) -> str | None:
         """The class that the file says it is, or None."""
         if self.tree is not None:
-            return self.tree.get("meta", {}).get("model_type")
+            name = self.tree.get("meta", {}).get("model_type")
+            return str(name) if isinstance(name, str) else None
         return self.keyword("DATAMODL")
 
     def keyword(self, name: str) -> str | None:
@@ -76,23 +79,34 @@ def open_file(init: Any) -> OpenedFile:
     kind = kind_of(init) if is_path else kind_of_bytes(_peek(init))
     name = str(init) if is_path else str(getattr(init, "name", "file object"))
     if kind == "fits" and path is not None:
-        handle = FileHandle(path)
-        try:
-            return OpenedFile(name, path, read_hdus(handle), None, [handle])
-        except BaseException:
-            handle.close()
-            raise
+        return _opened(name, path, FileHandle(path))
     if kind in ("fits", "gzip"):
-        from astropy.io import fits
-
-        try:
-            with fits.open(init, memmap=False) as hdus:
-                return OpenedFile(name, path, list(hdus_in_memory(hdus)))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{name}: cannot be read as FITS ({error}); fetch it again") from error
+        content = _content(init, name, kind)
+        if kind_of_bytes(content[:64]) == "asdf":
+            return OpenedFile(name, path, tree=tree_of_asdf(io.BytesIO(content), name))
+        return _opened(name, path, MemoryHandle(content, name))
     if kind == "asdf":
         return OpenedFile(name, path, tree=tree_of_asdf(init, name))
     raise InputError(f"{name}: {_advice(kind)}")
+
+
+def _opened(name: str, path: Path | None, handle: Handle) -> OpenedFile:
+    try:
+        return OpenedFile(name, path, read_hdus(handle), None, [handle])
+    except BaseException:
+        handle.close()
+        raise
+
+
+def _content(init: Any, name: str, kind: str) -> bytes:
+    """Return the bytes of a file that is not on disk as it is."""
+    content: bytes = Path(init).read_bytes() if isinstance(init, (str, os.PathLike)) else init.read()
+    if kind != "gzip":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name}: cannot be decompressed ({error}); fetch it again") from error
 
 
 def tree_of_asdf(init: Any, name: str) -> Tree:
@@ -106,18 +120,20 @@ def tree_of_asdf(init: Any, name: str) -> Tree:
     content = Path(init).read_bytes() if isinstance(init, (str, os.PathLike)) else init.read()
     try:
         tree = asdf_text.read(content)
-    except (asdf_text.NotPlain, yaml.YAMLError):
+    except Exception:  # not plain, or damaged: the library says it better
         tree = _tree_by_library(content, name)
+    if not isinstance(tree, dict) or not isinstance(tree.get("meta", {}), dict):
+        raise InputError(
+            f"{name}: cannot be read as ASDF (its tree, or meta in it, is no mapping); fetch it again"
+        )
     tree.pop("asdf_library", None)
     return tree
 
 
 def _tree_by_library(content: bytes, name: str) -> Tree:
-    import asdf
-
     try:
         return asdf_text.read_by_library(content)
-    except (OSError, ValueError, TypeError, yaml.YAMLError, asdf.ValidationError) as error:
+    except Exception as error:  # asdf and its extensions raise whatever their parts raise
         raise InputError(f"{name}: cannot be read as ASDF ({error}); fetch it again") from error
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.core.errors import OutputError
-from webbcal.io.arrays import CHUNK_BYTES, MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.arrays import MemoryArray, pieces_of, region_of, runs_of
+from webbcal.io.positioned import read_at, write_at
 
 
 class ScratchFile:
@@ -83,18 +84,10 @@ class ScratchArray:
         offsets, length = runs_of(self.shape, bounds)
         for number, offset in enumerate(offsets):
             run = flat[number * length : (number + 1) * length].view(np.uint8).data
-            self._read_at(run, self._offset + offset * self.dtype.itemsize)
+            done = read_at(self._file.fd, run, self._offset + offset * self.dtype.itemsize)
+            run[done:] = bytes(len(run) - done)  # beyond what was written: zeros
         if not straight:
             out[...] = target
-
-    def _read_at(self, buffer: memoryview, offset: int) -> None:
-        done = 0
-        while done < len(buffer):
-            count = os.preadv(self._file.fd, [buffer[done:]], offset + done)
-            if count == 0:  # beyond what was written: zeros
-                buffer[done:] = bytes(len(buffer) - done)
-                return
-            done += count
 
     def write(self, array: NDArray[Any], *index: slice | int) -> None:
         """Write a region.
@@ -113,15 +106,10 @@ class ScratchArray:
             offsets, length = runs_of(self.shape, part)
             for number, offset in enumerate(offsets):
                 run = piece[number * length : (number + 1) * length].view(np.uint8).data
-                self._write_at(run, self._offset + offset * self.dtype.itemsize)
-
-    def _write_at(self, view: memoryview, offset: int) -> None:
-        done = 0
-        try:
-            while done < len(view):
-                done += os.pwrite(self._file.fd, view[done : done + CHUNK_BYTES], offset + done)
-        except OSError as error:
-            raise self._file.failure(error) from error
+                try:
+                    write_at(self._file.fd, run, self._offset + offset * self.dtype.itemsize)
+                except OSError as error:
+                    raise self._file.failure(error) from error
 
 
 class RoomInMemory:

@@ -136,12 +136,16 @@ class _Reader:
     def _mapping(self, event: yaml.MappingStartEvent) -> Any:
         members: dict[str, Any] = {}
         made = self._start(event, members, "map")
+        self._fill(members)
+        return self._end(event, made)
+
+    def _fill(self, members: dict[str, Any]) -> None:
+        """Read members up to the end of a mapping."""
         for following in self._events:
             if type(following) is yaml.MappingEndEvent:
                 break
             key = self.value(following)
             members[key if type(key) is str else str(key)] = self.value(next(self._events))
-        return self._end(event, made)
 
     def _sequence(self, event: yaml.SequenceStartEvent) -> Any:
         if event.tag == f"{_STANDARD}omap":
@@ -162,5 +166,5 @@ class _Reader:
         for following in self._events:
             if not isinstance(following, yaml.MappingStartEvent):
                 break
-            members.update(self._mapping(following))
+            self._fill(members)  # a pair, whose own tag (asdf writes one) says nothing
         return members

@@ -42,7 +42,7 @@ class AssignMTWcsStep(ListStep):
         suffix: str | None = param("assign_mtwcs", "Suffix of file names")
         output_use_model: bool = param(True, "Name files after the models")
 
-    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+    def reason_to_skip(self, models: Sequence[Any], p: Parameters) -> str | None:
         """Refuse.
 
         Raises

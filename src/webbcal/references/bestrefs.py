@@ -306,9 +306,10 @@ def _file_of(kind: str, found: str | None, name: str, parameters: Mapping[str, A
         return NOT_APPLICABLE
     known = {k.upper().removeprefix("META."): v for k, v in parameters.items()}
     exposure = ", ".join(f"{label} {known[k]}" for k, label in _TELLING.items() if k in known)
+    whose = f"{known['FILENAME']}: " if "FILENAME" in known else ""
     raise ReferenceFileError(
-        f"context {name} has no {kind} reference for this exposure ({exposure}): {reason}. Check these "
-        f"keywords, set CRDS_CONTEXT to another context, or give a file with override_{kind}"
+        f"{whose}context {name} has no {kind} reference for this exposure ({exposure}): {reason}. Check "
+        f"these keywords, set CRDS_CONTEXT to another context, or give a file with override_{kind}"
     )
 
 

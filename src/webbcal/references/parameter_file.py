@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import OutputError, ParameterError, unreadable
+from webbcal.core.leftovers import ENDING, mark
 
 #: Stands, in what is written for CRDS, where a person has to fill in.
 PLACEHOLDER = "<SPECIFY>"
@@ -75,22 +76,30 @@ class ParameterFile:
         except ParameterError as error:
             message = f"{path} is no parameter file: {error}"
             raise unreadable(ParameterError, message, error) from error
+        except RecursionError as error:
+            raise ParameterError(
+                f"{path} is no parameter file: it is nested too deep, or names itself"
+            ) from error
 
     @classmethod
     def _of_tree(cls, tree: Mapping[str, Any]) -> ParameterFile:
-        if not isinstance(tree.get("parameters"), Mapping):
+        if not isinstance(tree, Mapping) or not isinstance(tree.get("parameters"), Mapping):
             raise ParameterError("it has no 'parameters'")
         if "class" not in tree and "class" in tree["parameters"]:
             return cls._of_nested(tree["parameters"], None)
         if not isinstance(tree.get("class"), str):
             raise ParameterError("it does not say which 'class' it is for")
-        steps = [cls._of_tree(step) for step in tree.get("steps") or ()]
-        meta = dict(tree.get("meta") or {})
-        return cls(tree["class"], tree.get("name"), dict(tree["parameters"]), steps, meta)
+        steps, meta = tree.get("steps") or [], tree.get("meta") or {}
+        if not isinstance(steps, list) or not isinstance(meta, Mapping):
+            raise ParameterError("its 'steps' are no list, or its 'meta' are no mapping")
+        of_steps = [cls._of_tree(step) for step in steps]
+        return cls(tree["class"], tree.get("name"), dict(tree["parameters"]), of_steps, dict(meta))
 
     @classmethod
     def _of_nested(cls, section: Mapping[str, Any], name: str | None) -> ParameterFile:
         """Return what a section of the older layouts holds, where steps are sections in a section."""
+        if not isinstance(section, Mapping) or not isinstance(section.get("steps") or {}, Mapping):
+            raise ParameterError(f"{name or 'its class'} or the steps in it have no parameters of their own")
         values = dict(section)
         class_name, own_name = values.pop("class", ""), values.pop("name", name)
         steps = [cls._of_nested(step, key) for key, step in (values.pop("steps", None) or {}).items()]
@@ -103,7 +112,7 @@ class ParameterFile:
             step = step._with_named_files(folder)
             file = step.parameters.pop("config_file", None)
             if file:
-                base = type(self).read(folder / file)
+                base = type(self).read(_named(folder, file))
                 step = replace(
                     base,
                     class_name=step.class_name or base.class_name,
@@ -138,7 +147,7 @@ class ParameterFile:
         path = Path(path)
         temporary = None
         try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+            handle, temporary = tempfile.mkstemp(ENDING, f".{path.name}.{mark()}", path.parent)
             os.close(handle)
             asdf.AsdfFile(tree).write_to(temporary)
             Path(temporary).chmod(0o666 & ~_umask())
@@ -195,6 +204,12 @@ def _umask() -> int:
 # ---------------------------------------------------------------- formats
 
 
+def _named(folder: Path, name: Any) -> Path:
+    if not isinstance(name, str):
+        raise ParameterError(f"config_file = {name!r} is no name of a file")
+    return folder / name
+
+
 def _asdf_tree(path: Path, content: bytes) -> Tree:
     """Return the tree of an ASDF file; asdf itself is loaded only for content beyond plain YAML."""
     import yaml
@@ -212,7 +227,7 @@ def _asdf_tree(path: Path, content: bytes) -> Tree:
         tree = yaml.load(content.partition(b"\n...")[0], Loader)
     except _NotPlainError:
         tree = _tree_by_asdf(path)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # also a 13th month
         raise ParameterError(f"its text is damaged ({error})") from error
     if not isinstance(tree, dict):
         raise ParameterError("it is empty")
@@ -230,8 +245,11 @@ class _NotPlainError(Exception):
 def _tree_by_asdf(path: Path) -> Tree:
     import asdf
 
-    with asdf.open(path, lazy_load=False, memmap=False) as file:
-        return dict(file.tree)
+    try:
+        with asdf.open(path, lazy_load=False, memmap=False) as file:
+            return dict(file.tree)
+    except Exception as error:  # asdf raises whatever its parts raise
+        raise ParameterError(f"its text is damaged ({error})") from error
 
 
 def _text_tree(content: bytes) -> Tree:

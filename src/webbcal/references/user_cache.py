@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from webbcal.core.leftovers import ENDING, mark, sweep
+
 
 def folder() -> Path:
     """Return the folder of webbcal in the user's cache; it need not exist."""
@@ -37,7 +39,8 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a file, if that is possible."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+        sweep(path.parent)
+        handle, temporary = tempfile.mkstemp(ENDING, f".{path.stem}.{mark()}", path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(content, file, indent=0)

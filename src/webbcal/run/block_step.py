@@ -8,11 +8,12 @@ them, whether the step runs alone, in a pipeline, or its result is saved on the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from webbcal.core.box import Box
 from webbcal.run.engine import stream
+from webbcal.run.engine.blocks import RateBlock
 from webbcal.run.engine.operation import BlockReferences, Fold, Survey
 from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
@@ -35,6 +36,8 @@ class BlockStep(Step):
     all_groups: ClassVar[bool] = False
     #: Whether the step sees all integrations of its rows before it works on the first: `fold`, not `apply`.
     folds: ClassVar[bool] = False
+    #: Arrays that the step adds to a ramp.
+    adds: ClassVar[Sequence[str]] = ()
     #: Whether the measure phase reads data (for the plan).
     measures_data: ClassVar[bool] = False
 
@@ -94,6 +97,17 @@ class BlockStep(Step):
         state : object
             What `measure` returned.
         """
+
+    def save_extra(self, make: Callable[[str], Any], pieces: Sequence[RateBlock]) -> None:
+        """Save a further product (`extra_products`) from what blocks have carried as `extra`.
+
+        Parameters
+        ----------
+        make : callable
+            Returns a model of the class of this name, with the metadata of the run.
+        pieces : sequence of RateBlock
+        """
+        raise NotImplementedError
 
     def scratch_bytes(self, exposure: Exposure, references: Mapping[str, Any]) -> int:
         """Return the bytes per pixel that `apply` needs beside the block, for the memory projection."""

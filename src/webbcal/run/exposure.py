@@ -192,6 +192,10 @@ class Exposure(_Metadata):
         source = model.source(model.get_primary_array_name())
         if source is None:
             raise InputError(f"{name} has no science array (SCI extension); is it a JWST exposure?")
+        if 0 in source.shape:
+            raise InputError(
+                f"{name}: the science array (SCI extension) is empty: its shape is {tuple(source.shape)}"
+            )
         _check_shapes(model, name, tuple(source.shape))
         exposure = cls(model, name, tuple(source.shape))
         exposure.absent()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from webbcal.core.errors import ParameterError
+from webbcal.core.leftovers import ENDING, mark, sweep
 
 
 class Hooked(Protocol):
@@ -101,7 +102,8 @@ def run_command(command: str, model: Any) -> Any:
     """
     from webbcal import datamodels
 
-    with tempfile.TemporaryDirectory() as folder:
+    sweep(tempfile.gettempdir())
+    with tempfile.TemporaryDirectory(ENDING, f".webbcal.{mark()}") as folder:
         path = Path(folder) / (Path(model.meta.filename or "model.fits").name)
         model.save(path)
         line = command.format(str(path)) if "{0}" in command else f"{command} {shlex.quote(str(path))}"

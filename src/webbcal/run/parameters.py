@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 from webbcal.core.errors import ParameterError
 
@@ -210,7 +211,8 @@ def parameter_table(cls: type[StepParameters]) -> Mapping[str, ParameterInfo]:
     return _tables[cls]
 
 
-_tables: dict[type[StepParameters], Mapping[str, ParameterInfo]] = {}
+#: By class, as long as the class lives: users may make theirs by the hundred.
+_tables: WeakKeyDictionary[type[StepParameters], Mapping[str, ParameterInfo]] = WeakKeyDictionary()
 
 
 def _info(field: dataclasses.Field, hint: Any) -> ParameterInfo:

@@ -120,7 +120,7 @@ class Pipeline(Step):
         model, exposure = self._first_opened(args[0])
         steps = [getattr(self, n) for n in self.sequence(exposure)]
         plan = stream.make_plan([s for s in steps if _streams(s)], model, exposure, run)
-        plan.outputs = self._outputs(plan, last=True)
+        plan = plan.with_outputs(self._outputs(plan, last=True))
         for position, step in enumerate(steps):
             if not _streams(step):
                 plan.steps.insert(position, told_to_skip(step) or opaque(step))
@@ -143,7 +143,7 @@ class Pipeline(Step):
             return list(made) if isinstance(made, tuple) else [made]
         (model,) = hooks.run_pre_hooks(head, (model,))
         plan = stream.make_plan(block_steps, model, Exposure.of_model(model), run)
-        plan.outputs = self._outputs(plan, last)
+        plan = plan.with_outputs(self._outputs(plan, last))
         handed_on = sum(output.after == len(plan.steps) - 1 and output.handed_on for output in plan.outputs)
         made = stream.run_plan(plan, model, run)[:handed_on]
         if not tail.post_hooks:

@@ -49,7 +49,7 @@ def append(model: Any, steps: Sequence[StepPlan], context: str | None, join: boo
         "crds_context": context,
         "steps": [step_entry(s) for s in steps],
     }
-    previous: list[Any] = list(_plain(getattr(model.meta, "run_record", None) or []))
+    previous = runs_of(model)
     if join and previous:
         last = previous.pop()
         entry["steps"] = [*last["steps"], *entry["steps"]]
@@ -65,11 +65,15 @@ def append(model: Any, steps: Sequence[StepPlan], context: str | None, join: boo
 
 def runs_of(model: Any) -> list[dict[str, Any]]:
     """Return the runs recorded in a product, oldest first, as plain dictionaries."""
-    runs = _plain(getattr(model.meta, "run_record", None) or [])
-    for step in (step for run in runs for step in run["steps"]):
-        step.setdefault("parameters", {})  # empty mappings are not stored
-        step.setdefault("references", {})
-    return list(runs)
+    record = _plain(getattr(model.meta, "run_record", None) or [])
+    runs = [run for run in record if isinstance(run, dict)] if isinstance(record, list) else []
+    for run in runs:
+        steps = run.get("steps")  # a record that others wrote, or that was cut, may lack anything
+        run["steps"] = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+        for step in run["steps"]:
+            for part in ("parameters", "references"):  # empty mappings are not stored
+                step[part] = step[part] if isinstance(step.get(part), dict) else {}
+    return runs
 
 
 def _set_keywords(model: Any, plan: StepPlan) -> None:

@@ -76,6 +76,7 @@ class Run:
     #: Whether its steps share the entry of the run record with those of its parent.
     shares_entry: bool = False
     _opened: list[Closable] = field(default_factory=list)
+    _entered: set[str] = field(default_factory=set)
 
     def part(self, step: StepLike) -> Run:
         """Return the run of a step within this run."""
@@ -118,6 +119,13 @@ class Run:
         log.info("saved %s", path)
         for run in self.upwards():
             run.saved.append(os.fspath(path))
+
+    def enters(self, folder: str) -> bool:
+        """Tell whether the run, with all its parts, comes to a folder for the first time."""
+        *_, whole = self.upwards()
+        first = folder not in whole._entered
+        whole._entered.add(folder)
+        return first
 
     def upwards(self) -> Iterator[Run]:
         """Yield this run and those that it is a part of."""

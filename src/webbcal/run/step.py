@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from webbcal.core.errors import MissingReferenceError, OutputError, ParameterError
+from webbcal.core.leftovers import sweep
 from webbcal.core.resources import Resources
 from webbcal.run import configuration, hooks, logcfg, naming, record
 from webbcal.run.parametrised import Parametrised
@@ -277,7 +278,7 @@ class Step(Parametrised, UserMethods):
         return init
 
     def check_output_folder(self) -> None:
-        """Make sure, before any work, that products can be written.
+        """Make sure, before any work, that products can be written; remove what killed runs have left there.
 
         Raises
         ------
@@ -296,6 +297,9 @@ class Step(Parametrised, UserMethods):
             ) from None
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"output folder {folder} is not writable; set --output_dir to one that is")
+        run = current()
+        if run is None or run.enters(str(folder)):
+            sweep(folder)
 
     # ---------------------------------------------------------------- running
     def run(self, *args: Any) -> Any:

@@ -3,7 +3,7 @@ import pytest
 from astropy.io import fits
 
 from webbcal.core.errors import InputError
-from webbcal.io.arrays import ArraySource, FitsArray, MemoryArray, region_of, runs_of
+from webbcal.io.arrays import ArraySource, FitsArray, MemoryArray, Stored, region_of, runs_of
 from webbcal.io.file_handle import FileHandle
 
 TYPES = ["u1", "i2", "u2", "i4", "u4", "i8", "f4", "f8"]
@@ -15,7 +15,7 @@ def on_disk(path, array) -> FitsArray:
     with fits.open(path) as hdus:
         header, offset = hdus[1].header, hdus.fileinfo(1)["datLoc"]
         scaling = header.get("BSCALE", 1), header.get("BZERO", 0)
-        return FitsArray(FileHandle(path), offset, array.shape, header["BITPIX"], *scaling)
+        return FitsArray(FileHandle(path), offset, array.shape, Stored(header["BITPIX"], *scaling))
 
 
 def sample(dtype, shape=(2, 3, 7, 5)) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_read_into_a_view_with_gaps(tmp_path):
 def test_scaled_integers_become_floats(tmp_path):
     stored = np.arange(-6, 6, dtype=np.int16).reshape(3, 4)
     source = on_disk(tmp_path / "a.fits", stored)
-    source = FitsArray(source.handle, source.offset, stored.shape, 16, 0.5, 10.0)
+    source = FitsArray(source.handle, source.offset, stored.shape, Stored(16, 0.5, 10.0))
     assert source.dtype == np.float32
     np.testing.assert_allclose(source.read(slice(1, 3)), stored[1:3] * 0.5 + 10)
 

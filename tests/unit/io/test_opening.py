@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,9 +68,18 @@ def test_arrays_can_be_read_after_close(uncal):
 def test_a_file_that_changed_is_not_read(uncal, tmp_path):
     with datamodels.open(uncal) as model:
         model.meta.filename  # noqa: B018
-    datamodels.Level1bModel((1, 1, 8, 8)).save(uncal)
+    Path(datamodels.Level1bModel((1, 1, 8, 8)).save(f"{uncal}.new.fits")).replace(uncal)
     with pytest.raises(InputError, match="changed after it was opened"):
         model.data  # noqa: B018
+
+
+def test_a_file_that_was_saved_over_is_still_read(uncal):
+    first, second = datamodels.open(uncal), datamodels.open(uncal)
+    copy = second.copy()
+    with first:
+        datamodels.Level1bModel((1, 1, 8, 8)).save(uncal)
+    assert first.data[0, 0, 0, 31] == second.data[0, 0, 0, 31] == copy.data[0, 0, 0, 31] == 31
+    assert datamodels.open(uncal).shape == (1, 1, 8, 8)
 
 
 def test_saving_over_the_file_that_is_open(uncal):

@@ -203,3 +203,19 @@ def test_wrong_arrays_are_refused():
         kernels.get("ramp_fit").fit_ramps(
             data[..., ::2], dq[..., ::2], flags, image, image, None, None, ramp_fit.RampFitSettings(1, 1)
         )
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_nan_is_no_sample(backend):
+    data = np.broadcast_to(5.0 + 10.0 * np.arange(6), (3, 1, 4, 6)).swapaxes(1, 3).astype(np.float32).copy()
+    data[:, :, 1] = np.nan  # nothing at all
+    data[0, :, 2] = np.nan  # an integration without samples
+    data[1, 2, 3] = np.nan  # one sample
+    shape, image = data.shape, data.shape[2:]
+    ones, settings = np.ones(image, np.float32), ramp_fit.RampFitSettings(1, 1)
+    flags, pixels = np.zeros(shape, np.uint8), np.zeros(image, np.uint32)
+    fit = kernels.get("ramp_fit", backend).fit_ramps(data, flags, pixels, ones, ones, None, None, settings)
+    np.testing.assert_allclose(fit.rate.slope[:, 0], [10, np.nan, 10, 10], rtol=1e-6)
+    np.testing.assert_array_equal(fit.rate.dq[:, 0], [0, 1, 0, 0])
+    np.testing.assert_array_equal(fit.rateints.dq[:, :, 0], [[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 0, 0]])
+    assert np.isnan(fit.rateints.slope[0, 2, 0]) and fit.rateints.slope[1, 3, 0] == 10

@@ -1,5 +1,7 @@
 import csv
 import dataclasses
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from webbcal.core.errors import ParameterError
 from webbcal.detector.jump import JumpStep
 from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
+from webbcal.run.parameters import StepParameters, param, parameter_table
 from webbcal.run.registry import step_class
 
 #: Class, parameter, type and default of the official pipeline's stage-1 steps.
@@ -122,3 +125,15 @@ def test_unknown_step() -> None:
         step_class("calwebb_detector")
     with pytest.raises(ParameterError, match="cannot import"):
         step_class("no.such.Step")
+
+
+def test_what_is_remembered_of_a_class_goes_with_it() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Parameters(StepParameters):
+        factor: int = param(2, "By what")
+
+    assert parameter_table(Parameters)["factor"].types == (int,)
+    gone = weakref.ref(Parameters)
+    del Parameters
+    gc.collect()
+    assert gone() is None

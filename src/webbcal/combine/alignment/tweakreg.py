@@ -108,12 +108,12 @@ class TweakRegStep(ListStep):
     library_bytes = 170_000_000
     Parameters = TweakRegParameters
 
-    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+    def reason_to_skip(self, models: Sequence[Any], p: TweakRegParameters) -> str | None:
         """Skip a single exposure, unless it is to be aligned to the sky, or its catalogue to be saved."""
         alone = not p.abs_refcat and not p.save_catalogs and len({group_of(m) for m in models}) < 2
         return _TOO_FEW if alone else None
 
-    def why_unusable(self, model: Any, p: Any) -> str | None:
+    def why_unusable(self, model: Any, p: TweakRegParameters) -> str | None:
         """Leave out what has no WCS that could be corrected."""
         if not has_wcs(model):
             return "has no WCS: run assign_wcs on it first"
@@ -122,11 +122,11 @@ class TweakRegStep(ListStep):
             return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
         return None if len(model.shape) == 2 else f"is a {type(model).__name__}: alignment works on images"
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: TweakRegParameters) -> int:
         """An image for each thread, while sources are found."""
         return 34 * sizes.threads * sizes.pixels
 
-    def apply(self, models: list[Any], p: Any, run: Run) -> list[Outcome]:
+    def apply(self, models: list[Any], p: TweakRegParameters, run: Run) -> list[Outcome]:
         """Align the images; change their WCS and what depends on it."""
         images: list[Image | str] = [_image(model) for model in models]
         usable = [(m, i) for m, i in zip(models, images, strict=True) if isinstance(i, Image)]
@@ -149,7 +149,7 @@ class TweakRegStep(ListStep):
             outcomes.append(outcome)
         return outcomes
 
-    def _find_sources(self, usable: Sequence[tuple[Any, Image]], p: Any, threads: int) -> None:
+    def _find_sources(self, usable: Sequence[tuple[Any, Image]], p: TweakRegParameters, threads: int) -> None:
         """Give each image its catalogue: the user's, or one that is made."""
         models = [m for m, _ in usable]
         chosen = catalogs.chosen_catalogs(models, p.use_custom_catalogs, p.catfile)
@@ -174,7 +174,9 @@ class TweakRegStep(ListStep):
                     table, str(model.meta.filename), p.catalog_format, self.output_folder
                 )
 
-    def _align_to_sky(self, usable: Sequence[tuple[Any, Image]], relative: FitSettings, p: Any) -> str | None:
+    def _align_to_sky(
+        self, usable: Sequence[tuple[Any, Image]], relative: FitSettings, p: TweakRegParameters
+    ) -> str | None:
         """Align to the catalogue of the sky; return why that was not tried, or None."""
         from astropy.time import Time
 
@@ -183,7 +185,7 @@ class TweakRegStep(ListStep):
         if reason is None and usable:
             epoch = Time(str(usable[0][0].meta.observation.date)).decimalyear
             try:
-                sky = catalogs.reference_catalog(p.abs_refcat.strip(), [i.wcs for _, i in usable], epoch)
+                sky = catalogs.reference_catalog(str(p.abs_refcat).strip(), [i.wcs for _, i in usable], epoch)
             except catalogs.CatalogUnavailable as error:
                 reason = str(error)
         if reason is None and len(sky) < settings.minobj:
@@ -212,7 +214,7 @@ def _image(model: Any) -> Image | str:
     return alignment.why_unsupported(image) or image
 
 
-def _fit_settings(p: Any, prefix: str = "") -> FitSettings:
+def _fit_settings(p: TweakRegParameters, prefix: str = "") -> FitSettings:
     names = (f.name for f in fields(FitSettings))
     return FitSettings(**{n: getattr(p, prefix + n) for n in names if hasattr(p, prefix + n)})
 
@@ -262,7 +264,7 @@ def _outcome(image: Image, not_tried: str | None, tolerance: float) -> Outcome:
     return Outcome("applied", reason, results)
 
 
-def _update(model: Any, image: Image, p: Any) -> None:
+def _update(model: Any, image: Image, p: TweakRegParameters) -> None:
     """Give a model its corrected WCS, and bring the header in line."""
     if image.reference or not image.fit:
         return

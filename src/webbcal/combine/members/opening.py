@@ -34,12 +34,14 @@ def open_members(product: Product, association: Association) -> list[Any]:
     for member in product.science:
         path = association.resolve(member)
         model = datamodels.open(path) if member.model is None else member.model.copy()
-        check_arrays(model, str(path))
-        for key in _ENTRY_KEYS:
-            if value := member.extra.get(key):
-                setattr(model.meta, key, str(association.resolve(value)) if "catalog" in key else value)
-        if member.model is None:
-            model.close()  # its file is opened again when it is read: there may be more than may be open
+        try:
+            check_arrays(model, str(path))
+            for key in _ENTRY_KEYS:
+                if value := member.extra.get(key):
+                    setattr(model.meta, key, str(association.resolve(value)) if "catalog" in key else value)
+        finally:
+            if member.model is None:
+                model.close()  # it is opened again when it is read: there may be more than may be open
         models.append(model)
     return models
 

@@ -103,7 +103,7 @@ class ResampleStep(ListStep):
         """The mosaic has the metadata of the first exposure."""
         return models if self.single else models[0]
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: ResampleParameters) -> int:
         """The mosaic unless it goes to its file, and a tile with what is dropped on it for each thread."""
         planes = 4 + 3 * p.report_var + -(-sizes.exposures // 32) * p.enable_ctx
         kept = 0 if sizes.in_file or self._own_file() else 4 * planes * sizes.output
@@ -192,7 +192,7 @@ class ResampleStep(ListStep):
         path = self.make_output_path(basepath=self.output_file)
         return path if self.saves and not self.single and path.endswith(".fits") else None
 
-    def _grid(self, models: Sequence[Any], p: Any) -> OutputGrid:
+    def _grid(self, models: Sequence[Any], p: ResampleParameters) -> OutputGrid:
         settings = self.grid_settings()
         if p.output_wcs:
             return grid_from_file(p.output_wcs, settings.output_shape, models[0])

@@ -23,6 +23,7 @@ from webbcal.combine.outliers.flagging import background_of, blot, flag
 from webbcal.combine.outliers.median import ImageStack, weight_threshold
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError, PlanError
+from webbcal.core.leftovers import ENDING, mark
 from webbcal.core.modes import mode_of
 from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.parameters import StepParameters, param
@@ -75,7 +76,7 @@ class OutlierDetectionStep(ListStep):
     Parameters = OutlierDetectionParameters
     _asn_id: str | None = None
 
-    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+    def reason_to_skip(self, models: Sequence[Any], p: OutlierDetectionParameters) -> str | None:
         """Skip a single exposure, and refuse what is not available yet.
 
         Raises
@@ -88,7 +89,7 @@ class OutlierDetectionStep(ListStep):
         _check_types(models)
         return None
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: OutlierDetectionParameters) -> int:
         """The median and an exposure on its grid; an image for each thread, and those that are kept."""
         kept = 0 if self.saves or not p.in_memory else sizes.exposures
         return 12 * sizes.output + (58 * sizes.threads + 24 * kept) * sizes.pixels
@@ -101,7 +102,7 @@ class OutlierDetectionStep(ListStep):
             run.note_saved(path)
             model.reopen(path)  # the pipeline has the model too, and must not keep the arrays in memory
         elif not self.in_memory:
-            folder = tempfile.TemporaryDirectory(prefix=".webbcal_", dir=self.output_folder)
+            folder = tempfile.TemporaryDirectory(ENDING, f".image.{mark()}", self.output_folder)
             path = str(Path(folder.name) / str(model.meta.filename))
             model.save(path)
             model.reopen(path)
@@ -123,7 +124,7 @@ class OutlierDetectionStep(ListStep):
         return self.make_output_path(basepath=base, suffix=suffix, idx=number, asn_id=asn_id)
 
     # ---------------------------------------------------------------- the comparison
-    def prepare(self, models: list[Any], p: Any, run: Run) -> Callable[[int], Outcome]:
+    def prepare(self, models: list[Any], p: OutlierDetectionParameters, run: Run) -> Callable[[int], Outcome]:
         """Take the median of all images; return the function that flags the image of a number.
 
         Raises
@@ -155,7 +156,12 @@ class OutlierDetectionStep(ListStep):
         return compare
 
     def _resampled_median(
-        self, models: Sequence[Any], images: list[InputImage], grid: OutputGrid, p: Any, threads: int
+        self,
+        models: Sequence[Any],
+        images: list[InputImage],
+        grid: OutputGrid,
+        p: OutlierDetectionParameters,
+        threads: int,
     ) -> F32:
         how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
         wanted = Wanted(errors=None, context=False, fill=fill_value(p.fillval))
@@ -174,7 +180,9 @@ class OutlierDetectionStep(ListStep):
             self._save_image(median, models[0], "median", grid)
         return median
 
-    def _aligned_median(self, models: Sequence[Any], weighting: Weighting, p: Any, threads: int) -> F32:
+    def _aligned_median(
+        self, models: Sequence[Any], weighting: Weighting, p: OutlierDetectionParameters, threads: int
+    ) -> F32:
         shapes = {tuple(model.shape) for model in models}
         if len(shapes) > 1:
             raise InputError(
@@ -195,7 +203,12 @@ class OutlierDetectionStep(ListStep):
 
     # ---------------------------------------------------------------- intermediate results
     def _save_resampled(
-        self, mosaic: Mosaic, grid: OutputGrid, models: Sequence[Any], how: Drop, p: Any
+        self,
+        mosaic: Mosaic,
+        grid: OutputGrid,
+        models: Sequence[Any],
+        how: Drop,
+        p: OutlierDetectionParameters,
     ) -> None:
         product = product_of(mosaic, grid, models, blend=False)
         describe(product, grid, how, p.weight_type, p.fillval, 1)

@@ -62,12 +62,12 @@ class SkyMatchStep(ListStep):
     library_bytes = 60_000_000
     Parameters = SkyMatchParameters
 
-    def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
+    def reason_to_skip(self, models: Sequence[Any], p: SkyMatchParameters) -> str | None:
         """Skip a single exposure, if there is nothing to do but match."""
         alone = p.skymethod == "match" and len(groups_of(models)) < 2
         return "at least two exposures are needed to match" if alone else None
 
-    def why_unusable(self, model: Any, p: Any) -> str | None:
+    def why_unusable(self, model: Any, p: SkyMatchParameters) -> str | None:
         """Leave out what is no image, and what cannot be placed on the sky if that is needed."""
         if p.skymethod == "user":
             return None
@@ -77,11 +77,11 @@ class SkyMatchStep(ListStep):
             return "has no WCS: run assign_wcs on it first"
         return None
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: SkyMatchParameters) -> int:
         """An image for each thread."""
         return 24 * sizes.threads * sizes.pixels
 
-    def apply(self, models: list[Any], p: Any, run: Run) -> list[Outcome]:
+    def apply(self, models: list[Any], p: SkyMatchParameters, run: Run) -> list[Outcome]:
         """Set ``meta.background``, and subtract."""
         for name in ("lsigma", "usigma", "binwidth"):
             if getattr(p, name) == 0:
@@ -97,7 +97,7 @@ class SkyMatchStep(ListStep):
                 log.info("%s: %s", model.meta.filename, outcome.reason)
         return outcomes
 
-    def _measured(self, models: list[Any], p: Any, threads: int) -> list[Outcome]:
+    def _measured(self, models: list[Any], p: SkyMatchParameters, threads: int) -> list[Outcome]:
         before = [_level_before(model, p.subtract) for model in models]
         groups = list(groups_of(models).values())
         images = {
@@ -107,6 +107,7 @@ class SkyMatchStep(ListStep):
             _find_overlaps(images, models, p.stepsize)
         statistic = SkyStatistic(**{n: getattr(p, n) for n in SkyStatistic.__dataclass_fields__})
         measure(list(images.values()), statistic, p.skymethod != "match", threads)
+        assert p.skymethod != "user", "those levels are given, not measured"
         levels, remark = sky_levels(list(images.values()), p.skymethod, p.match_down)
         if remark:
             log.warning("%s", remark)
@@ -181,7 +182,7 @@ def _find_overlaps(images: dict[int, SkyImage], models: list[Any], stepsize: int
             images[n].overlaps.setdefault(images[numbers[k]].group, []).extend(loops)
 
 
-def _finish(model: Any, level: float, p: Any, before: float = 0.0) -> Outcome:
+def _finish(model: Any, level: float, p: SkyMatchParameters, before: float = 0.0) -> Outcome:
     """Note a level in a model, and subtract it."""
     if p.subtract:
         model.shift("data", -level)
@@ -193,7 +194,7 @@ def _finish(model: Any, level: float, p: Any, before: float = 0.0) -> Outcome:
     return Outcome("applied", reason, {"level": before + level, "change": level})
 
 
-def _user_levels(models: list[Any], p: Any) -> list[float]:
+def _user_levels(models: list[Any], p: SkyMatchParameters) -> list[float]:
     """Return the user's level of each image.
 
     Raises

@@ -92,21 +92,23 @@ class SourceCatalogStep(ModelStep):
     reference_file_types = ("apcorr", "abvegaoffset")
     Parameters = SourceCatalogParameters
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: SourceCatalogParameters) -> str | None:
         """Skip what is no image."""
         kind = type(model).__name__
         if kind != "ImageModel":
             return f"works on mosaics (ImageModel), but the input is a {kind}"
         return None
 
-    def scratch_bytes(self, sizes: Sizes, p: Any) -> int:
+    def scratch_bytes(self, sizes: Sizes, p: SourceCatalogParameters) -> int:
         """The mosaic, and its images in double precision while sources are found."""
         return 55 * sizes.output
 
     def check_reference(self, reference: Any, model: Any) -> None:
         """Leave it to `apply` to find the rows of a table: a mosaic is of no detector."""
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> _Catalogued:
+    def apply(
+        self, model: Any, references: Mapping[str, Any], p: SourceCatalogParameters, run: Run
+    ) -> _Catalogued:
         """Make the catalogue.
 
         Raises

@@ -103,7 +103,7 @@ class BackgroundStep(ModelStep):
         """No references: see `reason_to_skip`."""
         return ()
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
         """Skip what is no image, and refuse the modes that need a model of the background.
 
         Raises
@@ -119,7 +119,7 @@ class BackgroundStep(ModelStep):
         """Subtract the backgrounds that the plan knows."""
         return self._subtracted(model, [self._open(b, model) for b in plan.more], self.parameters, run)
 
-    def _subtracted(self, model: Any, backgrounds: Sequence[Any], p: Any, run: Run) -> Any:
+    def _subtracted(self, model: Any, backgrounds: Sequence[Any], p: Parameters, run: Run) -> Any:
         """Average the backgrounds, and subtract."""
         threads = run.resources.threads
         backdrops = [Backdrop.of(background, model) for background in backgrounds]

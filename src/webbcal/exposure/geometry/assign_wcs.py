@@ -56,7 +56,7 @@ class AssignWcsStep(ModelStep):
     optional_reference_types = _REFERENCES
     Parameters = AssignWcsParameters
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: AssignWcsParameters) -> str | None:
         """Skip what has no WCS, and refuse types that are not available yet."""
         kind = type(model).__name__
         if kind not in ("ImageModel", "CubeModel", "IFUImageModel"):
@@ -67,7 +67,7 @@ class AssignWcsStep(ModelStep):
             check_imaging(exp_type)
         return reason
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: AssignWcsParameters, run: Run) -> Any:
         """Attach the WCS."""
         from webbcal.wcs.footprint import update_s_region
         from webbcal.wcs.imaging import imaging_wcs

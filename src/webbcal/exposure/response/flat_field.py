@@ -44,7 +44,7 @@ class FlatFieldStep(ModelStep):
             return self.user_supplied_flat
         return super().get_ref_override(reference_type)
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
         """Skip what is no image, and refuse what is not available yet.
 
         Raises
@@ -56,7 +56,7 @@ class FlatFieldStep(ModelStep):
             raise unavailable(model, "flat-fielding", "flat_field")
         return why_no_image(model)
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Parameters, run: Run) -> Any:
         """Apply the flat to all rows."""
         reference, threads = references["flat"], run.resources.threads
         image = arrays_of(model, threads, create=("var_flat",))

@@ -43,7 +43,7 @@ class PhotomStep(ModelStep):
         source_type: str | None = param(None, "Calibrate as a source of this type (spectra)")
         apply_time_correction: bool = param(True, "Correct for the change of throughput in time")
 
-    def reason_to_skip(self, model: Any, p: Any) -> str | None:
+    def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
         """Skip what is no image, and refuse spectra.
 
         Raises
@@ -56,7 +56,7 @@ class PhotomStep(ModelStep):
             raise unavailable(model, "photometric calibration", "photom")
         return why_no_image(model)
 
-    def apply(self, model: Any, references: Mapping[str, Any], p: Any, run: Run) -> Any:
+    def apply(self, model: Any, references: Mapping[str, Any], p: Parameters, run: Run) -> Any:
         """Attach the pixel areas, find the factor, and convert.
 
         Raises

@@ -116,7 +116,7 @@ def _scratch(nints: int, ngroups: int, save: bool = False) -> tuple[_Block, _Lan
 
 @helper
 def _gather(data, groupdq, row, x0, lanes, ramp, flags, union):  # type: ignore[no-untyped-def]
-    """Copy a block to (sample, lane) buffers, and combine the flags of each lane (NaN counts as DNU)."""
+    """Copy a block to (sample, lane) buffers; combine the flags of each lane (a NaN is no sample: DNU)."""
     nints, ngroups = data.shape[0], data.shape[1]
     for x in range(lanes):
         union[x] = 0
@@ -125,9 +125,10 @@ def _gather(data, groupdq, row, x0, lanes, ramp, flags, union):  # type: ignore[
             k = i * ngroups + g
             for x in range(lanes):
                 value, dq = data[i, g, row, x0 + x], groupdq[i, g, row, x0 + x]
+                dq = dq if value == value else np.uint8(dq | DNU)
                 ramp[k, x] = value
                 flags[k, x] = dq
-                union[x] |= dq if value == value else np.uint8(dq | DNU)
+                union[x] |= dq
 
 
 @helper

@@ -148,7 +148,8 @@ def _prepare(pixel: Pixel, data: np.ndarray, groupdq: np.ndarray, zeroframe: flo
     settings, ngroups = pixel.settings, len(data)
     suppress = settings.suppress_one_group and ngroups > 1
     group_time, frame_time, first_time = settings.times
-    dq = groupdq.astype(int)
+    dq: np.ndarray = groupdq.astype(int) | np.where(np.isnan(data), DNU, 0)  # a NaN is no sample
+    original_dq = dq.copy()
     values = np.where(dq & SATURATED, np.nan, data.astype(np.float64))
     jumps = [g for g in range(1, ngroups) if dq[g] & JUMP]
     crmag = [values[g] - values[g - 1] for g in jumps]
@@ -175,7 +176,7 @@ def _prepare(pixel: Pixel, data: np.ndarray, groupdq: np.ndarray, zeroframe: flo
         lost_charge,
         unusable == ngroups,
         int(saturated),
-        groupdq.astype(int),
+        original_dq,
         crmag,
         special,
     )

@@ -6,11 +6,12 @@ blocks and the memory, and refuses what will not fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 from webbcal.core.box import Box
+from webbcal.run.engine.blocks import RateBlock
 from webbcal.run.engine.operation import BlockWork
 from webbcal.run.engine.store import RampStore
 from webbcal.run.engine.tiling import KEPT_BYTES, Cut, Tiling, cut_frames, cut_rows, split
@@ -44,7 +45,10 @@ class PlannedStep(BlockWork, StepLike, Protocol):
     def reason_by_references(self, exposure: Exposure, references: Any, p: Any) -> str | None: ...  # noqa: D102
     def open_model(self, init: Any) -> Any: ...  # noqa: D102
     def make_output_path(self, *, idx: int | None = None) -> str: ...  # noqa: D102
+    @property
+    def adds(self) -> Sequence[str]: ...  # noqa: D102
     def extra_products(self) -> Mapping[str, str]: ...  # noqa: D102
+    def save_extra(self, make: Callable[[str], Any], pieces: Sequence[RateBlock]) -> None: ...  # noqa: D102
 
 
 @dataclass
@@ -54,6 +58,14 @@ class BlockPlan(RunPlan):
     exposure: Exposure
     #: What steps write themselves beside their results: they get no sink of the engine.
     extras: list[Output] = field(default_factory=list)
+
+    def with_outputs(self, outputs: list[Output]) -> Self:
+        """Return this plan with its products, and with as many threads as memory allows."""
+        self.outputs = outputs
+        most = self.resources.memory
+        while most is not None and self.threads > 1 and self.memory > most:
+            self.resources = replace(self.resources, threads=self.threads - 1)
+        return self
 
     @property
     def written(self) -> list[Output]:
@@ -110,7 +122,11 @@ class BlockPlan(RunPlan):
         cut = self.cut_of(tiling, steps)
         if cut.ints >= nints:
             return 0
-        stores = sum(_waits(s.step, self.exposure) and k > 0 for k, (_, s) in enumerate(steps))
+        stores, together = 0, False
+        for k, (_, s) in enumerate(steps):
+            # A fold right behind a step that had all integrations reads from the same store again.
+            waits = _waits(s.step, self.exposure) and k > 0 and not (s.step.folds and together)
+            stores, together = stores + waits, _has_all(s.step, self.exposure)
         size = RampStore.bytes_of(Box(0, cut.rows + 2, 0, nx), nints, ngroups)
         return stores * size if size > KEPT_BYTES else 0
 
@@ -166,7 +182,10 @@ class BlockPlan(RunPlan):
     @property
     def advice(self) -> str:
         """What may make it fit, if it does not."""
-        return f"save results to files (save_results=True streams them), or {super().advice}"
+        in_memory = any(output.path is None for output in self.outputs)
+        if in_memory:
+            return f"save results to files (save_results=True streams them), or {super().advice}"
+        return super().advice if self.threads > 1 else "allow it more memory"
 
 
 @dataclass(frozen=True)
@@ -186,9 +205,13 @@ def _halo(steps: Sequence[tuple[int, StepPlan]]) -> int:
     return sum(s.step.halo(s.step.parameters) for _, s in steps)
 
 
-def _waits(step: Any, exposure: Exposure) -> bool:
+def _waits(step: PlannedStep, exposure: Exposure) -> bool:
     """Tell whether a step needs all integrations before it goes on with one."""
-    return bool(step.folds or step.all_integrations(exposure, step.parameters))
+    return step.folds or _has_all(step, exposure)
+
+
+def _has_all(step: PlannedStep, exposure: Exposure) -> bool:
+    return step.all_integrations(exposure, step.parameters)
 
 
 def _blocks(cut: Cut, tiling: Tiling, halo: int, shape: tuple[int, int, int, int]) -> str:

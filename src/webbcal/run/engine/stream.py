@@ -51,11 +51,12 @@ def _plan_model(step: PlannedStep, model: Any, run: Run) -> BlockPlan:
     plan = make_plan([step], model, exposure, run)
     products = final_products(plan)
     indices = range(len(products)) if len(products) > 1 else [None]
-    plan.outputs = [
-        Output(0, product, step.make_output_path(idx=index) if step.streams else None)
-        for product, index in zip(products, indices, strict=True)
-    ]
-    return plan
+    return plan.with_outputs(
+        [
+            Output(0, product, step.make_output_path(idx=index) if step.streams else None)
+            for product, index in zip(products, indices, strict=True)
+        ]
+    )
 
 
 def open_input(step: PlannedStep, init: Any) -> Any:
@@ -128,6 +129,7 @@ def run_plan(plan: BlockPlan, model: Any, run: Run) -> list[Any]:
         raise
     finally:
         run.progress.stop()
+        blocks.stages.clear()  # they refer back to it: arrays would wait for the garbage collector
     run.note_done(plan.steps)
     for output, made in zip(plan.outputs, models, strict=True):
         if output.path is not None:
@@ -234,15 +236,19 @@ class _BlockRun:
         return result
 
     def _save_extra(self) -> None:
-        if not self.extra:
-            return
-        step = next(s.step for s in self.plan.applied if s.step.produces == "rate")
-        optional = product_model("optional", self.model)
+        """Let the step that made pieces of a further product save it."""
+        if self.extra:
+            step = next(s.step for s in self.plan.applied if s.step.produces == "rate")
+            step.save_extra(self._extra_model, self.extra)
+
+    def _extra_model(self, cls: str) -> Any:
+        """Return an empty model of a class with the metadata and the record of the run."""
+        model = product_model(cls, self.model)
         for operation in self.operations:
             if operation.step.produces != "rate":
-                operation.step.finish(optional, self.plan.exposure, operation.result, operation.state)
-        record.append(optional, self.plan.steps, self.plan.context)
-        step.save_optional(optional, self.extra)
+                operation.step.finish(model, self.plan.exposure, operation.result, operation.state)
+        record.append(model, self.plan.steps, self.plan.context)
+        return model
 
     def abort(self) -> None:
         """Leave nothing behind."""
@@ -278,9 +284,8 @@ def _layout(output: Output, plan: BlockPlan, model: Any) -> Layout:
         }
         if model.has("zeroframe"):
             layout["zeroframe"] = ((shape[0], *image), np.float32)
-        if model.has("average_dark_current") or any(
-            s.applied and s.name == "dark_current" for s in plan.steps[: output.after + 1]
-        ):
+        added = {name for s in plan.steps[: output.after + 1] if s.applied for name in s.step.adds}
+        if model.has("average_dark_current") or "average_dark_current" in added:
             layout["average_dark_current"] = (image, np.float32)
         return layout
     full = image if product == "image" else (plan.exposure.nints, *image)
@@ -288,17 +293,16 @@ def _layout(output: Output, plan: BlockPlan, model: Any) -> Layout:
 
 
 def product_model(product: str, model: Any) -> Any:
-    """Return an empty model of a product with the input's metadata and tables."""
+    """Return an empty model of a product (or of a class) with the input's metadata and tables."""
     from webbcal import datamodels
 
     classes = {
         "ramp": datamodels.RampModel,
         "image": datamodels.ImageModel,
         "ints": datamodels.CubeModel,
-        "optional": datamodels.RampFitOutputModel,
     }
-    cls = type(model) if product == "ramp" and isinstance(model, datamodels.RampModel) else classes[product]
-    result = cls()
+    cls = classes.get(product) or getattr(datamodels, product)
+    result = type(model)() if product == "ramp" and isinstance(model, datamodels.RampModel) else cls()
     result.update(model)
     tables = {"ramp": ("group", "int_times", "refout"), "ints": ("int_times",)}.get(product, ())
     for name in tables:

@@ -66,13 +66,13 @@ def test_on_files(case, association, tmp_path):
 
 def test_images_that_are_put_aside(case, tmp_path):
     results = OutlierDetectionStep(in_memory=False).run(case[0])
-    hidden = list(tmp_path.glob(".webbcal_*"))
+    hidden = list(tmp_path.glob(".image.*.tmp"))
     assert len(hidden) == len(results)
     assert all(not isinstance(m.contents.tree["data"], np.ndarray) for m in results)
     expected = OutlierDetectionStep().run(case[0])
     np.testing.assert_array_equal(results[3].dq, expected[3].dq)
     del results
-    assert not list(tmp_path.glob(".webbcal_*"))
+    assert not list(tmp_path.glob(".image.*.tmp"))
 
 
 def test_without_resampling(case):
