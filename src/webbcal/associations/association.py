@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -254,6 +255,12 @@ class Association(MutableMapping[str, Any]):
             return json.dumps(tree, indent=4, separators=(",", ": "))
         if format == "yaml":
             import yaml
+
+            warnings.warn(
+                "Support for associations as YAML files is deprecated; use json",
+                DeprecationWarning,
+                stacklevel=3,
+            )
 
             return str(yaml.dump(tree, default_flow_style=False))
         raise ParameterError(f"format {format!r} is not known; use json or yaml")

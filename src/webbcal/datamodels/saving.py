@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,9 +57,9 @@ def save_asdf(model: Product, path: Path, overwrite: bool = True) -> None:
         tree = without_none(resolved(model.instance))
         tree = plain_values(tree, lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v)
         file = asdf.AsdfFile()
+        if entries := model.contents.history_entries():
+            tree["history"] = {"entries": [_history_entry(entry) for entry in entries]}
         file._tree = asdf.tags.core.AsdfObject(tree)
-        for entry in model.contents.history_entries():
-            file.add_history_entry(entry["description"], entry.get("software"))
         file.write_to(target.temporary)
         target.commit()
     except BaseException as error:
@@ -67,3 +68,12 @@ def save_asdf(model: Product, path: Path, overwrite: bool = True) -> None:
             raise
         why = error.strerror if isinstance(error, OSError) else f"ASDF has no place for something: {error}"
         raise OutputError(f"{path}: cannot be written ({why}); nothing was left behind") from error
+
+
+def _history_entry(entry: dict[str, Any]) -> Any:
+    """Return an entry of the history as ASDF knows it: with its own time, or none."""
+    from asdf.tags.core import HistoryEntry, Software
+
+    software = entry.get("software") or []
+    told = [Software(dict(one)) for one in ([software] if isinstance(software, dict) else software)]
+    return HistoryEntry({**entry, "software": told} if told else {**entry})

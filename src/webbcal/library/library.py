@@ -95,6 +95,7 @@ class ModelLibrary:
                 self._kept[index] = lazy.member.model
                 self._entries[index]["expname"] = lazy.member.expname
                 lazy.member.model.meta.asn.exptype = lazy.member.exptype
+                self._grouped(index, lazy.member.model)
         if on_disk:
             self._temporary = tempfile.TemporaryDirectory() if temp_directory is None else None
             self._folder = Path(temp_directory or self._temporary.name)  # type: ignore[union-attr]
@@ -152,8 +153,15 @@ class ModelLibrary:
         """Have each member say which group it is of; headers are read, once."""
         for index, entry in enumerate(self._entries):
             if entry.get("group_id") is None:
-                model = self._kept.get(index) or self._lent.get(index)
-                entry["group_id"] = group_of(model or self._members[index].open()) or numbered(index)
+                self._fetch(index)
+
+    def _grouped(self, index: int, model: Any) -> Any:
+        """Return a model that was told its group."""
+        entry = self._entries[index]
+        if entry.get("group_id") is None:
+            entry["group_id"] = group_of(model) or numbered(index)
+        model.meta.group_id = entry["group_id"]
+        return model
 
     # ---------------------------------------------------------------- lending
     def __enter__(self) -> Self:
@@ -196,10 +204,7 @@ class ModelLibrary:
             return self._kept[index]
         if index in self._files:
             return datamodels.open(self._files[index], **self._options)
-        model = self._members[index].open()
-        if group := self._entries[index].get("group_id"):
-            model.meta.group_id = group
-        return model
+        return self._grouped(index, self._members[index].open())
 
     def shelve(self, model: Any, index: int | None = None, modify: bool = True) -> None:
         """Give a model back.

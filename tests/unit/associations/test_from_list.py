@@ -233,7 +233,8 @@ def test_validity():
 
 def test_the_format_has_two_names():
     asn = asn_from_list(["a.fits"], product_name="p")
-    assert asn.dump(fmt="yaml") == asn.dump(format="yaml") == asn.dump("yaml")
+    with pytest.warns(DeprecationWarning, match="YAML"):
+        assert asn.dump(fmt="yaml") == asn.dump(format="yaml") == asn.dump("yaml")
     assert asn.dump(fmt="json") == asn.dump()
 
 

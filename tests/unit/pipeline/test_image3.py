@@ -82,6 +82,19 @@ def test_an_association(field, tmp_path):
         assert list(dict.fromkeys(entries)) == STEPS
 
 
+@pytest.mark.parametrize("held", ["ModelContainer", "ModelLibrary"])
+def test_a_container_of_models(field, tmp_path, held):
+    folder, paths, _ = field
+    asn = asn_from_list([p.rpartition("/")[2] for p in paths], product_name="held")
+    asn.save(folder / "held_asn.json")
+    made = pipeline(tmp_path)
+    made.skymatch.skip = made.outlier_detection.skip = made.source_catalog.skip = True
+    mosaic = made.run(getattr(datamodels, held)(folder / "held_asn.json"))
+    assert names(tmp_path) == ["held_i2d.fits"] and mosaic.meta.asn.table_name == "held_asn.json"
+    single = ResampleStep().run(getattr(datamodels, held)(paths))
+    assert np.array_equal(single.data, mosaic.data, equal_nan=True)
+
+
 def test_no_exposure_stays_in_memory(field, tmp_path, monkeypatch):
     arrays, left = [], []
     real_flag, real_make = outlier_detection.flag, resample.ResampleStep.make
