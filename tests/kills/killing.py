@@ -34,7 +34,7 @@ class Case:
     environment : dict
         Its environment; what it writes beside its products goes to `folder`, too.
     seconds : float
-        What an undisturbed run takes.
+        What the quickest undisturbed run has taken.
     kills, caught, left : int
         How often it was killed, how often before its end, and how many temporary files were there after that.
     problems : list of str
@@ -45,7 +45,7 @@ class Case:
     words: Sequence[str]
     folder: Path
     environment: dict[str, str]
-    seconds: float = 0.0
+    seconds: float = float("inf")
     kills: int = 0
     caught: int = 0
     left: int = 0
@@ -56,9 +56,7 @@ class Case:
         self.environment = {**os.environ, **self.environment, "TMPDIR": str(self.scratch)}
         self.environment["WEBBCAL_SCRATCH"] = str(self.scratch)
         self.run("expected")  # compiles
-        begin = time.monotonic()
         self.run("expected")
-        self.seconds = time.monotonic() - begin
 
     @property
     def scratch(self) -> Path:
@@ -71,7 +69,9 @@ class Case:
 
     def run(self, out: str) -> None:
         """Run it to its end."""
+        begin = time.monotonic()
         code = self.start(out).wait()
+        self.seconds = min(self.seconds, time.monotonic() - begin)
         if code:
             raise RuntimeError(f"{self.name}: webbcal {' '.join(self.words)} ended with {code}")
 
@@ -123,9 +123,9 @@ def differs(path: Path, expected: Path) -> str:
     return "" if rows[0] == rows[1] else "another table"
 
 
-def cases(folder: Path) -> Iterator[Case]:
-    """Simulate four small exposures; yield stage 1, image2, image3 and the mosaic of them."""
-    configs = simulate.field("nircam", "SUB160")
+def cases(folder: Path, exposures: int = 4) -> Iterator[Case]:
+    """Simulate up to four small exposures; yield stage 1, image2, image3 and the mosaic of them."""
+    configs = simulate.field("nircam", "SUB160")[:exposures]
     options = simulate.ReferenceOptions(subarray_only=True, grouped_dark=True)
     world = simulate.universe(folder / "world", configs, options)
     stars = folder / "stars.ecsv"

@@ -19,10 +19,17 @@ from webbcal.run.naming import check_distinct
 from webbcal.run.protocols import StepLike
 from webbcal.run.run import Run, current
 
-#: What the interpreter and the libraries take before any data (measured, see docs/benchmarks.md).
-PROCESS_BYTES = 165 << 20
-#: The same of steps on models, which have libraries of their own (`Step.library_bytes`).
-MODEL_PROCESS_BYTES = 125_000_000
+#: What the interpreter and the libraries take before any data: of steps on blocks, and of steps on models,
+#: which have libraries of their own beside that (`Step.library_bytes`). Measured: the peaks of runs on small
+#: images (64 × 64 and 200 × 200 pixels), less their arrays.
+_BLOCK_PROCESS, _MODEL_PROCESS = 172_000_000, 112_000_000
+#: What crds takes where it had to be asked (what it has answered before is remembered). Measured so, too.
+_CRDS = 44_000_000
+
+
+def process_bytes(on_models: bool = False) -> int:
+    """Return what a process takes before any data, once it has found its references."""
+    return (_MODEL_PROCESS if on_models else _BLOCK_PROCESS) + _CRDS * ("crds" in sys.modules)
 
 
 @dataclass
@@ -179,7 +186,7 @@ class ModelPlan(RunPlan):
     @property
     def memory(self) -> int:
         """Projected peak memory of the process in bytes."""
-        return MODEL_PROCESS_BYTES + self.data_bytes
+        return process_bytes(on_models=True) + self.data_bytes
 
     def fitted(self, needs: Callable[[int], int]) -> Self:
         """Return this plan with as many threads as memory allows.
@@ -217,7 +224,7 @@ class OpaquePlan(RunPlan):
     @property
     def memory(self) -> int:
         """What the process takes; that of the step's work is not known."""
-        return PROCESS_BYTES
+        return process_bytes()
 
 
 def opaque(step: StepLike) -> StepPlan:

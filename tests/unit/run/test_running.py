@@ -1,5 +1,6 @@
 """Running steps and pipelines: names of products, streaming, intermediate results, hooks, records."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from astropy.io import fits
 from webbcal import datamodels
 from webbcal.core import resources
 from webbcal.core.errors import InputError, PlanError
+from webbcal.core.leftovers import ENDING, mark
 from webbcal.detector import jump as jump_step
 from webbcal.detector.dq_init import DQInitStep
 from webbcal.detector.gain_scale import GainScaleStep
@@ -296,3 +298,18 @@ def test_unused_groups_that_a_look_here_and_there_got_wrong(
     np.testing.assert_array_equal(results[0].groupdq, results[1].groupdq)
     rates = [result.meta.exposure.primary_cosmic_rays for result in results]
     assert rates[0] == rates[1] != expected.meta.exposure.primary_cosmic_rays
+
+
+def test_a_run_sweeps_its_folder_of_output(crds: Any) -> None:
+    """What a process that is no more has left goes; what one that lives writes stays."""
+    mine, dead = mark(), mark().replace(f"-{os.getpid()}-", "-999999999-", 1)
+    for folder in ("out", "ramps"):
+        Path(folder).mkdir()
+        for whose in (mine, dead):
+            (Path(folder) / f".x_rate.fits.{whose}{ENDING}").touch()
+    pipeline = Detector1Pipeline(save_results=True, output_dir="out")
+    pipeline.jump.save_results, pipeline.jump.output_dir = True, "ramps"
+    pipeline.run(crds.uncal[0])
+    hidden = f".x_rate.fits.{mine}{ENDING}"
+    assert names(Path("out")) == {hidden, "_rate.fits", "_rateints.fits"}
+    assert names(Path("ramps")) == {hidden, "_jump.fits"}

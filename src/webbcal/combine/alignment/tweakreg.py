@@ -105,7 +105,7 @@ class TweakRegStep(ListStep):
 
     class_alias = "tweakreg"
     tells_each = True
-    library_bytes = 170_000_000
+    library_bytes = 142_000_000
     Parameters = TweakRegParameters
 
     def reason_to_skip(self, models: Sequence[Any], p: TweakRegParameters) -> str | None:

@@ -73,7 +73,7 @@ class ResampleStep(ListStep):
     """
 
     class_alias = "resample"
-    library_bytes = 40_000_000
+    library_bytes = 52_000_000
     Parameters = ResampleParameters
 
     def work(self, run: Run, *args: Any) -> Any:

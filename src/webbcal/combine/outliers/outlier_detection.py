@@ -71,7 +71,7 @@ class OutlierDetectionStep(ListStep):
     """
 
     class_alias = "outlier_detection"
-    library_bytes = 60_000_000
+    library_bytes = 52_000_000
     saves_itself = True
     Parameters = OutlierDetectionParameters
     _asn_id: str | None = None

@@ -59,7 +59,7 @@ class SkyMatchStep(ListStep):
     """
 
     class_alias = "skymatch"
-    library_bytes = 60_000_000
+    library_bytes = 52_000_000
     Parameters = SkyMatchParameters
 
     def reason_to_skip(self, models: Sequence[Any], p: SkyMatchParameters) -> str | None:

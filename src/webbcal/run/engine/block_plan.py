@@ -17,11 +17,11 @@ from webbcal.run.engine.store import RampStore
 from webbcal.run.engine.tiling import KEPT_BYTES, Cut, Tiling, cut_frames, cut_rows, split
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import (
-    PROCESS_BYTES,
     Output,
     RunPlan,
     StepPlan,
     find_references,
+    process_bytes,
     skip_without_references,
     step_name,
     told_to_skip,
@@ -161,7 +161,7 @@ class BlockPlan(RunPlan):
         kept = sum(_product_bytes(o.product, self.exposure) for o in self.outputs if o.path is None)
         between = self.ramp_bytes if len(self.tilings) > 1 and self.ramp_bytes <= self.kept_bytes else 0
         work = max(self._working(tiling, steps) for tiling, steps in self.tilings)
-        return PROCESS_BYTES + self.threads * work + between + kept
+        return process_bytes() + self.threads * work + between + kept
 
     def _working(self, tiling: Tiling, steps: Sequence[tuple[int, StepPlan]]) -> int:
         """Memory of a thread in a pass."""
