@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from webbcal.cli.extra import need
 from webbcal.cli.simulate import simulate
 from webbcal.core.errors import ParameterError
 from webbcal.run.configuration import parse_arguments
@@ -30,6 +31,7 @@ def main(words: Sequence[str]) -> int:
     if "help" in arguments.flags:
         print(USAGE)
         return 0
+    need("matplotlib", "pysiaf")
     if arguments.positional == ["mosaic"]:
         from webbcal.cli.demo_mosaic import demo_mosaic
 

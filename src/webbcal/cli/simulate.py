@@ -9,6 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any
 
+from webbcal.cli.extra import need
 from webbcal.core.errors import ParameterError
 from webbcal.run.configuration import parse_arguments
 from webbcal.run.parameters import ParameterInfo, suggestion
@@ -46,6 +47,7 @@ def simulate(folder: Path, options: dict[str, Any]) -> Universe:
     ParameterError
         For an unknown option or a value that is not allowed.
     """
+    need("pysiaf")
     from webbcal.simulate import ExposureConfig, ReferenceOptions, dithered, universe
 
     options = dict(options)

@@ -15,6 +15,7 @@ from webbcal.cli.main import main
 from webbcal.run.record import runs_of
 
 ROOT = "jw01234001001_02101_00001_nrcb1"
+_RUN = "from webbcal.cli.main import main; sys.exit(main())"
 
 
 def run(*words: str) -> int:
@@ -133,3 +134,18 @@ def test_limits_on_the_command_line(crds, capsys, words):
 def test_limits_that_are_none(crds, capsys, word):
     assert main(["run", "calwebb_detector1", str(crds.uncal[0]), word]) == 2
     assert word[2:].partition("=")[0].replace("-", "_") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "library"), [("simulate", "pysiaf"), ("demo", "pysiaf"), ("demo", "matplotlib")]
+)
+def test_without_the_extra_for_the_simulator(command, library, tmp_path):
+    script = f"import sys; sys.modules[{library!r}] = None\n" + _RUN
+    words = ["sim"] if command == "simulate" else ["--output_dir=demo", "--subarray=SUB64P"]
+    line = [sys.executable, "-c", script, command, *words]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"webbcal {command}: needs {library}, which is not installed: "
+        "python -m pip install 'webbcal[simulate]'\n"
+    )
