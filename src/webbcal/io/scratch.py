@@ -23,6 +23,8 @@ class ScratchFile:
     ----------
     folder : path
         Where the file lies; it never has a name there, so that nothing is left however a run ends.
+    advice : str
+        What a user may do if there is no space.
 
     Raises
     ------
@@ -30,8 +32,10 @@ class ScratchFile:
         If the folder cannot be written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+    def __init__(
+        self, folder: str | os.PathLike[str], advice: str = "name another folder with WEBBCAL_SCRATCH"
+    ) -> None:
+        self.folder, self.advice = Path(folder), advice
         self._end = 0
         try:
             self._file = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - lives as long as this object
@@ -53,7 +57,7 @@ class ScratchFile:
         """Return what to say of a write that failed."""
         return OutputError(
             f"scratch space in {self.folder} cannot be written ({error.strerror}); free some space there, or "
-            "name another folder with WEBBCAL_SCRATCH"
+            f"{self.advice}"
         )
 
 

@@ -46,7 +46,7 @@ class ImageStack:
     def __init__(self, shape: tuple[int, int], folder: Path) -> None:
         self.shape = shape
         self._images: list[tuple[Box, ScratchArray]] = []
-        self._file = ScratchFile(folder)
+        self._file = ScratchFile(folder, "choose another output_dir")
 
     def __enter__(self) -> ImageStack:
         return self
