@@ -134,12 +134,13 @@ class RampFold:
     def apply(self, block: RampBlock) -> RateBlock:
         """Fit some integrations."""
         self._state.groups.apply(block.groupdq)
+        references = self._references.over(block.box)
         arguments = (
             block.data,
             block.groupdq,
             block.pixeldq,
-            self._references.read("gain"),
-            self._references.read("readnoise"),
+            references.read("gain"),
+            references.read("readnoise"),
             block.dark_current,
             block.zeroframe,
             self._state.settings,
@@ -147,6 +148,10 @@ class RampFold:
         if len(block.ints) == self._nints:
             done = ramp_fit.fit_ramps(*arguments)
             self._whole, fit, segments = done.rate, done.rateints, done.segments
+            if block.box != block.interior:
+                rows = block.inner.slices[0]
+                self._whole, fit = (Fit(*(a[..., rows, :] for a in f)) for f in (done.rate, fit))
+                segments = segments and type(segments)(*(a[..., rows, :] for a in segments))
         else:
             rates = self._rates / self._nints
             fit, segments = ramp_fit.fit_integrations(*arguments, rates, self._shares)

@@ -20,7 +20,7 @@ from webbcal.detector.linearity import LinearityStep
 from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.detector.refpix import RefPixStep
 from webbcal.detector.superbias import SuperBiasStep
-from webbcal.run.engine.operation import Operation
+from webbcal.run.engine.operation import Kept, Operation
 from webbcal.run.engine.sources import RampSource
 from webbcal.run.exposure import Exposure
 
@@ -61,7 +61,7 @@ def test_the_dark_of_some_groups_is_that_of_these_groups(crds: Any) -> None:
     bound.state = bound.step.measure(bound.exposure, bound.references, bound.parameters, None)
     source, box = RampSource(ramp), Box(10, 20, 0, 64)
     block = source.read(box, 0, range(1, 2), range(2, 5))
-    bound.apply(block, {})
+    bound.apply(block, Kept())
     np.testing.assert_array_equal(block.data, whole.data[1:2, 2:5, 10:20])
 
 

@@ -358,7 +358,8 @@ def _fit_clean(  # type: ignore[no-untyped-def]
             median += steps[i, x] / group_time
         median = given[x] if folding else median / nints
         photons[x] = (median if median > 0.0 else 0.0) + constants[2, x]
-        for k in range(4):
+    for k in range(4):
+        for x in range(LANES):
             total[k, x] = start[k, x]
     for i in range(nints):
         first = i * ngroups
@@ -377,8 +378,10 @@ def _fit_clean(  # type: ignore[no-untyped-def]
             total[1, x] += rnoise
             total[2, x] += weighted
             _put(value, i, x, _average(poisson, rnoise, both, weighted))
-            if folding and value[i, RNOISE, x] > 0.0:
-                total[3, x] += 1.0 / value[i, RNOISE, x]
+        if folding:
+            for x in range(LANES):
+                variance = value[i, RNOISE, x]
+                total[3, x] += 1.0 / variance if variance > 0.0 else 0.0
     for x in range(LANES):
         _put(value, nints, x, _combine(total[0, x], total[1, x], total[2, x]))
 

@@ -26,7 +26,7 @@ class Fold(Protocol):
     def apply(self, block: RampBlock) -> RateBlock:
         """Make the result of some integrations, in order, once all were looked at.
 
-        A block of all integrations need not be looked at before.
+        A block of all integrations need not be looked at before; it may have some halo left.
         """
 
     def finish(self) -> RateBlock:
@@ -60,13 +60,34 @@ class BlockWork(Protocol):
     def finish(self, model: Any, exposure: Exposure, result: Any, state: Any) -> None: ...  # noqa: D102
 
 
-class BlockReferences:
-    """The references of a step, cut to a block's pixels; what was read is kept while a task lasts."""
+class Kept:
+    """What was read of references for a task, so that steps share it.
 
-    def __init__(self, references: Mapping[str, Any], box: Box, cache: dict[Any, Any]) -> None:
+    Attributes
+    ----------
+    again : bool
+        Whether the same pixels come again, with other integrations: then what steps made of references is
+        worth keeping, too. Otherwise memory that is given back at once is used again while it is hot.
+    """
+
+    def __init__(self, again: bool = False) -> None:
+        self.again = again
+        self.read: dict[Any, Any] = {}
+        self.made: dict[Any, Any] = {}
+
+    def forget(self) -> None:
+        """Give back what was read, unless the same pixels come again."""
+        if not self.again:
+            self.read.clear()
+
+
+class BlockReferences:
+    """The references of a step, cut to a block's pixels."""
+
+    def __init__(self, references: Mapping[str, Any], box: Box, kept: Kept) -> None:
         self._references = references
         self._box = box
-        self._cache = cache
+        self._kept = kept
 
     def __getitem__(self, reference_type: str) -> Any:
         return self._references[reference_type]
@@ -77,15 +98,23 @@ class BlockReferences:
     def read(self, reference_type: str, array: str = "data") -> Any:
         """Return an array of a reference over this block (shared between steps: do not change it)."""
         reference = self._references[reference_type]
-        # Steps may use different files of one type, so the file is the key.
-        return self.once((id(reference), array), lambda: reference.read(array, self._box))
+        key = (id(reference), array, self._box)  # steps may use different files of one type
+        if key not in self._kept.read:
+            self._kept.read[key] = reference.read(array, self._box)
+        return self._kept.read[key]
+
+    def over(self, box: Box) -> BlockReferences:
+        """Return the same references, cut to other pixels."""
+        return BlockReferences(self._references, box, self._kept)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what `make` makes for these pixels, made once for all integrations."""
+        if not self._kept.again:
+            return make()
         full = (key, self._box)
-        if full not in self._cache:
-            self._cache[full] = make()
-        return self._cache[full]
+        if full not in self._kept.made:
+            self._kept.made[full] = make()
+        return self._kept.made[full]
 
 
 class Survey:
@@ -138,20 +167,20 @@ class Operation:
         """Run the measure phase."""
         self.state = self.step.measure(self.exposure, self.references, self.parameters, survey)
 
-    def apply(self, block: Block, cache: dict[Any, Any], surveyed: bool = False) -> Block:
+    def apply(self, block: Block, kept: Kept, surveyed: bool = False) -> Block:
         """Run the step on one block; what it tells is kept, unless it is only looked at before a run."""
         start = time.perf_counter()
         box = block.box if isinstance(block, RampBlock) else block.interior
-        references = BlockReferences(self.references, box, cache)
+        references = BlockReferences(self.references, box, kept)
         done = self.step.apply(block, references, self.parameters, self.state)
         block, told = done if isinstance(done, tuple) else (done, None)
         if not surveyed:
             self.note(time.perf_counter() - start, told)
         return block
 
-    def fold(self, box: Box, cache: dict[Any, Any]) -> Fold:
+    def fold(self, box: Box, kept: Kept) -> Fold:
         """Begin with the rows of a task."""
-        references = BlockReferences(self.references, box, cache)
+        references = BlockReferences(self.references, box, kept)
         return self.step.fold(box, self.exposure, references, self.parameters, self.state)
 
     def timed(self, work: Callable[[RampBlock], T], block: RampBlock) -> T:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from webbcal.core.box import Box
 from webbcal.core.threads import run_on_threads
 from webbcal.run.engine.blocks import Block, RampBlock, chunks
-from webbcal.run.engine.operation import Operation, Survey
+from webbcal.run.engine.operation import Kept, Operation, Survey
 from webbcal.run.engine.rows import Emit, RowsTask
 from webbcal.run.engine.sources import Source
 from webbcal.run.engine.store import RampStore, store_for
@@ -82,10 +82,10 @@ class Pass:
 
         def work(part: tuple[range, range]) -> None:
             block: Block = source.read(source.frame, 0, *part)
-            cache: dict[object, object] = {}
+            kept_references = Kept()
             self.emit(-1, block)
             for index, operation in enumerate(self.operations):
-                block = operation.apply(block, cache)
+                block = operation.apply(block, kept_references)
                 self.emit(index, block)
             if kept is not None and isinstance(block, RampBlock):
                 kept.put(block)
@@ -115,9 +115,9 @@ class Upstream:
         frames = self.tiling is Tiling.FRAMES and self.operations
         halo = max(self.source.frame.shape) if frames else sum(op.halo for op in self.operations)
         block: Block = self.source.read(box, halo, wanted, self.source.groups)
-        cache: dict[object, object] = {}
+        references = Kept()
         for operation in self.operations:
-            block = operation.apply(block, cache, surveyed=True)
+            block = operation.apply(block, references, surveyed=True)
         assert isinstance(block, RampBlock)
         return block.integrations(ints) if whole else block
 

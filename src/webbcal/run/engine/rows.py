@@ -8,7 +8,7 @@ from pathlib import Path
 
 from webbcal.core.box import Box
 from webbcal.run.engine.blocks import Block, RampBlock, chunks
-from webbcal.run.engine.operation import Fold, Operation
+from webbcal.run.engine.operation import Fold, Kept, Operation
 from webbcal.run.engine.sources import Source
 from webbcal.run.engine.store import RampStore, store_for
 from webbcal.run.engine.tiling import KEPT_BYTES, Cut
@@ -44,8 +44,8 @@ class RowsTask:
     emit: Emit
 
     def __post_init__(self) -> None:
-        self._cache: dict[object, object] = {}
         self._chunks = chunks(self.source.ints, self.cut.ints)
+        self._references = Kept(again=len(self._chunks) > 1)
         self._stores: list[RampStore] = []
         self._together_at: int | None = None
 
@@ -86,16 +86,27 @@ class RowsTask:
     def _applied(self, index: int, operation: Operation, stream: Iterator[Block]) -> Iterator[Block]:
         halo = self._halo(index)
         for block in stream:
-            yield operation.apply(_trimmed(block, halo), self._cache)
+            trimmed = self._trimmed(block, halo)
+            yield operation.apply(trimmed, self._references)
+
+    def _trimmed(self, block: Block, halo: int) -> Block:
+        """Drop rows that are not needed any more, where they are so many that a copy without them pays."""
+        if not isinstance(block, RampBlock):
+            return block
+        if block.box.shape[0] <= WASTE * (block.interior.shape[0] + 2 * halo):
+            return block
+        self._references.forget()
+        return block.cropped(halo)
 
     def _folded(self, index: int, operation: Operation, stream: Iterator[Block]) -> Iterator[Block]:
         """Let a step see all integrations before it works on the first."""
-        fold = operation.fold(self.interior, self._cache)
+        fold = operation.fold(self.interior, self._references)
         if len(self._chunks) > 1:
             stream = self._seen(index, operation, fold, stream)
         for block in stream:
-            assert isinstance(block, RampBlock)
-            yield operation.timed(fold.apply, block.cropped(0))
+            trimmed = self._trimmed(block, 0)
+            assert isinstance(trimmed, RampBlock)
+            yield operation.timed(fold.apply, trimmed)
         yield fold.finish()
 
     def _seen(self, index: int, operation: Operation, fold: Fold, stream: Iterator[Block]) -> Iterator[Block]:
@@ -130,17 +141,9 @@ class RowsTask:
         for number, inside in enumerate(store.interiors()):
             interior = inside.overlap(self.interior)
             assert interior is not None, "a store is as wide as its rows"
-            block = operation.apply(store.read_tile(number, interior), {})
+            block = operation.apply(store.read_tile(number, interior), Kept())
             assert isinstance(block, RampBlock)
             store.put_flags(block, number)
         self._together_at = index
         for ints in self._chunks:
             yield store.read(self.interior, after, ints, self.source.groups)
-
-
-def _trimmed(block: Block, halo: int) -> Block:
-    """Drop rows that are not needed any more, where they are so many that a copy without them pays."""
-    if not isinstance(block, RampBlock):
-        return block
-    needed = block.interior.shape[0] + 2 * halo
-    return block.cropped(halo) if block.box.shape[0] > WASTE * needed else block
