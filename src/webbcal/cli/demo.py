@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     world = simulate(folder, {"grouped_dark": "true"} | arguments.parameters)
     os.environ |= world.environment
     uncal = world.uncal[0]
-    print("calibrating (the first run compiles the kernels: another minute)", file=sys.stderr)
+    print("calibrating (the first run compiles the kernels)", file=sys.stderr)
     # A process of its own, as a user would start it: its summary is not about the simulator's memory.
     command = [sys.executable, "-m", "webbcal", "run", "calwebb_detector1", str(uncal)]
     done = subprocess.run(
