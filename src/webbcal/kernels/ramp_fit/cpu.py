@@ -695,6 +695,10 @@ def _add_median_rates(data, groupdq, zeroframe, times, suppress, rates, block, s
                     rates[row, x0 + lane] += rate
 
 
+#: Arrays of a band, as `fit_ramps` takes them.
+Band = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
+
+
 def fit_ramps(
     data: np.ndarray,
     groupdq: np.ndarray,
@@ -738,26 +742,46 @@ def fit_ramps(
     ValueError
         If an array has another type, shape or memory layout than stated.
     """
-    check_band(data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe)
+    band = data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe
+    check_band(*band)
+    nints, _, ny, nx = data.shape
+    rate = Fit.empty((ny, nx)) if out is None else out.rate
+    rateints = Fit.empty((nints, ny, nx)) if out is None else out.rateints
+    whole = np.zeros((0, 0)), empty_shares((0, 0))
+    segments = _run(band, settings, int(row), rate, rateints, *whole)
+    saturated = bool((groupdq[:, 0] & np.uint8(SATURATED)).all())
+    return RampFit(rate, rateints, segments, saturated)
+
+
+def _run(
+    band: Band,
+    settings: RampFitSettings,
+    row: int,
+    rate: Fit,
+    rateints: Fit,
+    rates: np.ndarray,
+    shares: Shares,
+) -> SegmentFits | None:
+    """Fit a band; return its segments if they are wanted, whose sizes are known after a first fit."""
+    data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe = band
     nints, ngroups, ny, nx = data.shape
     dark = np.zeros((ny, nx), np.float32) if average_dark_current is None else average_dark_current
     zero = np.zeros((0, 0, 0), np.float32) if zeroframe is None else zeroframe
-    rate = Fit.empty((ny, nx)) if out is None else out.rate
-    rateints = Fit.empty((nints, ny, nx)) if out is None else out.rateints
     table = weights(ngroups)
     arguments = (
         data, groupdq, pixeldq, gain, readnoise, dark, zero, settings.times, settings.pedestal_groups,
         settings.noise_factor, settings.suppress_one_group and ngroups > 1, table.coefficients, table.moments,
-        int(row), tuple(array[np.newaxis] for array in rate), tuple(rateints),
+        row, tuple(array[np.newaxis] for array in rate), tuple(rateints),
     )  # fmt: skip
-    shares = (np.zeros((0, 0)), *empty_shares((0, 0)))
     fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
-    planes, jumps = _fit(*arguments, tuple(fits), *shares, *_scratch(nints, ngroups))
-    if settings.save_opt:  # now that the sizes are known
-        fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
-        _fit(*arguments, tuple(fits), *shares, *_scratch(nints, ngroups, save=True))
-    saturated = bool((groupdq[:, 0] & np.uint8(SATURATED)).all())
-    return RampFit(rate, rateints, fits if settings.save_opt else None, saturated)
+    if not settings.save_opt:
+        _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups))
+        return None
+    unused = (share.copy() for share in shares)
+    planes, jumps = _fit(*arguments, tuple(fits), rates, *unused, *_scratch(nints, ngroups))
+    fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
+    _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups, save=True))
+    return fits
 
 
 def add_median_rates(
@@ -805,26 +829,11 @@ def fit_integrations(
     SegmentFits or None
         With ``save_opt`` only.
     """
-    check_band(data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe)
-    nints, ngroups, ny, nx = data.shape
-    dark = np.zeros((ny, nx), np.float32) if average_dark_current is None else average_dark_current
-    zero = np.zeros((0, 0, 0), np.float32) if zeroframe is None else zeroframe
-    rate, rateints = Fit.empty((0, 0)), Fit.empty((nints, ny, nx))
-    table = weights(ngroups)
-    arguments = (
-        data, groupdq, pixeldq, gain, readnoise, dark, zero, settings.times, settings.pedestal_groups,
-        settings.noise_factor, settings.suppress_one_group and ngroups > 1, table.coefficients, table.moments,
-        0, tuple(array[np.newaxis] for array in rate), tuple(rateints),
-    )  # fmt: skip
-    fits = SegmentFits.zeros(nints, 0, 0, (0, 0))
-    if not settings.save_opt:
-        _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups))
-        return rateints, None
-    unused = (share.copy() for share in shares)
-    planes, jumps = _fit(*arguments, tuple(fits), rates, *unused, *_scratch(nints, ngroups))
-    fits = SegmentFits.zeros(nints, planes, jumps, (ny, nx))
-    _fit(*arguments, tuple(fits), rates, *shares, *_scratch(nints, ngroups, save=True))
-    return rateints, fits
+    band = data, groupdq, pixeldq, gain, readnoise, average_dark_current, zeroframe
+    check_band(*band)
+    nints, _, ny, nx = data.shape
+    rateints = Fit.empty((nints, ny, nx))
+    return rateints, _run(band, settings, 0, Fit.empty((0, 0)), rateints, rates, shares)
 
 
 def warm_up() -> None:

@@ -111,10 +111,8 @@ class RowsTask:
 
     def _seen(self, index: int, operation: Operation, fold: Fold, stream: Iterator[Block]) -> Iterator[Block]:
         """Let a fold see all blocks; then bring them once more, from the source or kept on the way."""
-        kept = (
-            index == 0 or self._together_at == index - 1
-        )  # what comes can be read again where it comes from
-        store = None if kept else self._store(self.interior)
+        # What comes straight from the source or a store can be read there again.
+        store = None if index == 0 or self._together_at == index - 1 else self._store(self.interior)
         for block in stream:
             assert isinstance(block, RampBlock)
             block = block.cropped(0)

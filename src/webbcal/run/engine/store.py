@@ -110,34 +110,25 @@ class RampStore:
         box = interior.grow(halo, within=self.frame)
         i = slice(ints.start - self.ints.start, ints.stop - self.ints.start)
         g = slice(groups.start - self.groups.start, groups.stop - self.groups.start)
+        data, groupdq = self._gather(self._data, box, i, g), self._gather(self._groupdq, box, i, g)
         first = bool(self._zeroframe) and groups.start == 0
-        here = box.relative_to(self.frame).slices
-        return RampBlock(
-            box=box,
-            interior=interior,
-            ints=ints,
-            groups=groups,
-            data=self._gather(self._data, box, i, g),
-            groupdq=self._gather(self._groupdq, box, i, g),
-            pixeldq=self._pixeldq[here].copy(),
-            zeroframe=self._gather(self._zeroframe, box, i) if first else None,
-            dark_current=None if self._dark is None else self._dark[here].copy(),
-        )
+        zeroframe = self._gather(self._zeroframe, box, i) if first else None
+        return self._block(box, interior, ints, groups, data, groupdq, zeroframe)
 
     def read_tile(self, number: int, interior: Box) -> RampBlock:
         """Return all integrations of a tile as a block with this interior."""
-        tile = self.tiles[number]
-        here = tile.relative_to(self.frame).slices
+        data, groupdq = self._data[number].read(), self._groupdq[number].read()
+        zeroframe = self._zeroframe[number].read() if self._zeroframe else None
+        return self._block(self.tiles[number], interior, self.ints, self.groups, data, groupdq, zeroframe)
+
+    def _block(
+        self, box: Box, interior: Box, ints: range, groups: range, data: Any, groupdq: Any, zeroframe: Any
+    ) -> RampBlock:
+        """Return samples as a block, with what there is once for all integrations."""
+        here = box.relative_to(self.frame).slices
+        dark = None if self._dark is None else self._dark[here].copy()
         return RampBlock(
-            box=tile,
-            interior=interior,
-            ints=self.ints,
-            groups=self.groups,
-            data=self._data[number].read(),
-            groupdq=self._groupdq[number].read(),
-            pixeldq=self._pixeldq[here].copy(),
-            zeroframe=self._zeroframe[number].read() if self._zeroframe else None,
-            dark_current=None if self._dark is None else self._dark[here].copy(),
+            box, interior, ints, groups, data, groupdq, self._pixeldq[here].copy(), zeroframe, dark
         )
 
     def _gather(self, stored: Sequence[Stored], box: Box, *leading: slice) -> Any:
