@@ -1,6 +1,7 @@
 # make demo   set up, simulate a full-frame exposure, calibrate it, make a picture
 # make mosaic simulate four dithered exposures, make their mosaic and catalogue, and a picture (INSTRUMENT=nircam)
 # make test   set up, check style and types, run all tests (with the jwst package in an environment of its own)
+# make docs   build the documentation in docs/_build/html; its tutorials and examples are executed
 # make bench  compare speed and memory with jwst, in one run: stage 1
 # make bench-imaging  the same: stages 2 and 3 for imaging (a quarter of an hour, 8 GB)
 # make bench-slits  models of many slits and spectra beside jwst (half an hour, nearly all of it jwst's)
@@ -11,7 +12,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
 INSTRUMENT ?= nircam
 
-.PHONY: demo mosaic test lint bench bench-imaging bench-slits clean
+.PHONY: demo mosaic test lint docs bench bench-imaging bench-slits clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/webbcal demo --output_dir=demo
@@ -26,6 +27,9 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check src tests benchmarks
 	$(VENV)/bin/ruff format --check src tests benchmarks
 	$(VENV)/bin/mypy
+
+docs: $(VENV)/.docs
+	$(VENV)/bin/python -m sphinx -W --keep-going -q -j $(WORKERS) -b html docs docs/_build/html
 
 bench: $(VENV)/.test $(PEER)/.ready
 	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python benchmarks/detector1.py
@@ -47,12 +51,16 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 	$(PIP) -e '.[test]'
 	touch $@
 
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml
+	$(PIP) -e '.[docs]'
+	touch $@
+
 # The official pipeline is compared with, never imported: it lives apart, with webbcal beside it, as some users
 # have them.
 $(PEER)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(PEER)
-	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check jwst==3.0.0 -e .
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check jwst==3.0.0 specutils -e .
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEER) demo demo_mosaic .bench .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PEER) demo demo_mosaic docs/_build docs/api .bench .mypy_cache .ruff_cache .pytest_cache

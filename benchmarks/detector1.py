@@ -14,24 +14,59 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import measure
 
 from webbcal import simulate
 
+
+@dataclass(frozen=True)
+class Case:
+    """What to simulate, and with what parameters both run."""
+
+    config: simulate.ExposureConfig
+    words: tuple[str, ...] = ()
+
+
+def _nircam(*words: str, **config: Any) -> Case:
+    return Case(simulate.ExposureConfig(**{"readpatt": "SHALLOW4", "ngroups": 10} | config), words)
+
+
 CASES = {
-    "full": {"readpatt": "SHALLOW4", "ngroups": 10},
-    "full-5": {"readpatt": "SHALLOW4", "ngroups": 5},
-    "full-rapid-3ints": {"readpatt": "RAPID", "ngroups": 6, "nints": 3},
-    "sub640": {"subarray": "SUB640", "readpatt": "RAPID", "ngroups": 10, "nints": 5},
+    "full": _nircam(),
+    "full-5": _nircam(ngroups=5),
+    "full-rapid-3ints": _nircam(readpatt="RAPID", ngroups=6, nints=3),
+    "sub640": _nircam(subarray="SUB640", readpatt="RAPID", nints=5),
+    "snowballs": _nircam("--steps.jump.expand_large_events=true", snowballs=0.05),
+    "likely": _nircam("--steps.ramp_fit.algorithm=LIKELY"),
+    "flicker": _nircam("--steps.clean_flicker_noise.skip=false"),
+    "miri": Case(
+        simulate.ExposureConfig(detector="MIRIMAGE", filter="F770W", readpatt="FASTR1", ngroups=40, nints=2)
+    ),
+    "irs2": Case(
+        simulate.ExposureConfig(detector="NRS1", filter="F290LP", readpatt="NRSIRS2RAPID", ngroups=10)
+    ),
+    "soss": Case(
+        simulate.ExposureConfig(
+            detector="NIS",
+            subarray="SUBSTRIP256",
+            filter="F200W",
+            readpatt="NISRAPID",
+            ngroups=6,
+            nints=50,
+            soss=simulate.Soss(),
+        )
+    ),
 }
 
 
 def make(case: str, root: Path) -> tuple[Path, dict[str, str]]:
     """Simulate a case unless it is there; return the exposure and the variables that calibrate it."""
     folder = root / case
-    config = simulate.ExposureConfig(**CASES[case])
+    config = CASES[case].config
     if not (folder / "ready").exists():
         simulate.universe(folder, config)
         (folder / "ready").touch()
@@ -48,7 +83,7 @@ def compare(case: str, root: Path, runs: int, fill: bool, peer: Path) -> list[st
     """Run a case with both packages in turn and return rows of the table."""
     uncal, crds = make(case, root)
     environment = dict(os.environ) | crds
-    words = ["calwebb_detector1", str(uncal)]
+    words = ["calwebb_detector1", str(uncal), *CASES[case].words]
     commands = {
         "jwst 3.0.0": [str(peer.parent / "strun"), *words, f"--output_dir={root / 'out-jwst'}"],
         "webbcal": [

@@ -28,14 +28,18 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Me
     twenty times a second, or the kernel's own record of the process's peak if that is more. (The record that
     `wait4` returns will not do: it counts what the parent had when it forked.)
 
+    Modules are imported from bytecode, as those of an installed package are: Python may keep it even where
+    the environment forbids that, which would have a working copy compiled in each run, and the peer not.
+
     Raises
     ------
     RuntimeError
         If the command fails.
     """
     with log.open("w") as out:
+        variables = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
         start = time.perf_counter()
-        process = subprocess.Popen(list(command), stdout=out, stderr=out, env=dict(environment))
+        process = subprocess.Popen(list(command), stdout=out, stderr=out, env=variables)
         peak = _Peak(process.pid)
         peak.start()
         _, status, usage = os.wait4(process.pid, 0)

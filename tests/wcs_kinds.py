@@ -30,7 +30,8 @@ class Case:
 
     def values(self, shape):
         ranges = self.ranges * (self.model.n_inputs if len(self.ranges) == 1 else 1)
-        return [_RNG.uniform(low, high, shape) for low, high in ranges]
+        rng = np.random.default_rng([*self.name.encode()])  # its own: whatever else was drawn before
+        return [rng.uniform(low, high, shape) for low, high in ranges]
 
 
 def _with_inverse(model, inverse):

@@ -34,8 +34,6 @@ own = (DataModel, dm.JwstDataModel, dm.AmiOIModel)
 keeps = lambda cls: next(c for c in cls.__mro__ if "on_save" in vars(c)) not in own
 print(json.dumps({n: [arguments(c), made(c), keeps(c)] for n, c in classes.items()}))
 """
-#: What a handful of shutters is made of goes together, and is not taken.
-NOT_TAKEN = {"MSAModel": {"models", "data"}}
 #: Objects of astropy, and the type of a reference that jwst does not set by itself.
 OTHERWISE = {"DistortionMRSModel": {"meta.input_units", "meta.output_units"}}
 
@@ -50,7 +48,7 @@ def test_all_arguments_are_taken(theirs):
     wrong = {}
     for name, (arguments, _, _) in theirs.items():
         ours = set(making_of(getattr(datamodels, name)).arguments)
-        if ours != set(arguments) - NOT_TAKEN.get(name, set()):
+        if ours != set(arguments):
             wrong[name] = ours ^ set(arguments)
     assert not wrong
     assert {row["model"] for row in rows_of("arguments")} <= set(theirs)

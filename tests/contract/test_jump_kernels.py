@@ -9,6 +9,9 @@ from webbcal import kernels
 from webbcal.core import dqflags
 from webbcal.core.box import Box
 from webbcal.kernels import jump
+from webbcal.kernels.compiling import kernel
+from webbcal.kernels.jump import quiet
+from webbcal.kernels.sortnet import LANES
 
 DNU, SATURATED, JUMP = (dqflags.group[name] for name in ("DO_NOT_USE", "SATURATED", "JUMP_DET"))
 
@@ -58,6 +61,7 @@ SETTINGS = {
     ),
     "single pass": jump.JumpSettings(min_diffs_single_pass=2, rejection_threshold=3.0),
     "clip all": jump.JumpSettings(minimum_sigclip_groups=3, only_use_ints=False, rejection_threshold=2.5),
+    "in time": jump.JumpSettings(running_ints=5, rejection_threshold=2.5),
     "clip ints": jump.JumpSettings(minimum_sigclip_groups=3, rejection_threshold=1.4, after_jump_groups1=1),
 }
 
@@ -76,6 +80,63 @@ def test_cpu_equals_reference(name):
         assert got[2].method == expected[2].method
         assert got[2].primary == expected[2].primary
         np.testing.assert_array_equal(got[2].full_groups, expected[2].full_groups)
+
+
+@kernel
+def mark_quiet(diff, variance, limit, absolute, usable, look, marked):
+    quiet.mark_quiet(diff, variance, limit, absolute, usable, look, marked)
+
+
+@pytest.mark.parametrize(("nints", "ngroups"), [(1, 10), (2, 40), (30, 5)])
+def test_most_ramps_are_passed_over_and_none_with_a_jump(nints, ngroups):
+    rng = np.random.default_rng(11)
+    shape = nints, ngroups, 3, LANES
+    steps = rng.poisson(60.0, shape) + (rng.random(shape) < 0.05 / ngroups / nints) * 2000.0
+    data = (np.cumsum(steps, axis=1) + rng.normal(0, 4, shape)).astype(np.float32)
+    groupdq = np.zeros(shape, np.uint8)
+    groupdq[:, 0] = groupdq[:, -1] = DNU
+    pixel = np.ones(shape[2:], np.float32)
+    band = data, groupdq, np.zeros(shape[2:], np.uint32), pixel, 6 * pixel
+    settings = jump.JumpSettings(flag_4_neighbors=False)
+    expected, got = (run(backend, band, settings) for backend in ("reference", "cpu"))
+    np.testing.assert_array_equal(got[0], expected[0])
+    jumps = (expected[0] & JUMP != 0).any(axis=(0, 1))
+    assert jumps.any()
+    differences = np.diff(data, axis=1)
+    differences[:, [0, -1]] = np.nan
+    differences = differences.reshape(-1, *shape[2:])
+    passed_over = np.zeros(shape[2:], bool)
+    for row in range(shape[2]):
+        scratch = np.zeros(LANES, np.int64), np.zeros((7, LANES), np.float32)
+        variance = np.full(LANES, 36.0)
+        absolute = expected[2].method == jump.Method.ITERATIVE
+        values = np.ascontiguousarray(differences[:, row])
+        mark_quiet(values, variance, settings.rejection_threshold, absolute, *scratch, passed_over[row])
+    assert not (passed_over & jumps).any()
+    assert passed_over.mean() > 0.7
+
+
+def test_in_time_cpu_equals_reference_in_long_series():
+    band = random_band(np.random.default_rng(9), 23, 4)
+    settings = jump.JumpSettings(running_ints=7, rejection_threshold=3.0)
+    expected, got = (run(backend, band, settings) for backend in ("reference", "cpu"))
+    np.testing.assert_array_equal(got[0], expected[0])
+    assert got[2].method == jump.Method.RUNNING and got[2].primary == expected[2].primary > 100
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        jump.JumpSettings(minimum_sigclip_groups=200, min_diffs_single_pass=3, after_jump_groups1=1),
+        jump.JumpSettings(minimum_sigclip_groups=50, rejection_threshold=3.0),
+        jump.JumpSettings(minimum_sigclip_groups=50, rejection_threshold=3.0, only_use_ints=False),
+    ],
+)
+def test_very_many_differences_are_not_sorted(settings):
+    band = random_band(np.random.default_rng(10), 107, 6, ny=3, nx=9)
+    expected, got = (run(backend, band, settings) for backend in ("reference", "cpu"))
+    np.testing.assert_array_equal(got[0], expected[0])
+    assert got[2].primary == expected[2].primary > 0
 
 
 @pytest.mark.parametrize("backend", ["cpu", "reference"])

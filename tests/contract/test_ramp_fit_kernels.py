@@ -134,3 +134,30 @@ def test_integrations_a_few_at_a_time_equal_the_whole(parts, suppress, save):
             )
             for name, got, expected in zip(merged._fields, merged, whole.segments, strict=True):
                 np.testing.assert_array_equal(got, expected, err_msg=name)
+
+
+@pytest.mark.parametrize("rejected", [(0, 0), (1, 1), (4, 1), (0, 2), (7, 3)])
+@pytest.mark.parametrize("nints", [1, 3])
+def test_first_and_last_groups_that_all_pixels_reject_are_the_same_as_in_single_pixels(rejected, nints):
+    """The quick way, for many pixels at once, gives the bits of the way that follows each pixel's flags."""
+    from webbcal.kernels.ramp_fit import cpu
+
+    rng = np.random.default_rng(6)
+    ngroups = 12
+    data, groupdq, *others, dark, _ = random_band(rng, nints, ngroups, nx=200)
+    groupdq[:, : rejected[0]] |= DNU
+    groupdq[:, ngroups - rejected[1] :] = DNU
+    groupdq[:, 0, 2, ::7] = 0  # as in pixels that saturate early
+    band = data, groupdq, *others, dark, None
+    quick, slow = (
+        cpu.fit_ramps(*band, ramp_fit.RampFitSettings(21.47, 10.74, save_opt=save)) for save in (False, True)
+    )
+    for kind in ("rate", "rateints"):
+        for got, expected in zip(getattr(quick, kind), getattr(slow, kind), strict=True):
+            np.testing.assert_array_equal(got, expected)
+    whole, pieces = np.zeros(dark.shape), np.zeros(dark.shape)
+    settings = ramp_fit.RampFitSettings(21.47, 10.74)
+    cpu.add_median_rates(data, groupdq, None, settings, whole)
+    for i in range(nints):
+        cpu.add_median_rates(data[i : i + 1], groupdq[i : i + 1], None, settings, pieces)
+    np.testing.assert_array_equal(whole, pieces)

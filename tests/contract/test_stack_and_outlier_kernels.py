@@ -9,7 +9,7 @@ from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.kernels.stack import cpu, reference
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 9, 24, 25, 60])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9, 24, 25, 60, 600])
 def test_median(n):
     rng = np.random.default_rng(n)
     stack = rng.normal(3, 1, (n, 7, 31)).astype(np.float32)

@@ -31,7 +31,8 @@ def same_places(ours, theirs, limit=1e-9):
     np.testing.assert_allclose(ours.tanp_to_det(*plane), theirs.tanp_to_det(*plane), rtol=0, atol=1e-7)
     np.testing.assert_allclose(ours.world_to_tanp(*sky), theirs.world_to_tanp(*sky), rtol=0, atol=limit)
     np.testing.assert_allclose(ours.tanp_to_world(*plane), theirs.tanp_to_world(*plane), rtol=0, atol=1e-12)
-    assert ours.tanp_center_pixel_scale == pytest.approx(theirs.tanp_center_pixel_scale, rel=1e-9)
+    # far outside of the frame, where polynomials make much of the last bits, which depend on the processor
+    assert ours.tanp_center_pixel_scale == pytest.approx(theirs.tanp_center_pixel_scale, rel=1e-6)
     assert ours.bounding_box == theirs.bounding_box
 
 

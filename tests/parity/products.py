@@ -10,6 +10,10 @@ VOLATILE = {
     "DATE", "CAL_VER", "CAL_VCS", "CRDS_VER", "CRDS_CTX", "PRD_VER", "OSS_VER", "CHECKSUM", "DATASUM",
     "EXTEND", "EXTVER", "PCOUNT", "GCOUNT", "", "COMMENT", "HISTORY",
 }  # fmt: skip
+#: The table of the members' headers: a column each keyword.
+HEADERS = "HDRTAB"
+#: Column -> that of its error, which has one of these names.
+_ERRORS = {"FLUX": ("FLUX_ERROR", "ERROR"), "SURF_BRIGHT": ("SB_ERROR",), "BACKGROUND": ("BKGD_ERROR",)}
 
 
 @dataclass
@@ -43,17 +47,21 @@ def compare(ours, theirs, floor=None):
         for key in sorted(set(names[0]) & set(names[1])):
             _compare_headers(found, key[0], a[key].header, b[key].header)
             if isinstance(a[key], fits.BinTableHDU):
-                _compare_tables(found, key[0], a[key].data, b[key].data)
+                _compare_tables(
+                    found, f"{key[0]},{key[1]}" if key[1] > 1 else key[0], a[key].data, b[key].data
+                )
             elif a[key].data is not None:
-                error = b["ERR"].data if "ERR" in b and key[0] in ("SCI", "ERR") else None
+                beside = ("ERR", key[1])
+                error = b[beside].data if beside in b and key[0] in ("SCI", "ERR") else None
                 _compare_arrays(found, key[0], a[key].data, b[key].data, error, floor)
     return found
 
 
 def _compare_headers(found, name, ours, theirs):
-    for key in sorted((set(ours) | set(theirs)) - VOLATILE):
+    layout = {"NAXIS1", "TFIELDS"} if name == HEADERS else set()  # as wide as what is volatile
+    for key in sorted((set(ours) | set(theirs)) - VOLATILE - layout):
         a, b = ours.get(key, "(none)"), theirs.get(key, "(none)")
-        if key.startswith(("TTYPE", "TFORM", "TUNIT", "TDIM", "TZERO")) or a == b:
+        if key.startswith(("TTYPE", "TFORM", "TUNIT", "TDIM", "TZERO", "TSCAL")) or a == b:
             continue
         if isinstance(a, float) and isinstance(b, (int, float)) and np.isclose(a, b, rtol=1e-9, atol=0):
             continue
@@ -61,11 +69,17 @@ def _compare_headers(found, name, ours, theirs):
 
 
 def _compare_tables(found, name, ours, theirs):
-    if ours.dtype.names != theirs.dtype.names or len(ours) != len(theirs):
+    volatile = {*VOLATILE, "FILENAME"} if name == HEADERS else set()
+    columns, others = ([c for c in data.dtype.names if c not in volatile] for data in (ours, theirs))
+    if columns != others or len(ours) != len(theirs):
         found.problems.append(f"{name}: columns or rows differ")
         return
-    for column in ours.dtype.names:
-        if not np.array_equal(ours[column], theirs[column]):
+    for column in columns:
+        a, b = ours[column], theirs[column]
+        if a.dtype.kind == "f" and a.dtype == b.dtype and a.shape == b.shape:
+            errors = [theirs[error] for error in _ERRORS.get(column, ()) if error in theirs.dtype.names]
+            _compare_arrays(found, f"{name}.{column}", a, b, errors[0] if errors else None, None)
+        elif not np.array_equal(a, b):
             found.problems.append(f"{name}: column {column} differs")
 
 

@@ -4,17 +4,8 @@ Each exposure is simulated with its reference files; both pipelines run it, with
 and save what every step makes. One process of the peer serves all runs of an exposure.
 """
 
-from dataclasses import dataclass, field
-
-import numpy as np
 import pytest
-from astropy.io import fits
-from detector1_runs import compare_folders, finish_peer, job, needs_peer, start_peer
-
-from webbcal import simulate
-from webbcal.pipeline.detector1 import Detector1Pipeline
-
-SATURATED, JUMP_DET = 2, 4
+from detector1_runs import JUMP_DET, SATURATED, Case, compare_folders, flags_of, needs_peer, run_both
 
 #: Sets of parameters: step -> parameters.
 SHARP_JUMPS = {
@@ -43,41 +34,11 @@ GROWN = {"saturation": {"n_pix_grow_sat": 2, "use_readpatt": False}}
 PLAIN_SATURATION = {"saturation": {"n_pix_grow_sat": 0}}
 RANGE = {"ramp_fit": {"firstgroup": 1, "lastgroup": 4}}
 DARK = {"dark_current": {"average_dark_current": 1.5}}
+LIKELY = {"ramp_fit": {"algorithm": "LIKELY"}}
+LIKELY_CHISQ = {"ramp_fit": {"algorithm": "LIKELY", "save_opt": True}, "jump": {"skip": True}}
+LIKELY_RANGE = {"ramp_fit": {"algorithm": "LIKELY", "firstgroup": 1, "lastgroup": 4}}
 NO_PARITY = {"refpix": {"odd_even_columns": False, "side_gain": 0.7, "side_smoothing_length": 21}}
 NO_SIDES = {"refpix": {"use_side_ref_pixels": False}, "dark_current": {"skip": True}}
-
-
-@dataclass(frozen=True)
-class Case:
-    """An exposure and the sets of parameters to run it with."""
-
-    detector: str
-    subarray: str
-    readpatt: str
-    ngroups: int
-    nints: int = 1
-    filter: str = "F444W"
-    cosmic_rays: float = 20.0
-    bright: float = 12.0
-    stars: float = 2000.0
-    extra: dict = field(default_factory=dict)
-    runs: tuple = ({},)
-    dark_frames: int | None = None
-
-    def config(self):
-        """Return what to simulate: a crowded field, with stars that saturate at once and later."""
-        sky = simulate.Sky(stars=self.stars, bright=self.bright, star_slope=0.02, background=2.0)
-        return simulate.ExposureConfig(
-            detector=self.detector,
-            subarray=self.subarray,
-            readpatt=self.readpatt,
-            ngroups=self.ngroups,
-            nints=self.nints,
-            filter=self.filter,
-            cosmic_rays=self.cosmic_rays,
-            sky=sky,
-            **self.extra,
-        )
 
 
 CASES = {
@@ -108,10 +69,26 @@ CASES = {
     "nircam_one_group": Case(
         "NRCA1", "SUB160", "MEDIUM2", 1, 2, "F200W", 200.0, 7.0, 8000.0, runs=({}, ONE_GROUP)
     ),
+    "nircam_likely": Case(
+        "NRCBLONG", "SUB64P", "BRIGHT2", 6, 3, "F444W", 200.0, 6.0, 20000.0, {"zeroframe": True},
+        runs=(LIKELY, LIKELY_CHISQ, LIKELY_RANGE, LIKELY | DARK),
+    ),
+    "nircam_likely_rapid": Case(
+        "NRCB1", "SUB64P", "RAPID", 12, 1, "F150W", 1000.0, 6.0, 20000.0, runs=(LIKELY, LIKELY_CHISQ)
+    ),
+    "nircam_likely_few_groups": Case(
+        "NRCA1", "SUB160", "SHALLOW4", 3, 1, "F200W", runs=(LIKELY | {"dark_current": {"skip": True}},)
+    ),
     "niriss_stripe": Case("NIS", "SUBSTRIP96", "NISRAPID", 5, 2, "F200W", runs=({}, NO_PARITY, BRIGHT)),
     "niriss_sub64": Case(
         "NIS", "SUB64", "NIS", 5, 2, "F380M", 500.0, 6.0, 20000.0, {"ipc": True}, runs=({}, SHARP_JUMPS)
     ),
+    "niriss_ami_sub80": Case(
+        "NIS", "SUB80", "NISRAPID", 6, 3, "F480M", 500.0, 5.0, 30000.0, runs=({}, NO_PARITY)
+    ),
+    "niriss_soss_substrip256": Case("NIS", "SUBSTRIP256", "NISRAPID", 3, 2, "F277W", runs=({}, NO_SIDES)),
+    "niriss_wfss_full": Case("NIS", "FULL", "NIS", 2, 1, "F200W", 2.0, 10.0, 150.0),
+    "fgs_sub128ll": Case("GUIDER1", "SUB128LL", "FGSRAPID", 6, 2, "N/A", 500.0, 9.0, 8000.0),
     "fgs_full": Case("GUIDER1", "FULL", "FGSRAPID", 2, 1, "N/A", 2.0, 10.0, 150.0),
     "fgs_sub128": Case("GUIDER2", "SUB128CNTR", "FGS", 9, 1, "N/A", 200.0, runs=({}, AFTER_JUMPS, RANGE)),
 }  # fmt: skip
@@ -121,21 +98,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_every_step_equals_the_official_pipeline(name, tmp_path, monkeypatch):
     case = CASES[name]
-    options = simulate.ReferenceOptions(subarray_only=True, dark_frames=case.dark_frames)
-    world = simulate.universe(tmp_path / "sim", case.config(), options)
-    for key, value in world.environment.items():
-        monkeypatch.setenv(key, value)
-    folders = [(tmp_path / f"ours{n}", tmp_path / f"theirs{n}") for n in range(len(case.runs))]
-    theirs = [job(world.uncal[0], f[1], run) for f, run in zip(folders, case.runs, strict=True)]
-    peer = start_peer(theirs, world.environment)
-    for (folder, _), run in zip(folders, case.runs, strict=True):
-        words = job(world.uncal[0], folder, run)
-        Detector1Pipeline.call(words["input"], output_dir=words["output_dir"], **words["parameters"])
-    answers = finish_peer(peer)
-    flags = np.bitwise_or.reduce(fits.getdata(next(folders[0][0].glob("*_rateints.fits")), "DQ"), axis=None)
+    folders = run_both(case, tmp_path, monkeypatch)
+    flags = flags_of(folders[0][0])
     assert flags & SATURATED and (flags & JUMP_DET or case.ngroups < 3), "the exposure is too easy"
-    problems = []
-    for (ours, official), run, answer in zip(folders, case.runs, answers, strict=True):
-        assert "error" not in answer, answer
-        problems += [f"{run}: {p}" for p in compare_folders(ours, official)]
+    problems = [f"{run}: {p}" for f, run in zip(folders, case.runs, strict=True) for p in compare_folders(*f)]
     assert not problems, "\n".join(problems)

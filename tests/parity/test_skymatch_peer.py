@@ -8,7 +8,7 @@ from sky_scenes import DITHERS, Pointing, exposure, exposures
 from webbcal.associations import asn_from_list
 from webbcal.combine.sky.skymatch import SkyMatchStep
 
-pytestmark = needs_peer
+pytestmark = [needs_peer, pytest.mark.xdist_group("skymatch")]
 
 SKIES = (0.42, 0.30, 0.35, 0.51)
 METHODS = ("local", "global", "match", "global+match")

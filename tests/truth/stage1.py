@@ -58,19 +58,44 @@ def brightest(config: simulate.ExposureConfig, share: float) -> float:
     return share * WELL / (config.readout.total_frames * config.readout.tframe)
 
 
-def calibrate(folder: Path, config: simulate.ExposureConfig, light: np.ndarray) -> Run:
-    """Simulate an exposure and its reference files into a folder, run stage 1, and return it all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    cache = simulate.CrdsCache(folder / "crds")
-    options = simulate.ReferenceOptions(subarray_only=config.subarray != "FULL", grouped_dark=True)
-    simulate.write_references(cache, [config], options)
-    made = simulate.expose(config, light)
-    uncal, _ = made.save(folder, with_truth=False)
-    words = {"save_calibrated_ramp": True, "output_dir": str(folder)}
-    with mock.patch.dict(os.environ, cache.environment):
-        rate = Detector1Pipeline.call(str(uncal), **words)
-    ramp = datamodels.open(str(uncal).replace("_uncal", "_ramp"))
-    return Run(config, made.truth, rate, ramp)
+@dataclass(frozen=True)
+class Ready:
+    """A simulated exposure with its reference files, to be calibrated in several ways."""
+
+    config: simulate.ExposureConfig
+    truth: Any
+    uncal: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def in_folder(cls, folder: Path, config: simulate.ExposureConfig, light: np.ndarray) -> Ready:
+        """Simulate an exposure and its reference files into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        cache = simulate.CrdsCache(folder / "crds")
+        options = simulate.ReferenceOptions(subarray_only=config.subarray != "FULL", grouped_dark=True)
+        simulate.write_references(cache, [config], options)
+        made = simulate.expose(config, light)
+        uncal, _ = made.save(folder, with_truth=False)
+        return cls(config, made.truth, uncal, cache.environment)
+
+    def calibrated(self, folder: Path, steps: dict[str, Any] | None = None) -> Run:
+        """Run stage 1 into a folder; `steps` are parameters of the steps, if they are not the usual ones."""
+        folder.mkdir(parents=True, exist_ok=True)
+        words = {"save_calibrated_ramp": True, "output_dir": str(folder), "steps": steps or {}}
+        with mock.patch.dict(os.environ, self.environment):
+            rate = Detector1Pipeline.call(str(self.uncal), **words)
+        ramp = datamodels.open(folder / self.uncal.name.replace("_uncal", "_ramp"))
+        return Run(self.config, self.truth, rate, ramp)
+
+
+def calibrate(
+    folder: Path, config: simulate.ExposureConfig, light: np.ndarray, steps: dict[str, Any] | None = None
+) -> Run:
+    """Simulate an exposure and its reference files into a folder, run stage 1, and return it all.
+
+    `steps` are parameters of the steps, if they are not the usual ones.
+    """
+    return Ready.in_folder(folder, config, light).calibrated(folder, steps)
 
 
 def unflagged(run: Run) -> np.ndarray:

@@ -2,78 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any
 
 from webbcal import __version__
 from webbcal.associations.association import Association
+from webbcal.associations.rules import DMS_Level3_Base, Rule, rule_named
 from webbcal.associations.sources import UNDEFINED, is_model, is_name, name_of
 from webbcal.associations.validation import check_exptype, validate
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What an association is built after.
-
-    Attributes
-    ----------
-    name : str
-        Goes into ``asn_rule``.
-    level : int
-        2: each exposure makes a product. 3: all exposures make one product.
-    """
-
-    name: str
-    level: int
-
-
-DMSLevel2bBase = Rule("DMSLevel2bBase", 2)
-DMS_Level3_Base = Rule("DMS_Level3_Base", 3)
-
-_LEVEL2 = """
-CoronAsRate FGS Image ImageNonScience ImageSpecial ImageTSO MIRLRSFixedSlitNod NRSFSS NRSIFUNod NRSLAMPImage
-NRSLAMPSpectral NRSMSA Spec SpecImprint SpecSpecial SpecTSO WFSC WFSSMIR WFSSNIS WFSSNRC WFSSParallel
-"""
-_LEVEL3 = """
-ACQ_Reprocess AMI Image ImageBackground ImageMosaic MIRCoron MIRMRS MIRMRSBackground NRCCoron NRCCoronImage
-NRSFSS NRSIFU NRSIFUBackground SlitlessSpectral SpecAux SpectralSource SpectralTarget TSO WFSCMB WFSSMIR
-WFSSNIS WFSSNRC
-"""
-#: Rules by name (those of jwst 3.0.0).
-RULES: dict[str, Rule] = {
-    rule.name: rule
-    for rule in (
-        DMSLevel2bBase,
-        DMS_Level3_Base,
-        Rule("Asn_MIRLRSTAConfirm", 2),
-        *(Rule(f"Asn_Lv2{name}", 2) for name in _LEVEL2.split()),
-        *(Rule(f"Asn_Lv3{name}", 3) for name in _LEVEL3.split()),
-    )
-}
-
-
-def rule_named(name: str) -> Rule:
-    """Return a rule by its name.
-
-    Raises
-    ------
-    ParameterError
-        If there is none.
-    """
-    if name in RULES:
-        return RULES[name]
-    near = get_close_matches(name, RULES, n=1) or ["DMSLevel2bBase or DMS_Level3_Base"]
-    raise ParameterError(f"there is no rule {name!r}; did you mean {near[0]}?")
 
 
 def asn_from_list(
@@ -193,3 +138,83 @@ def _product_name(
         with suppress(Exception):
             return function(item, number)
     return science_root(member)
+
+
+class Main:
+    """The command line of `asn_from_list`, as scripts for jwst call it.
+
+    Parameters
+    ----------
+    args : sequence of str or str, optional
+        The words of the command line; those of the process by default.
+
+    Attributes
+    ----------
+    asn : Association
+        What `asn_from_list` has made.
+    """
+
+    def __init__(self, args: Sequence[str] | str | None = None) -> None:
+        words = args.split() if isinstance(args, str) else args
+        self.parsed = command_line().parse_args(words)
+        self.rule = rule_named(self.parsed.rule)
+        self.asn: Association
+
+    def asn_from_list(self) -> None:
+        """Make the association."""
+        given = self.parsed
+        self.asn = asn_from_list(
+            given.files, rule=self.rule, product_name=given.product_name, acid=given.acid
+        )
+        for product in self.asn["products"]:
+            product["members"] += [{"expname": name, "exptype": kind} for kind, name in given.members]
+
+    def save(self) -> None:
+        """Write it."""
+        self.asn.path = self.asn.save(self.parsed.output_file, self.parsed.format)
+
+    @classmethod
+    def cli(cls, args: Sequence[str] | str | None = None) -> Main:
+        """Make and write an association; return what has done it."""
+        made = cls(args)
+        made.asn_from_list()
+        made.save()
+        return made
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Return what reads the words of ``webbcal asn from-list``."""
+    parser = argparse.ArgumentParser(
+        prog="webbcal asn from-list",
+        description="Make an association of files: at level 3 one product of all, at level 2 one of each.",
+        epilog="examples: webbcal asn from-list -o l3_asn.json --product-name mosaic *_cal.fits; "
+        "webbcal asn from-list -o l2_asn.json -r DMSLevel2bBase *_rate.fits",
+    )
+    parser.add_argument("-o", "--output-file", required=True, help="association file to write")
+    parser.add_argument("-f", "--format", choices=("json", "yaml"), help="default: by the name of the file")
+    parser.add_argument("--product-name", help="name of the product, at level 3")
+    parser.add_argument(
+        "-r", "--rule", default="DMS_Level3_Base", help="rule to follow (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-i", "--id", "--acid", dest="acid", default="o999", help="candidate id, oXXX or cXXXX (%(default)s)"
+    )
+    parser.add_argument(
+        "--member",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("TYPE", "FILE"),
+        dest="members",
+        help="member of each product that is not science: background, psf, sourcecat, …",
+    )
+    parser.add_argument(
+        "--background",
+        action="append",
+        type=lambda name: ["background", name],
+        metavar="FILE",
+        dest="members",
+        help="the same as --member background FILE",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="science members")
+    return parser

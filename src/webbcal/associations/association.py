@@ -98,14 +98,25 @@ class Association(MutableMapping[str, Any]):
         File that it was read from; members are looked for in its folder.
     acid : str
         Candidate id that goes into the suggested file name.
+    number : int
+        Goes there, too: those of one candidate and type are counted.
+    stamp : str, optional
+        Version that goes there, too.
     """
 
     def __init__(
-        self, data: Mapping[str, Any], path: str | os.PathLike[str] | None = None, acid: str = "o999"
+        self,
+        data: Mapping[str, Any],
+        path: str | os.PathLike[str] | None = None,
+        acid: str = "o999",
+        number: int = 1,
+        stamp: str | None = None,
     ) -> None:
         self.data: dict[str, Any] = data if isinstance(data, dict) else dict(data)
         self.path = None if path is None else Path(path)
         self.acid = acid
+        self.number = number
+        self.stamp = stamp
 
     @classmethod
     def of_products(cls, products: Iterable[Product], **keys: Any) -> Association:
@@ -190,7 +201,12 @@ class Association(MutableMapping[str, Any]):
         seen: dict[tuple[str, int, int], str] = {}
         for member in members:
             status = self.resolve(member).stat()
-            key = (member.exptype, status.st_dev, status.st_ino)
+            file = status.st_dev, status.st_ino
+            key = (member.exptype, *file)
+            if member.exptype == "background" and ("science", *file) in seen:
+                raise InputError(
+                    f"{self.filename}: {member.expname} is its own background; nothing would be left of it"
+                )
             if key in seen:
                 raise InputError(
                     f"{self.filename}: {member.expname} is there twice as {member.exptype}: "
@@ -201,7 +217,8 @@ class Association(MutableMapping[str, Any]):
     @property
     def asn_name(self) -> str:
         """Suggested file name, without extension."""
-        return f"jw{self.program}-{self.acid}_{self.asn_type}_00001_asn".lower()
+        stamp = f"_{self.stamp}" if self.stamp else ""
+        return f"jw{self.program}-{self.acid}{stamp}_{self.asn_type}_{self.number:05d}_asn".lower()
 
     @property
     def validity(self) -> dict[str, dict[str, Any]]:
@@ -212,7 +229,8 @@ class Association(MutableMapping[str, Any]):
                 "check": lambda member: member["exptype"].lower() == "science",
             }
         }
-        if str(self.asn_rule).startswith(("DMSLevel2b", "Asn_Lv2")):
+        rule = str(self.asn_rule).removeprefix("candidate_").removeprefix("discover_")
+        if rule.startswith(("DMSLevel2b", "Asn_Lv2")):
             backgrounds = any(product.members_of("background") for product in self.products)
             allowed = self.acid.startswith("o") or (self.acid.startswith("c") and backgrounds)
             tests["allowed_candidates"] = {"validated": allowed, "check": lambda _: allowed}
@@ -275,6 +293,8 @@ class Association(MutableMapping[str, Any]):
         """
         path = Path(path)
         text = self._text(format or ("yaml" if path.suffix in YAML_SUFFIXES else "json"), str(path))
+        if not path.name or path.is_dir():
+            raise OutputError(f"{path}: is a folder; give the name of a file")
         temporary = path.with_name(f".{path.name}.{mark()}{ENDING}")
         try:
             temporary.write_text(text)

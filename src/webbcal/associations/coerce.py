@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from webbcal.associations.asn_from_list import DMSLevel2bBase, asn_from_list, new_tree, science_root
+from webbcal.associations.asn_from_list import asn_from_list, new_tree, science_root
 from webbcal.associations.association import SINGLETON, Association, copied
 from webbcal.associations.containers import association_of, is_container, models_of
 from webbcal.associations.reading import load_association
+from webbcal.associations.rules import DMSLevel2bBase
 from webbcal.associations.sources import is_association_name, is_model, is_name, name_of
 from webbcal.associations.validation import validate
 from webbcal.core.errors import InputError
@@ -22,7 +23,9 @@ log = logging.getLogger(__name__)
 EXPOSURE_SUFFIXES = (".fits", ".asdf", ".gz")
 
 
-def as_level2(init: Any, exptypes: tuple[str, ...] = ("science", "background")) -> Association:
+def as_level2(
+    init: Any, exptypes: tuple[str, ...] = ("science", "background"), tell: bool = True
+) -> Association:
     """Return a level-2 association: a product for each exposure.
 
     Parameters
@@ -31,6 +34,8 @@ def as_level2(init: Any, exptypes: tuple[str, ...] = ("science", "background")) 
         A path is an exposure or an association, by its extension.
     exptypes : tuple of str
         Roles of members that will be opened: their files must be there.
+    tell : bool
+        Whether to warn of members that are not used.
 
     Raises
     ------
@@ -53,14 +58,23 @@ def as_level2(init: Any, exptypes: tuple[str, ...] = ("science", "background")) 
                 f"{association.filename}: product {view.name} has no science member; "
                 "add the exposure that it is made from, or remove the product"
             )
-        if len(view.science) > 1:
-            log.warning(
-                "product %s has %d science members; only the first is used", view.name, len(view.science)
-            )
         if not view.name:
             product["name"] = science_root(view.science[0].entry())
     association.require_files(*exptypes)
+    if tell:
+        tell_of_unused(association)
     return association
+
+
+def tell_of_unused(association: Association) -> None:
+    """Warn of science members of level-2 products that nothing is made of."""
+    for product in association.products:
+        if len(product.science) > 1:
+            log.warning(
+                "product %s has %d science members; only the first is used",
+                product.name,
+                len(product.science),
+            )
 
 
 def as_level3(init: Any, exptypes: tuple[str, ...] = ("science",)) -> Association:

@@ -12,6 +12,7 @@ from webbcal.associations.association import Association, Member
 from webbcal.associations.sources import YAML_SUFFIXES, is_association_name
 from webbcal.associations.validation import validate
 from webbcal.core.errors import InputError, MissingInputError
+from webbcal.core.sharing import check_size
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,10 @@ def _parse(text: str, path: Path) -> Any:
         raise InputError(
             f"{path}: not JSON: {wrong.msg} at line {wrong.lineno}, column {wrong.colno}; correct it there"
         )
+    try:
+        check_size(data)
+    except InputError as error:
+        raise InputError(f"{path}: not an association: {error}") from error
     if path.suffix.lower() in YAML_SUFFIXES:
         log.warning("%s: associations in YAML are deprecated in the field; JSON is safer", path)
     else:

@@ -17,6 +17,10 @@ EXPTYPES = (
 )
 
 
+#: Roles that no exposure can have at once.
+_NOT_BOTH = ("science", "background")
+
+
 def validate(data: Any, where: str) -> None:
     """Check the tree of an association; `where` names it in errors.
 
@@ -69,9 +73,13 @@ def _check_product(product: Any, place: str) -> None:
     for number, member in enumerate(_list(product, "members", place), start=1):
         _check_member(member, f"{place}, member {number}")
         source = member["expname"]
-        key = (name_of(source) if is_name(source) else id(source), member["exptype"].lower())
+        # Models that were opened from one another are one: they share what they hold.
+        one = name_of(source) if is_name(source) else id(getattr(source, "contents", source))
+        key = (one, member["exptype"].lower())
         if key in seen:
             raise InputError(f"{place}: {name_of(source)} is there twice as {key[1]}; remove one of them")
+        if key[1] in _NOT_BOTH and any((key[0], role) in seen for role in _NOT_BOTH):
+            raise InputError(f"{place}: {name_of(source)} is its own background; nothing would be left of it")
         seen.add(key)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.io.fits_reader import kind_of
 from webbcal.io.opening import OpenedFile, open_file
+from webbcal.notebook.facts import ArrayFact, array_fact, arrays_of, facts_of
 from webbcal.run.exposure import meta_value
+from webbcal.run.parameters import suggestion
 from webbcal.run.record import runs_of
 
 USAGE = """usage: webbcal info FILE [FILE ...]   [--tree] shows the whole tree of metadata
@@ -21,33 +23,13 @@ catalogues (ECSV)."""
 #: Parameter files as text; they may begin with a section, as JSON does with a list.
 _TEXT_OF_PARAMETERS = (".cfg", ".ini")
 
-_KEYWORDS = {
-    "reference file of": "meta.reftype",
-    "description": "meta.description",
-    "author": "meta.author",
-    "pedigree": "meta.pedigree",
-    "useful after": "meta.useafter",
-    "target": "meta.target.catalog_name",
-    "instrument": "meta.instrument.name",
-    "detector": "meta.instrument.detector",
-    "filter": "meta.instrument.filter",
-    "pupil": "meta.instrument.pupil",
-    "grating": "meta.instrument.grating",
-    "exposure type": "meta.exposure.type",
-    "read pattern": "meta.exposure.readpatt",
-    "subarray": "meta.subarray.name",
-    "integrations": "meta.exposure.nints",
-    "groups": "meta.exposure.ngroups",
-    "effective exposure time": "meta.exposure.exposure_time",
-    "observed": "meta.observation.date",
-    "units": "meta.bunit_data",
-    "CRDS context": "meta.ref_file.crds.context_used",
-}
-
 
 def main(words: Sequence[str]) -> int:
     """Describe files."""
     files = [w for w in words if not w.startswith("-")]
+    known = ("--tree", "--help", "-h")
+    if unknown := [w for w in words if w.startswith("-") and w not in known]:
+        raise ParameterError(f"info has no option {unknown[0]!r}{suggestion(unknown[0], known)}")
     if not files:
         print(USAGE)
         return 0 if "--help" in words or "-h" in words else 2
@@ -96,11 +78,8 @@ def _product(file: OpenedFile, path: str, with_tree: bool) -> list[str]:
     except InputError as error:
         return _hdus(file, path, error)
     lines = [f"{path}: {type(model).__name__}"]
-    for label, where in _KEYWORDS.items():
-        value = meta_value(model, where)
-        if isinstance(value, (str, int, float)):
-            lines.append(f"  {label:24s}{value}")
-    arrays = [*_arrays(model), *_others(model)]
+    lines += [f"  {label:24s}{value}" for label, value in facts_of(model)]
+    arrays = [_array(fact) for fact in arrays_of(model)]
     lines += ["  arrays:", *arrays] if arrays else []
     steps = meta_value(model, "meta.cal_step")
     done = {name: status for name, status in steps.items() if status} if hasattr(steps, "items") else {}
@@ -111,28 +90,9 @@ def _product(file: OpenedFile, path: str, with_tree: bool) -> list[str]:
     return lines + (model.describe_tree() if with_tree else [])
 
 
-def _arrays(model: Any) -> Iterator[str]:
-    for name, declared in model.schema["properties"].items():
-        source = model.source(name) if "datatype" in declared or "ndim" in declared else None
-        if source is not None:
-            yield _array(name, source)
-        elif declared.get("type") == "array" and (items := model.contents.tree.get(name)):
-            yield f"    {name:22s}{'list':10s}{len(items)} items"
-
-
-def _others(model: Any) -> Iterator[str]:
-    """Yield lines of the HDUs that the model has no place for."""
-    for name, extra in (model.contents.tree.get("extra_fits") or {}).items():
-        if "data" in extra:
-            yield f"{_array(name, extra['data'])}   (no part of the model)"
-
-
-def _array(name: str, source: Any) -> str:
-    try:
-        kind = "table" if source.dtype.names else str(source.dtype)
-    except InputError as error:
-        return f"    {name:22s}{'damaged':10s}{error}"
-    return f"    {name:22s}{kind:10s}{' × '.join(map(str, source.shape))}"
+def _array(fact: ArrayFact) -> str:
+    line = f"    {fact.name:22s}{fact.kind:10s}{fact.size}"
+    return f"{line}   (no part of the model)" if fact.foreign else line
 
 
 def _hdus(file: OpenedFile, path: str, why: InputError) -> list[str]:
@@ -148,7 +108,7 @@ def _hdus(file: OpenedFile, path: str, why: InputError) -> list[str]:
     lines = [f"{path}: FITS, but no data model ({why})", "  HDUs:"]
     for hdu in file.hdus:
         named = f"{hdu.name},{hdu.version}"
-        lines.append(f"    {named}" if hdu.data is None else _array(named, hdu.data))
+        lines.append(f"    {named}" if hdu.data is None else _array(array_fact(named, hdu.data)))
     return lines
 
 

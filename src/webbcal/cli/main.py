@@ -1,7 +1,8 @@
 """The ``webbcal`` command.
 
 Sub-commands are imported when called, so that ``webbcal --help`` is quick. Errors that a user can act on are
-one sentence on stderr and exit code 1; wrong usage exits with 2, an interruption with 130.
+one sentence on stderr and exit code 1 (64 if nothing falls on the detector); wrong usage exits with 2, an
+interruption with 130.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib import import_module
 from types import FrameType
 
 from webbcal import __version__
+from webbcal.cli.jwst_names import JWST_NAMES
 from webbcal.core.errors import ParameterError, WebbcalError
 
 COMMANDS = {
@@ -21,9 +23,13 @@ COMMANDS = {
     "mosaic": "from exposures, raw or calibrated, to their mosaic and its catalogue",
     "plan": "show what a run would do, with which parameters, references and memory; run nothing",
     "info": "describe a file: its arrays, main keywords, and what was done to it",
+    "explain": "say how a product was made, and the command that makes it again",
+    "diff": "compare two products: parameters, references, versions, pixels",
+    "report": "make pages of products: what was done to them, and pictures",
     "asn": "make associations: which exposures belong together",
     "pointing": "compute the pointing keywords of exposures from the telescope's attitude",
     "simulate": "simulate exposures and the reference files that calibrate them",
+    "commands": "write commands by the names of jwst's (strun, asn_from_list) into a folder",
     "demo": "simulate an exposure, calibrate it and make a picture; needs no data and no network",
 }
 
@@ -53,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] in ("--version", "-V"):
         print(f"webbcal {__version__}")
         return 0
+    words[:1] = JWST_NAMES.get(words[0], words[:1])
     if words[0] not in COMMANDS:
         print(f"webbcal: unknown command {words[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
@@ -72,7 +79,7 @@ def _guarded(command: str, words: list[str]) -> int:
         return 2
     except WebbcalError as error:
         print(f"webbcal {command}: {error}", file=sys.stderr)
-        return 1
+        return error.exit_status
     except MemoryError:
         print(
             f"webbcal {command}: out of memory; see webbcal plan, or set WEBBCAL_THREADS=1", file=sys.stderr
@@ -83,6 +90,9 @@ def _guarded(command: str, words: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:  # a full disk, a folder that is a file
+        print(f"webbcal {command}: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from webbcal.cli.report import REPORT, need_for_reports, report_saved
 from webbcal.cli.run import counted, display, logging_of, start_numba, stopped, told
 from webbcal.core.errors import ParameterError
 from webbcal.run.configuration import parse_arguments
@@ -30,18 +31,20 @@ before anything is done; the products of each stage are kept.
   --image3.config_file=FILE                 parameter file of a stage
 
 webbcal run calwebb_image3 --help lists the parameters of a stage. Of webbcal run's options there are
---verbose, --log-level, --log-file, --log-stream, --logcfg and --disable-crds-steppars."""
+--verbose, --log-level, --log-file, --log-stream, --logcfg, --disable-crds-steppars and --report."""
 
 
 def main(words: Sequence[str]) -> int:
     """Make a mosaic."""
     started = time.perf_counter()
-    arguments = parse_arguments(words)
+    arguments = parse_arguments([word for word in words if word != REPORT])
+    if REPORT in words:
+        need_for_reports()
     if not arguments.target or "help" in arguments.flags:
         print(USAGE)
         return 0 if "help" in arguments.flags else 2
     given = dict(arguments.parameters)
-    name = given.pop("product-name", given.pop("product_name", None))
+    name = given.pop("product_name", None)
     if name is None:
         raise ParameterError("the mosaic has no name: --product-name=NAME")
     shown = display()
@@ -61,6 +64,8 @@ def main(words: Sequence[str]) -> int:
             progress=shown,
         )
     print(summary(made, time.perf_counter() - started))
+    if REPORT in words:
+        print("\n".join(report_saved([str(path) for path in made.files])))
     return 0
 
 

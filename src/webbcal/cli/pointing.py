@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import ParameterError
+from webbcal.core.wording import dashed
 from webbcal.run.configuration import parse_arguments
 from webbcal.run.parameters import suggestion
 
@@ -30,8 +31,8 @@ _OPTIONS = (*_ANGLES, "of", "output_dir")
 
 def main(words: Sequence[str]) -> int:
     """Set the pointing keywords of files."""
-    dry_run = "--dry-run" in words
-    arguments = parse_arguments([w for w in words if w != "--dry-run"])
+    given = [w for w in words if dashed(w) != "--dry-run"]
+    dry_run, arguments = len(given) < len(words), parse_arguments(given)
     options = {**arguments.options, **arguments.parameters}
     if not arguments.target or "help" in arguments.flags:
         print(USAGE)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from webbcal.cli.report import REPORT, need_for_reports, report_saved
 from webbcal.core.errors import ParameterError
 from webbcal.run.configuration import Arguments, build_from_arguments, parse_arguments
 from webbcal.run.planning import StepPlan, peak_memory
@@ -34,6 +35,7 @@ webbcal run STEP --help lists the parameters of a step. Parameters that all have
   --verbose, -v             say what each step does
   --log-level, --log-file, --log-stream, --logcfg
                             where log messages go
+  --report                  make pages of what was saved (see webbcal report)
   --save-parameters FILE    write all parameters to a parameter file
   --disable-crds-steppars   do not ask CRDS for parameters
   --debug                   on an error, start the debugger"""
@@ -42,7 +44,9 @@ webbcal run STEP --help lists the parameters of a step. Parameters that all have
 def main(words: Sequence[str]) -> int:
     """Run a step or pipeline."""
     started = time.perf_counter()
-    arguments = parse_arguments(words)
+    arguments = parse_arguments([word for word in words if word != REPORT])
+    if REPORT in words:
+        need_for_reports()
     if not arguments.target:
         print(USAGE)
         return 0 if "help" in arguments.flags else 2
@@ -57,6 +61,8 @@ def main(words: Sequence[str]) -> int:
             step.export_config(arguments.options["save-parameters"], include_metadata=True)
         run = execute(step, arguments)
     print(summary(run, time.perf_counter() - started))
+    if REPORT in words:
+        print("\n".join(report_saved(run.saved)))
     return 0
 
 

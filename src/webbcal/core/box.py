@@ -43,6 +43,10 @@ class Box:
         """Return this box moved by (dy, dx)."""
         return Box(self.y0 + dy, self.y1 + dy, self.x0 + dx, self.x1 + dx)
 
+    def transposed(self) -> Box:
+        """Return this box with rows and columns exchanged."""
+        return Box(self.x0, self.x1, self.y0, self.y1)
+
     def grow(self, halo: int, within: Box) -> Box:
         """Return this box grown by `halo` pixels on each side, clipped to `within`."""
         return Box(

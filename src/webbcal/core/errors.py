@@ -6,11 +6,28 @@ import errno
 
 
 class WebbcalError(Exception):
-    """Base of all errors that webbcal raises for a user to read (the command line exits with 1)."""
+    """Base of all errors that webbcal raises for a user to read.
+
+    Attributes
+    ----------
+    exit_status : int
+        What the command line exits with.
+    """
+
+    exit_status = 1
 
 
 class InputError(WebbcalError, ValueError):
     """The input is damaged, incomplete, or not what the operation needs."""
+
+
+class NoDataOnDetectorError(InputError):
+    """No slit, source or spectrum falls on the detector: there is nothing to calibrate, and nothing is wrong.
+
+    The operators of the archive know it by the exit status of jwst, 64.
+    """
+
+    exit_status = 64
 
 
 class ReferenceFileError(WebbcalError):
@@ -73,3 +90,7 @@ class PlanError(WebbcalError):
 
 class SkipStep(Exception):
     """Raised by a step when the data turn out not to allow it; the message is the reason."""
+
+
+class FailedStep(SkipStep):
+    """Raised by a step that was asked for and cannot be done: the product says so, the run goes on."""

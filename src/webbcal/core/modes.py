@@ -11,7 +11,7 @@ from functools import cache
 #: Exposure type, optics, traits. Optics: image, aperture-image (NIRSpec, through its slits), slit, mos, ifu,
 #: slitless, grism (wide-field), soss, guider, other, none. Traits: `mosaic` (images combined on the sky),
 #: `coron`, `ami`, `tso` (a time series), `acq` (target acquisition), `internal` (no sky: no WCS), `template`
-#: (the background is a reference that is scaled).
+#: (the background is a reference that is scaled), `prism` (one order, dispersed along columns: MIRI LRS).
 _TABLE = """
 NRC_IMAGE         image           mosaic
 NRC_TACQ          image           acq
@@ -42,8 +42,8 @@ MIR_TACONFIRM     image           acq
 MIR_LYOT          image           coron
 MIR_4QPM          image           coron
 MIR_CORONCAL      image
-MIR_LRS-FIXEDSLIT slit
-MIR_LRS-SLITLESS  slitless        tso
+MIR_LRS-FIXEDSLIT slit            prism
+MIR_LRS-SLITLESS  slitless        tso prism
 MIR_WFSS          grism           template
 MIR_MRS           ifu
 MIR_DARK          none            internal
@@ -114,9 +114,41 @@ class Mode:
         """Whether exposures of this type are images of which mosaics are made."""
         return self.is_image and self.has("mosaic")
 
+    @property
+    def has_one_target(self) -> bool:
+        """Whether an exposure is a spectrum of one target, whose kind the proposal tells."""
+        return self.optics in ("slit", "slitless", "ifu", "soss") or (
+            self.optics == "grism" and self.has("tso")
+        )
+
+    @property
+    def is_spectrum(self) -> bool:
+        """Whether the light of the sky is dispersed."""
+        dispersed = self.optics in ("slit", "mos", "ifu", "slitless", "grism", "soss")
+        return dispersed and not self.has("internal")
+
+    @property
+    def is_wide_field(self) -> bool:
+        """Whether the spectra of all sources of a field are on the detector, through a grism."""
+        return self.optics == "grism" and not self.has("tso")
+
     def has(self, trait: str) -> bool:
         """Tell whether the type has a trait."""
         return trait in self.traits
+
+    def is_time_series(self, tsovisit: bool | None, integrations: int | None) -> bool:
+        """Tell whether an exposure of this type is a time series; SOSS and LRS slitless need not be.
+
+        Parameters
+        ----------
+        tsovisit : bool or None
+            Its keyword TSOVISIT: the visit is a time series, whatever the type.
+        integrations : int or None
+            Its keyword NINTS: a single integration is no series.
+        """
+        several = integrations is None or integrations >= 2
+        always = self.has("tso") and self.optics not in ("soss", "slitless")
+        return several and (bool(tsovisit) or always)
 
 
 @cache

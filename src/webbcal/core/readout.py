@@ -30,6 +30,10 @@ PATTERNS: dict[str, tuple[int, int]] = {
     # NIRSpec
     "NRS": (4, 0),
     "NRSRAPID": (1, 0),
+    "NRSRAPIDD1": (1, 1),
+    "NRSRAPIDD2": (1, 2),
+    "NRSRAPIDD6": (1, 6),
+    "NRSSLOW": (8, 0),
     "NRSIRS2": (5, 0),
     "NRSIRS2RAPID": (1, 0),
     # FGS
@@ -39,6 +43,11 @@ PATTERNS: dict[str, tuple[int, int]] = {
     "FAST": (1, 0),
     "FASTR1": (1, 0),
     "FASTR100": (1, 0),
+    "FASTGRPAVG": (4, 0),
+    "FASTGRPAVG8": (8, 0),
+    "FASTGRPAVG16": (16, 0),
+    "FASTGRPAVG32": (32, 0),
+    "FASTGRPAVG64": (64, 0),
     "SLOW": (4, 0),
     "SLOWR1": (1, 0),
 }

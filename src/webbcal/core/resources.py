@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +87,36 @@ def positive(value: int | str, name: str) -> int:
     return number
 
 
+#: Parts of the processors that `maximum_cores` may name.
+_PARTS = {"none": 0.0, "quarter": 0.25, "half": 0.5, "all": 1.0}
+
+
+def cores(value: int | str, have: int, name: str = "maximum_cores") -> int:
+    """Return how many of the processors a number, or ``none``, ``quarter``, ``half`` or ``all`` allow: at
+    least one.
+
+    Parameters
+    ----------
+    value : int or str
+    have : int
+        Processors that may be used.
+    name : str
+        Where it was given, for the message.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these.
+    """
+    word = str(value).strip().lower()
+    if word in _PARTS:
+        return max(1, int(_PARTS[word] * have))
+    if not word.isdigit() or int(word) < 1:
+        known = ", ".join(repr(part) for part in _PARTS)
+        raise ParameterError(f"{name} = {value!r}: must be a number of 1 or more, or one of {known}")
+    return min(int(word), have)
+
+
 def parse_size(value: int | str, name: str = "size") -> int:
     """Return bytes from a number or a text such as ``"1GB"``, ``"800 MB"``, ``"2GiB"``.
 
@@ -115,6 +148,31 @@ def available_threads() -> int:
     if text:
         return positive(text, "WEBBCAL_THREADS")
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+_told: ContextVar[Callable[[], int] | None] = ContextVar("webbcal_threads", default=None)
+
+
+@contextmanager
+def using(threads: Callable[[], int]) -> Iterator[None]:
+    """Tell all that is called within how many threads it may use."""
+    token = _told.set(threads)
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def threads_here() -> int:
+    """Return how many threads this code may use: as many as its run was told, else those of the machine.
+
+    Raises
+    ------
+    ParameterError
+        If WEBBCAL_THREADS is asked, and is no whole number above 0.
+    """
+    told = _told.get()
+    return available_threads() if told is None else told()
 
 
 def available_memory() -> int | None:

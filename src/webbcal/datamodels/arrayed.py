@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.datamodels.cast import from_file
 from webbcal.datamodels.contents import Tree
 from webbcal.datamodels.table import Schema, is_array
 from webbcal.io.arrays import ArraySource, MemoryArray, ShiftedArray, in_file
@@ -57,6 +58,14 @@ class Arrayed:
         if value is None or in_file(value):
             return value
         return MemoryArray(np.asarray(value))
+
+    def rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return some rows of a table as it is declared; one that is still in the file stays there."""
+        value = self._tree[name]
+        if not in_file(value):
+            return np.asanyarray(value[start:stop])
+        schema = self._schema.get("properties", {}).get(name, {})
+        return from_file(value.read(slice(start, stop)), schema, name)
 
     def shift(self, name: str, amount: float) -> None:
         """Add a number to an array: now, or if it is still in its file, whenever it is read."""

@@ -12,6 +12,7 @@ from webbcal.core.errors import InputError
 from webbcal.datamodels.table import Schema, dtype_of, is_table
 from webbcal.datamodels.validate import ValidationWarning
 from webbcal.io.arrays import ArraySource
+from webbcal.io.masked import plain_array
 from webbcal.io.records import (
     ColumnNote,
     TableRows,
@@ -21,6 +22,7 @@ from webbcal.io.records import (
     records,
     rows_of,
     text_column,
+    unmasked,
 )
 
 
@@ -54,8 +56,9 @@ def from_file(array: np.ndarray, schema: Schema, name: str) -> np.ndarray:
         raise
     except InputError as error:
         warnings.warn(str(error), ValidationWarning, stacklevel=4)
-        array.__dict__["as_found"] = True
-        return array
+        rows = plain_table(array, name)
+        rows.__dict__["as_found"] = True
+        return rows
 
 
 def check_dimensions(ndim: int, schema: Schema, name: str) -> None:
@@ -77,6 +80,7 @@ def check_dimensions(ndim: int, schema: Schema, name: str) -> None:
 
 def _as_image(value: Any, schema: Schema, name: str) -> np.ndarray:
     datatype = schema.get("datatype")
+    value = plain_array(value, name, dtype_of(datatype) if isinstance(datatype, str) else None)
     try:
         array = np.asarray(value)
         if array.dtype.names is not None or array.dtype.kind not in "biufc":
@@ -174,10 +178,13 @@ def as_table(value: Any, schema: Schema, name: str) -> np.ndarray:
     """
     declared = dtype_of(schema["datatype"])
     if not declared.names or not declared.names[0]:
-        return plain_table(value)
+        return plain_table(value, name)
     notes = dict(notes_of(value))
     if hasattr(value, "as_array"):
         value = value.as_array()
+    if isinstance(value, np.ma.MaskedArray) and value.dtype.names is not None:
+        value = unmasked(value, notes, name)
+        notes = dict(notes_of(value))
     if not isinstance(value, np.ndarray):
         value = np.array([tuple(row) for row in value], dtype=_free_shapes(declared))
     if value.dtype.names is None:
@@ -225,7 +232,7 @@ def _column(
             f"{name}: wrong number of dimensions: expected {spec['ndim']}, got {values.ndim - 1}"
         )
     if declared.base.kind == "S":
-        return text_column(values)
+        return _as_wide(text_column(values), declared.base.itemsize)
     if values.dtype == object:
         return values
     if values.dtype.kind not in "biufc":
@@ -234,6 +241,12 @@ def _column(
     if null is not None and values.dtype.kind in "iu" and cast.dtype.kind == "f":
         cast[values == null] = np.nan
     return cast
+
+
+def _as_wide(text: np.ndarray, width: int) -> np.ndarray:
+    """Return text that has room for as many characters as are declared, so that files have it as wide."""
+    narrow = text.dtype.kind == "U" and text.dtype.itemsize < width * np.dtype("U1").itemsize
+    return text.astype(f"U{width}") if narrow else text
 
 
 def _free_shapes(declared: np.dtype[Any]) -> np.dtype[Any]:

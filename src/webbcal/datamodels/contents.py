@@ -13,7 +13,7 @@ from webbcal.datamodels.cast import as_declared, check_dimensions
 from webbcal.datamodels.table import Schema
 from webbcal.io.arrays import in_file
 from webbcal.io.asdf_text import Tagged
-from webbcal.io.cards import Card, history_lines
+from webbcal.io.cards import COMMENTARY, Card, ascii_text, history_lines
 
 Tree = dict[str, Any]
 
@@ -114,6 +114,10 @@ class Contents:
             made.made[id(copied)] = copied, origin
         return made
 
+    def become(self, other: Contents) -> None:
+        """Hold what another holds, for all models that share this one."""
+        self.__dict__.update(other.__dict__)
+
     def close(self) -> None:
         """Close the files."""
         for file in self.files:
@@ -132,13 +136,29 @@ def _copy_tree(value: Any, shallow: bool, memo: dict[int, Any]) -> Any:
 
 
 def restore(header: list[list[Any]], hidden: list[list[Any]]) -> None:
-    """Put the values that no card can hold in the place of the cards that stand for them."""
+    """Put what no card can hold, values and text, in the place of the cards that stand for it."""
     values: dict[str, tuple[Any, str]] = {}
     for keyword, value, comment in hidden:
-        values.setdefault(keyword, (value, comment))
+        if keyword in COMMENTARY:
+            _restore_text(header, keyword, str(value))
+        else:
+            values.setdefault(keyword, (value, comment))
     for card in header:
+        value, comment = values.get(card[0], (None, None))
         if Card(*card).is_elsewhere and card[0] in values:
-            card[1:] = values[card[0]]
+            card[1:] = value, comment
+        elif isinstance(comment, str) and card[2] and card[2] == ascii_text(comment):
+            card[2] = comment
+
+
+def _restore_text(header: list[list[Any]], keyword: str, text: str) -> None:
+    """Put a text in the place of the cards, one after the other, that it has become."""
+    lines = [] if text.isascii() else history_lines(text)
+    for start in range(len(header) - len(lines) + 1 if lines else 0):
+        cards = header[start : start + len(lines)]
+        if [[keyword, line] for line in lines] == [card[:2] for card in cards]:
+            header[start : start + len(lines)] = [[keyword, text, ""]]
+            return
 
 
 def merge(tree: Tree, other: Tree) -> None:

@@ -15,6 +15,8 @@ from webbcal.io import asdf_extension
 from webbcal.io.arrays import in_file
 from webbcal.io.cards import COMMENTARY, STRUCTURAL, Card, fits_on_cards
 from webbcal.io.hdus import PlannedHdu
+from webbcal.io.masked import plain_array
+from webbcal.io.records import plain_table
 from webbcal.io.tables import FitsTable
 
 #: Arrays that are written piece by piece, by name: shape and type.
@@ -39,13 +41,16 @@ def plan_hdus(schema: Schema, contents: Contents, streamed: Streamed | None = No
     for name, (shape, dtype) in (streamed or {}).items():
         key = HduKey(schema["properties"][name]["fits_hdu"], 1)
         hdus[key] = _planned(key, dtype=np.dtype(dtype), shape=tuple(shape), stream=name)
+    numbers: dict[tuple[HduKey, str], int] = {}
     for node, value, version in _leaves(schema, contents.tree, 1, _Numbers()):
         key = HduKey(node.get("fits_hdu", "PRIMARY"), version)
         hdu = hdus.get(key)
         if hdu is None:
             hdu = hdus[key] = _planned(key)
         if not is_array(node):
-            hdu.cards.append(Card(node["fits_keyword"], plain_scalar(value)))
+            card = Card(node["fits_keyword"], plain_scalar(value))
+            number = numbers.setdefault((key, card.keyword), len(hdu.cards))
+            hdu.cards[number : number + 1] = [card]  # of two places with one keyword, the last one says it
         elif hdu.dtype is None:
             _set_data(hdu, value, node)
     for name, extra in contents.tree.get("extra_fits", {}).items():
@@ -119,12 +124,19 @@ def _plan_extra(hdus: Planned, text: str, extra: Tree) -> None:
     hdu = hdus.setdefault(key, _planned(key))
     data = extra.get("data")
     if data is not None and hdu.dtype is None:
-        data = data if in_file(data) else np.asanyarray(data)
+        data = data if in_file(data) else _as_array(data, text)
         hdu.data, hdu.shape, hdu.dtype, hdu.as_it_stands = data, tuple(data.shape), _type_of(data), True
     known = {card.keyword.upper() for card in hdu.cards}
     for keyword, value, comment in extra.get("header", []):
         if not STRUCTURAL.fullmatch(keyword) and (keyword not in known or keyword in COMMENTARY):
             hdu.cards.append(Card(keyword, value, comment or ""))
+
+
+def _as_array(data: Any, name: str) -> np.ndarray:
+    """Return what was put in the place of an unknown HDU as an array or table."""
+    if hasattr(data, "as_array") or (isinstance(data, np.ma.MaskedArray) and data.dtype.names):
+        return plain_table(data, name)
+    return np.asanyarray(plain_array(data, name))
 
 
 def _type_of(data: Any) -> np.dtype[Any]:

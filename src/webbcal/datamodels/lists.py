@@ -6,6 +6,12 @@ from typing import Any, ClassVar
 
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.models import JwstDataModel, SlitModel
+from webbcal.datamodels.node import ObjectNode
+from webbcal.datamodels.table import Schema
+from webbcal.datamodels.unfolding import unfold
+
+#: What slits have and jwst of 2021 had for the product.
+_UNITS = ("bunit_data", "bunit_err")
 
 
 class ListModel(JwstDataModel):
@@ -31,11 +37,28 @@ class ListModel(JwstDataModel):
         getattr(self, self._list).append(single)
 
 
+class _SlitsMeta(ObjectNode):
+    """The metadata of a product of slits: units that all slits share are its own, as they once were."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _UNITS and self._tree.get(name) is None:
+            slits = self._model.contents.tree.get("slits", [])
+            shared = {slit.get("meta", {}).get(name) for slit in slits}
+            if len(shared) == 1 and None not in shared:
+                return shared.pop()
+        return super().__getattr__(name)
+
+
 class MultiSlitModel(ListModel):
     """Slits of an exposure; ``model[0]`` is the first as a model of its own, with the metadata of all."""
 
     _list: ClassVar[str] = "slits"
     _single: ClassVar[frozenset[str]] = frozenset({"SlitModel", "ImageModel"})
+
+    def _wrap(self, value: Any, schema: Schema, name: str | int) -> Any:
+        if name == "meta" and isinstance(value, dict):
+            return _SlitsMeta(value, schema, self._model, "meta")
+        return super()._wrap(value, schema, name)
 
     def __getitem__(self, key: str | int) -> Any:
         if isinstance(key, str):
@@ -77,10 +100,24 @@ class SpectraModel(ListModel):
         self.spec.append(self.spec.item(spec_table=single.spec_table))
 
 
-class MultiSpecModel(SpectraModel):
-    """Spectra of an exposure, one a slit or integration."""
+class UnfoldedModel(SpectraModel):
+    """Spectra one by one; of products that have them in the rows of tables, an item for each row."""
+
+    def _set_contents(self, init: Any) -> None:
+        super()._set_contents(init)
+        unfold(self.contents, self.schema["properties"][self._list]["items"])
+
+
+class MultiSpecModel(UnfoldedModel):
+    """Spectra of an exposure, one a slit, source or integration."""
 
     _single: ClassVar[frozenset[str]] = frozenset({"SpecModel"})
+
+
+class MultiCombinedSpecModel(UnfoldedModel):
+    """Spectra that were combined of several, one a source and order."""
+
+    _single: ClassVar[frozenset[str]] = frozenset({"CombinedSpecModel"})
 
 
 class MRSMultiSpecModel(SpectraModel):

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from webbcal.core.errors import InputError
+from webbcal.datamodels.asdf_columns import put_together
 from webbcal.datamodels.asdf_tree import AsdfTree
-from webbcal.datamodels.cast import as_declared, cast_source, check_dimensions
+from webbcal.datamodels.cast import as_declared, cast_source, check_dimensions, from_file
 from webbcal.datamodels.contents import Contents, Tree
 from webbcal.datamodels.hdu_key import HduKey
 from webbcal.datamodels.schema import fits_index
@@ -85,31 +86,34 @@ def _contents_of(file: OpenedFile, model: Target) -> Contents:
     else:
         tree = dict(file.tree)
         entries = asdf_extension.history_of(tree.pop("history", None))
-        _check_arrays(tree, model.schema, file.name)
+        tree = with_arrays(put_together(tree, file.name), model.schema, file.name)
         contents = Contents(tree, file.name, history=entries)
     if file.path is not None:
         contents.tree.setdefault("meta", {})["filename"] = file.path.name
     return contents
 
 
-def _check_arrays(tree: Any, schema: Schema, name: str) -> None:
-    """Make sure that there are arrays where arrays are declared.
+def with_arrays(tree: Any, schema: Schema, name: str) -> Any:
+    """Return a tree (of an ASDF file, of a user) with its arrays as they are declared.
 
     Raises
     ------
     InputError
-        If there is something else.
+        If there is something else where an array is declared, or values that its type cannot hold.
     """
     if is_array(schema):
         if tree is not None and not hasattr(tree, "shape"):
             raise InputError(f"{name}: no array, but {type(tree).__name__}; make the file again")
-    elif isinstance(tree, dict):
-        for member, declared in schema.get("properties", {}).items():
-            if member in tree:
-                _check_arrays(tree[member], declared, f"{name}: {member}")
-    elif isinstance(tree, list) and "items" in schema:
-        for item in tree:
-            _check_arrays(item, schema["items"], name)
+        return tree if tree is None else from_file(tree, schema, name)
+    if isinstance(tree, dict):
+        members = schema.get("properties", {})
+        return {
+            key: with_arrays(value, members[key], f"{name}: {key}") if key in members else value
+            for key, value in tree.items()
+        }
+    if isinstance(tree, list) and "items" in schema:
+        return [with_arrays(item, schema["items"], name) for item in tree]
+    return tree
 
 
 def _of_hdus(file: OpenedFile, model: Target) -> Contents:
@@ -124,8 +128,10 @@ def _of_hdus(file: OpenedFile, model: Target) -> Contents:
         if hdu is not asdf:
             take(hdu)
     cards = file.hdus[0].header.cards
-    contents.history = [{"description": card.value or ""} for card in cards if card.keyword == "HISTORY"]
-    if asdf is not None and (model.with_asdf or take.elsewhere):
+    history = [card for card in cards if card.keyword == "HISTORY"]
+    contents.history = [{"description": card.value or ""} for card in history]
+    altered = any(card.may_be_altered for card in history)
+    if asdf is not None and (model.with_asdf or take.elsewhere or altered):
         contents.asdf = AsdfTree(asdf, file.name, take.nested, model.schema, take.elsewhere)
         if take.elsewhere:
             contents.load_asdf()
@@ -203,26 +209,35 @@ class _Taker:
         unknown: list[list[Any]] = []
         taken: set[str] = set()
         for card in _own_cards(hdu):
-            leaf = known.get(card.keyword)
-            if leaf is not None and self._has_place(hdu, leaf):
-                self._take(card, leaf, hdu.version, taken)
-            elif card.keyword not in nested and not (
-                card.keyword in _STALE and hdu.name in self._index.arrays
-            ):
+            places = [leaf for leaf in known.get(card.keyword, ()) if self._has_place(hdu, leaf)]
+            if places:
+                kept = self._take(card, places, hdu.version, taken)
+            else:
+                kept = card.keyword in nested or (card.keyword in _STALE and hdu.name in self._index.arrays)
+            if not kept:
                 unknown.append([card.keyword, card.value, card.comment])
-                if card.is_elsewhere:
+                if card.is_elsewhere or card.may_be_altered:
                     self.elsewhere.add(("extra_fits",))
         return unknown
 
-    def _take(self, card: Card, leaf: Leaf, version: int, taken: set[str]) -> None:
-        """Put the value of a card in its place; of those with the same keyword, the first one counts."""
+    def _take(self, card: Card, places: list[Leaf], version: int, taken: set[str]) -> bool:
+        """Put the value of a card in its places; of those with the same keyword, the first one counts.
+
+        False if its value is none that the keyword can have: the card is passed on.
+        """
         if card.keyword in taken:
-            return
+            return True
         taken.add(card.keyword)
-        if card.is_elsewhere:
-            self.elsewhere.add(tuple(version - 1 if part == "[]" else part for part in leaf.path))
-        elif card.value is not None and self._rules.accepts(card.value, leaf.schema, ".".join(leaf.path)):
-            put(self._tree, leaf, version, card.value)
+        kept = True
+        for leaf in places:
+            if card.is_elsewhere:
+                self.elsewhere.add(tuple(version - 1 if part == "[]" else part for part in leaf.path))
+            elif card.value is not None:
+                if self._rules.accepts(card.value, leaf.schema, ".".join(leaf.path)):
+                    put(self._tree, leaf, version, card.value)
+                else:
+                    kept = False
+        return kept
 
 
 #: Keywords of values that may have changed.

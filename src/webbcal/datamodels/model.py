@@ -16,13 +16,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from webbcal.core.provided import provided
 from webbcal.datamodels import saving, search
 from webbcal.datamodels.arrayed import Arrayed
 from webbcal.datamodels.contents import Contents, Tree, converted
 from webbcal.datamodels.fits_wcs import fits_wcs
 from webbcal.datamodels.flat import FlatAccess
 from webbcal.datamodels.layout import plan_hdus
-from webbcal.datamodels.loading import load
+from webbcal.datamodels.loading import load, with_arrays
 from webbcal.datamodels.node import trailing
 from webbcal.datamodels.schema import class_schema, merged
 from webbcal.datamodels.table import Schema, is_array, making_of, model_rows, property_of
@@ -140,7 +141,7 @@ class DataModel(Arrayed, FlatAccess):
                 init.make_defaults()
             self._contents = init.contents if same else converted(init.contents, self._schema, name)
         elif isinstance(init, dict):
-            self._contents = Contents(init)
+            self._contents = Contents(with_arrays(init, self._schema, type(self).__name__))
         else:
             self._contents = load(init, self)
         if self._contents.declares:
@@ -150,7 +151,8 @@ class DataModel(Arrayed, FlatAccess):
         """Set what was given by keyword when the model was made."""
         path = making_of(type(self)).arguments.get(name)
         if path is not None:
-            for place, part in value.items() if path == "*" else [(path, value)]:
+            places = {path.replace("*", key): v for key, v in value.items()} if "*" in path else {path: value}
+            for place, part in places.items():
                 self[place] = part
         elif is_array(property_of(self._schema, name) or {}):
             setattr(self, name, value)
@@ -214,8 +216,11 @@ class DataModel(Arrayed, FlatAccess):
 
         After saving, this frees the arrays, also for others who have this model: they are read when touched.
         """
-        self._contents.close()
+        shared = self._contents
+        shared.close()
         self._set_contents(path)
+        shared.become(self._contents)
+        self._contents = shared
 
     def __enter__(self) -> Self:
         return self
@@ -223,11 +228,14 @@ class DataModel(Arrayed, FlatAccess):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def copy(self, memo: dict[int, Any] | None = None) -> Self:
-        """Return a deep copy; arrays that are still in the file stay there for both."""
+    def copy(self, memo: dict[int, Any] | None = None, shallow: bool = False) -> Self:
+        """Return a deep copy; arrays that are still in the file stay there for both.
+
+        With `shallow`, arrays in memory are those of both, too.
+        """
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other._contents = self._contents.copy(memo)
+        other._contents = self._contents.copy(memo, shallow)
         return other
 
     __copy__ = __deepcopy__ = copy
@@ -236,6 +244,10 @@ class DataModel(Arrayed, FlatAccess):
         shape = "" if self.shape is None else str(self.shape)
         filename = self._tree.get("meta", {}).get("filename")
         return f"<{type(self).__name__}{shape}{f' from {filename}' if filename else ''}>"
+
+    def _repr_html_(self) -> str:
+        shown: str = provided("notebook").model_html(self)
+        return shown
 
     @property
     def override_handle(self) -> str:

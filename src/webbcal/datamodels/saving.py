@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from webbcal.core.errors import OutputError, WebbcalError
+from webbcal.datamodels.asdf_columns import taken_apart
 from webbcal.datamodels.product_writer import Product, ProductWriter
 from webbcal.io.asdf_extension import plain_values, without_none
+from webbcal.io.asdf_library import new_file
 from webbcal.io.asdf_objects import resolved
 from webbcal.io.atomic import AtomicFile
 
@@ -31,7 +33,7 @@ def save(model: Product, path: Path, overwrite: bool = True) -> None:
 
 
 def _check(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
+    if not overwrite and path.exists():
         raise OutputError(f"{path}: exists already; give another name or overwrite=True")
 
 
@@ -54,9 +56,9 @@ def save_asdf(model: Product, path: Path, overwrite: bool = True) -> None:
     model.on_save(path)
     target = AtomicFile(path)
     try:
-        tree = without_none(resolved(model.instance))
-        tree = plain_values(tree, lambda v: v.view(np.ndarray) if isinstance(v, np.ndarray) else v)
-        file = asdf.AsdfFile()
+        tree = taken_apart(without_none(resolved(model.instance)))
+        tree = plain_values(tree, lambda v: v.view(np.ndarray) if isinstance(v, np.recarray) else v)
+        file = new_file()
         if entries := model.contents.history_entries():
             tree["history"] = {"entries": [_history_entry(entry) for entry in entries]}
         file._tree = asdf.tags.core.AsdfObject(tree)

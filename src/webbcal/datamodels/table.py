@@ -73,7 +73,7 @@ class Making:
     Attributes
     ----------
     arguments : dict
-        Keyword argument -> dotted path that it sets; ``*`` for a mapping of members.
+        Keyword argument -> dotted path that it sets; with ``*``, for each member of a mapping.
     made : dict
         Dotted path -> value that a model has that is made of nothing.
     saved_as : str
@@ -121,6 +121,9 @@ def schema_of(model: str) -> Schema:
             _insert(root, row["path"], _keyword_leaf(row))
     for row in array_rows().get(model, ()):
         _insert(root, row["path"], _array_leaf(row))
+    members = root["properties"]
+    if "spec" in members:  # HDUs have the order of members: in jwst's files, tables of times precede spectra
+        members["spec"] = members.pop("spec")
     return root
 
 
@@ -143,7 +146,7 @@ def _keyword_leaf(row: dict[str, str]) -> Schema:
     if row["type"]:
         leaf["type"] = row["type"]
     if row["keyword"]:
-        leaf |= {"fits_keyword": row["keyword"], "fits_hdu": row["hdu"]}
+        leaf |= {"fits_keyword": row["keyword"], "fits_hdu": row["hdu"].upper()}
     if row["enum"]:
         values = row["enum"].split("|")
         leaf["enum"] = [int(value) for value in values] if row["type"] == "integer" else values
@@ -160,7 +163,7 @@ def _array_leaf(row: dict[str, str]) -> Schema:
         "datatype": [_column(text) for text in row["columns"].split(";")] if table else row["dtype"]
     }
     if row["hdu"]:
-        leaf["fits_hdu"] = row["hdu"]
+        leaf["fits_hdu"] = row["hdu"].upper()  # names of HDUs are in capitals, as astropy writes them
     for key in ("ndim", "max_ndim"):
         if row[key]:
             leaf[key] = int(row[key])
@@ -249,7 +252,7 @@ class FitsIndex:
     Attributes
     ----------
     keywords : dict
-        By HDU and keyword: the place of a value.
+        By HDU and keyword: the places of a value. There is one, but for what a slit has and its target too.
     arrays : dict
         By HDU: the place of its data.
     nested : dict
@@ -260,7 +263,7 @@ class FitsIndex:
     """
 
     def __init__(self, schema: Schema) -> None:
-        self.keywords: dict[str, dict[str, Leaf]] = {}
+        self.keywords: dict[str, dict[str, list[Leaf]]] = {}
         self.arrays: dict[str, Leaf] = {}
         self.nested: dict[str, set[str]] = {}
         for path, node in walk(schema):
@@ -270,7 +273,8 @@ class FitsIndex:
                     self.nested.setdefault(node["fits_hdu"], set()).add(node.get("fits_keyword", "").upper())
             elif "fits_keyword" in node:
                 keyword = node["fits_keyword"].upper()
-                self.keywords.setdefault(node.get("fits_hdu", "PRIMARY"), {}).setdefault(keyword, leaf)
+                places = self.keywords.setdefault(node.get("fits_hdu", "PRIMARY"), {})
+                places.setdefault(keyword, []).append(leaf)
             elif is_array(node) and "fits_hdu" in node:
                 self.arrays.setdefault(node["fits_hdu"], leaf)
         self.hdus = {"PRIMARY", *self.keywords, *self.arrays, *self.nested}

@@ -31,7 +31,7 @@ class ChargeMigrationStep(BlockStep):
         """The slope must keep some groups."""
         return skip_reason(exposure.ngroups)
 
-    def halo(self, p: Parameters) -> int:
+    def halo(self, exposure: Exposure, p: Parameters) -> int:
         """Neighbours are flagged across rows."""
         return HALO
 

@@ -16,6 +16,7 @@ class GroupScaleStep(BlockStep):
     """Rescale groups by FRMDIVSR / NFRAMES."""
 
     class_alias = "group_scale"
+    takes_superstripes = True
     only_once = True
     tiling = Tiling.EITHER
 

@@ -17,6 +17,8 @@ convolution = kernels.get("convolution")
 
 #: Light-sensitive pixels of a near-infrared detector: all but four rows and columns at each edge.
 SCIENCE = Box(4, 2044, 4, 2044)
+#: MIRI's reference pixels are columns only.
+MIRI_SCIENCE = Box(0, 1024, 4, 1028)
 
 #: The kernels of all detectors are 3 or 5 pixels wide.
 MAX_HALO = 2
@@ -26,10 +28,11 @@ class IPCStep(BlockStep):
     """Correct for inter-pixel capacitance."""
 
     class_alias = "ipc"
+    takes_superstripes = True
     only_once = True
     reference_file_types = ("ipc",)
 
-    def halo(self, p: StepParameters) -> int:
+    def halo(self, exposure: Exposure, p: StepParameters) -> int:
         """A pixel takes from the rows around it."""
         return MAX_HALO
 
@@ -42,7 +45,8 @@ class IPCStep(BlockStep):
             raise ReferenceFileError(
                 f"{references['ipc'].name}: IPC kernel {kernel[:2]} exceeds {2 * MAX_HALO + 1} pixels"
             )
-        return SCIENCE.relative_to(exposure.box)
+        science = MIRI_SCIENCE if exposure.known("instrument.name") == "MIRI" else SCIENCE
+        return science.relative_to(exposure.box)
 
     def apply(
         self, block: RampBlock, references: BlockReferences, p: StepParameters, state: Box

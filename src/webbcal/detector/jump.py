@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,14 +13,23 @@ from webbcal import kernels
 from webbcal.core import dqflags
 from webbcal.core.box import Box
 from webbcal.core.errors import PlanError, SkipStep
-from webbcal.kernels.jump.settings import JumpSettings, Method, after_jump_electrons, choose_method
-from webbcal.run.block_step import BlockStep
+from webbcal.detector.jump_parameters import JumpParameters
+from webbcal.detector.showers import Showers
+from webbcal.detector.snowballs import Snowballs
+from webbcal.kernels.jump.settings import (
+    FEWEST_INTS,
+    JumpSettings,
+    Method,
+    after_jump_electrons,
+    choose_method,
+)
+from webbcal.run.block_step import BlockPart, BlockStep
 from webbcal.run.engine.blocks import RampBlock, chunks
 from webbcal.run.engine.operation import BlockReferences, Survey
 from webbcal.run.exposure import Exposure
-from webbcal.run.parameters import StepParameters, param
 
 jump = kernels.get("jump")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,68 +70,37 @@ class JumpStep(BlockStep):
     """Flag jumps in GROUPDQ; the data are not changed."""
 
     class_alias = "jump"
+    when_repeated = "the flags that it sets are added to those that are there"
     reference_file_types = ("gain", "readnoise")
 
-    @dataclass(frozen=True)
-    class Parameters(StepParameters):
-        """Parameters of `JumpStep`."""
+    Parameters = JumpParameters
 
-        rejection_threshold: float = param(4.0, "Jumps are differences above this", ge=0, unit="sigma")
-        three_group_rejection_threshold: float = param(
-            6.0, "The same with two differences", ge=0, unit="sigma"
-        )
-        four_group_rejection_threshold: float = param(
-            5.0, "The same with three differences", ge=0, unit="sigma"
-        )
-        maximum_cores: str = param("1", "Cores to use: a number, 'half', 'quarter' or 'all'")
-        flag_4_neighbors: bool = param(True, "Flag the four neighbours of each jump")
-        max_jump_to_flag_neighbors: float = param(1000.0, "Largest jump that flags neighbours", unit="sigma")
-        min_jump_to_flag_neighbors: float = param(10.0, "Smallest jump that flags neighbours", unit="sigma")
-        after_jump_flag_dn1: float = param(0.0, "Jumps above this flag later groups, too", unit="DN")
-        after_jump_flag_time1: float = param(0.0, "for this time", unit="s")
-        after_jump_flag_dn2: float = param(0.0, "A second such threshold", unit="DN")
-        after_jump_flag_time2: float = param(0.0, "and its time", unit="s")
-        expand_large_events: bool = param(False, "Find snowballs")
-        min_sat_area: float = param(1.0, "Smallest saturated core of a snowball", unit="pix")
-        min_jump_area: float = param(5.0, "Smallest area of a large event", unit="pix")
-        expand_factor: float = param(2.0, "Expansion of the circle around a large event")
-        use_ellipses: bool = param(False, "Not used any more")
-        sat_required_snowball: bool = param(True, "A snowball must have a saturated core")
-        min_sat_radius_extend: float = param(2.5, "Smallest core radius that is extended", unit="pix")
-        sat_expand: int = param(2, "Pixels added to the radius of a core", unit="pix")
-        edge_size: int = param(25, "Distance from the edge without need of a core", unit="pix")
-        mask_snowball_core_next_int: bool = param(True, "Flag cores in the next integration")
-        snowball_time_masked_next_int: int = param(4000, "and for this time", unit="s")
-        find_showers: bool = param(False, "Find showers (MIRI)")
-        max_shower_amplitude: float = param(4.0, "Largest amplitude of a shower", unit="DN/s")
-        extend_snr_threshold: float = param(1.2, "Signal to noise of a shower")
-        extend_min_area: int = param(90, "Smallest area of a shower", unit="pix")
-        extend_inner_radius: float = param(1.0, "Inner radius of the ring kernel", unit="pix")
-        extend_outer_radius: float = param(2.6, "Outer radius of the ring kernel", unit="pix")
-        extend_ellipse_expand_ratio: float = param(1.1, "Expansion of a shower's ellipse")
-        time_masked_after_shower: float = param(15.0, "Time flagged after a shower", unit="s")
-        min_diffs_single_pass: int = param(10, "Differences with which all jumps are flagged at once")
-        max_extended_radius: int = param(200, "Largest radius of a large event", unit="pix")
-        minimum_groups: int = param(3, "Fewest groups for jump detection")
-        minimum_sigclip_groups: int = param(100, "Samples with which sigma clipping is used")
-        only_use_ints: bool = param(True, "Clip each group across integrations, not all together")
-
-    def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
+    def reason_to_skip(self, exposure: Exposure, p: JumpParameters) -> str | None:
         """Two groups have one difference, which nothing can be compared with."""
-        for name in ("expand_large_events", "find_showers"):
-            if getattr(p, name):
-                raise PlanError(f"jump.{name} is not available in this version of webbcal; set it to False")
+        if 0 < p.running_median_ints < FEWEST_INTS:
+            raise PlanError(
+                f"jump.running_median_ints is {p.running_median_ints}: a median in time takes at least "
+                f"{FEWEST_INTS} integrations (or 0, to do as jwst does)"
+            )
         return f"{exposure.ngroups} groups are too few (3 needed)" if exposure.ngroups <= 2 else None
 
-    def halo(self, p: Parameters) -> int:
+    def parts(self, p: JumpParameters) -> Sequence[BlockPart]:
+        """Large events are looked for in what jump detection has flagged."""
+        snowballs = [Snowballs()] if p.expand_large_events else []
+        showers = [Showers()] if p.find_showers else []
+        return [self, *snowballs, *showers]
+
+    def halo(self, exposure: Exposure, p: JumpParameters) -> int:
         """Neighbours are flagged across rows."""
         return 1 if p.flag_4_neighbors else 0
 
     def measure(
-        self, exposure: Exposure, references: Mapping[str, Any], p: Parameters, survey: Survey
+        self, exposure: Exposure, references: Mapping[str, Any], p: JumpParameters, survey: Survey
     ) -> _State:
         """Turn parameters to the kernel's units, and find groups that no pixel uses."""
         assert exposure.readout is not None
+        if p.use_ellipses:
+            log.warning("jump.use_ellipses does nothing any more (nor in jwst 3.0): ellipses are always used")
         electrons = [0.0, 0.0]
         groups = [
             int(t // exposure.readout.tgroup) for t in (p.after_jump_flag_time1, p.after_jump_flag_time2)
@@ -147,6 +126,7 @@ class JumpStep(BlockStep):
             minimum_sigclip_groups=p.minimum_sigclip_groups,
             only_use_ints=p.only_use_ints,
             nframes=exposure.readout.nframes,
+            running_ints=p.running_median_ints,
         )
         unused = likely_unused_groups(survey)
         if choose_method(settings, unused) == Method.NONE:
@@ -155,12 +135,12 @@ class JumpStep(BlockStep):
                 raise SkipStep("too few usable groups in an integration")
         return _State(settings, unused)
 
-    def all_integrations(self, exposure: Exposure, p: Parameters) -> bool:
+    def all_integrations(self, exposure: Exposure, p: JumpParameters) -> bool:
         """A difference is compared with those of all integrations."""
         return exposure.nints > 1
 
     def apply(
-        self, block: RampBlock, references: BlockReferences, p: Parameters, state: _State
+        self, block: RampBlock, references: BlockReferences, p: JumpParameters, state: _State
     ) -> tuple[RampBlock, JumpsFound]:
         """Flag one block."""
         unused = unused_groups([block]) if state.unused_groups.any() else state.unused_groups
@@ -180,18 +160,21 @@ class JumpStep(BlockStep):
     def revised(self, result: JumpsFound, state: _State) -> _State | None:
         """Correct what a look at a few pixels had told of unused groups, and keep groups that all reject.
 
-        A group in which sigma clipping rejects every pixel of the frame is no shower.
+        Unused groups decide on the method only. A group in which sigma clipping rejects every pixel of the
+        frame is no shower; but where no pixel uses it, there is nothing to keep.
         """
-        if (result.unused_groups != state.unused_groups).any():
-            return replace(state, unused_groups=result.unused_groups, cleared_groups=None)
-        if state.cleared_groups is None and result.full_groups.any():
-            return replace(state, cleared_groups=result.full_groups)
+        unused = result.unused_groups
+        if choose_method(state.settings, unused) != choose_method(state.settings, state.unused_groups):
+            return replace(state, unused_groups=unused, cleared_groups=None)
+        rejected = result.full_groups & ~unused
+        if state.cleared_groups is None and rejected.any():
+            return replace(state, unused_groups=unused, cleared_groups=rejected)
         return None
 
     def finish(self, model: Any, exposure: Exposure, result: JumpsFound, state: _State) -> None:
         """Record the rate of cosmic rays (events per 1000 pixel-seconds)."""
         assert exposure.readout is not None
-        groups = state.unused_groups.size - int(state.unused_groups.sum()) - exposure.nints
+        groups = result.unused_groups.size - int(result.unused_groups.sum()) - exposure.nints
         if groups >= 1:
             pixels = exposure.shape[-2] * exposure.shape[-1]
             seconds = exposure.readout.tgroup * groups

@@ -16,6 +16,7 @@ class SuperBiasStep(BlockStep):
     """Subtract the SUPERBIAS reference; its flags go to PIXELDQ."""
 
     class_alias = "superbias"
+    takes_superstripes = True
     only_once = True
     tiling = Tiling.EITHER
     reference_file_types = ("superbias",)

@@ -10,6 +10,7 @@ import numpy as np
 from webbcal.core.box import Box
 from webbcal.core.errors import PlanError
 from webbcal.core.threads import run_on_threads
+from webbcal.core.wording import a_or_an
 
 #: Models of one image or of integrations.
 IMAGE_MODELS = ("ImageModel", "CubeModel", "IFUImageModel")
@@ -21,7 +22,7 @@ def why_no_image(model: Any) -> str | None:
     kind = type(model).__name__
     if kind in IMAGE_MODELS:
         return None
-    return f"works on images and integrations ({', '.join(IMAGE_MODELS)}), but the input is a {kind}"
+    return f"works on images and integrations ({', '.join(IMAGE_MODELS)}), but the input is {a_or_an(kind)}"
 
 
 def unavailable(model: Any, what: str, step: str) -> PlanError:

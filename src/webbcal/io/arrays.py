@@ -19,7 +19,7 @@ from webbcal.io.cards import Header
 from webbcal.io.file_handle import Handle
 
 #: Largest piece of a file that is held beside its destination, in bytes.
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 
 Region = list[tuple[int, int]]
 
@@ -289,14 +289,7 @@ class FitsArray:
         bounds, selected = region_of(self.shape, index)
         if self.is_scaled or self._flip or bounds[-1] != (0, self.shape[-1]):
             return self.read(*index)
-        stored = np.empty(selected, self._stored)
-        raw = stored.reshape(-1).view(np.uint8)
-        offsets, length = runs_of(self.shape, bounds)
-        size = length * self._stored.itemsize
-        for number, offset in enumerate(offsets):
-            run = raw[number * size : (number + 1) * size]
-            self.handle.read_at(run.data, self.offset + offset * self._stored.itemsize)
-        return stored
+        return self._piece(bounds).reshape(selected)
 
     def read_into(self, out: np.ndarray, *index: slice | int) -> None:
         """Copy a region into `out`, converting to its type.
@@ -321,41 +314,60 @@ class FitsArray:
 
     def _read_runs(self, flat: np.ndarray, bounds: Region) -> None:
         """Read a region straight into contiguous memory of the array's own type."""
+        position = 0
+        # Pieces stay in cache between the read and the change of byte order.
+        for part in pieces_of(bounds, self._stored.itemsize):
+            count = math.prod(stop - start for start, stop in part)
+            here = flat[position : position + count]
+            self._fill(here, part)
+            self._to_native(here)
+            position += count
+
+    def _fill(self, flat: np.ndarray, bounds: Region) -> None:
+        """Read a region as it is stored into contiguous memory."""
         offsets, length = runs_of(self.shape, bounds)
         item = self._stored.itemsize
-        # Chunks stay in cache between the read and the change of byte order.
-        step = min(length, CHUNK_BYTES // item)
-        position = 0
-        for offset in offsets:
-            for start in range(0, length, step):
-                count = min(step, length - start)
-                part = flat[position : position + count]
-                self.handle.read_at(part.view(np.uint8).data, self.offset + (offset + start) * item)
-                self._to_native(part)
-                position += count
+        places = (self.offset + offset * item for offset in offsets)
+        self.handle.read_runs(flat.view(np.uint8).data, length * item, places)
 
     def _to_native(self, part: np.ndarray) -> None:
         if part.itemsize > 1 and np.little_endian:
             part.byteswap(inplace=True)
         if self._flip:
-            bits = part.view(f"u{part.itemsize}")
-            bits ^= bits.dtype.type(1 << (8 * part.itemsize - 1))
+            self._to_flipped(part)
+
+    @staticmethod
+    def _to_flipped(part: np.ndarray) -> None:
+        bits = part.view(f"u{part.itemsize}")
+        bits ^= bits.dtype.type(1 << (8 * part.itemsize - 1))
 
     def _read_columns(self, target: np.ndarray, bounds: Region) -> None:
         """Read whole rows and keep some columns: one page of the file holds about a row anyway."""
         columns = slice(*bounds[-1])
         for part in pieces_of([*bounds[:-1], (0, self.shape[-1])], self._stored.itemsize):
             where = _within(part[:-1], bounds[:-1])
-            target[where] = self._piece(part)[..., columns]
+            self._convert(self._piece(part)[..., columns], target[where])
 
     def _read_converting(self, target: np.ndarray, bounds: Region) -> None:
         for part in pieces_of(bounds, self._stored.itemsize):
-            target[_within(part, bounds)] = self._piece(part)
+            self._convert(self._piece(part), target[_within(part, bounds)])
 
     def _piece(self, bounds: Region) -> np.ndarray:
-        stored = np.empty([stop - start for start, stop in bounds], self._stored.newbyteorder("="))
-        self._read_runs(stored.reshape(-1), bounds)
-        return self._convert(stored)
+        """Return a region as it is stored."""
+        stored = np.empty([stop - start for start, stop in bounds], self._stored)
+        self._fill(stored.reshape(-1), bounds)
+        return stored
 
-    def _convert(self, piece: np.ndarray) -> np.ndarray:
-        return self.how.scaled(piece) if self.is_scaled else piece.view(self.dtype)
+    def _convert(self, stored: np.ndarray, target: np.ndarray) -> None:
+        """Turn stored values to those of an array of another type, where they can be looked at once only."""
+        if self.is_scaled:
+            target[...] = self.how.scaled(stored.astype(stored.dtype.newbyteorder("=")))
+        elif not self._flip:
+            target[...] = stored
+        elif target.dtype.kind == "f" and stored.itemsize < target.itemsize:  # exact: there are bits enough
+            target[...] = stored
+            target += target.dtype.type(self.how.bzero)
+        else:
+            values = stored.astype(stored.dtype.newbyteorder("="))
+            self._to_flipped(values)
+            target[...] = values.view(self.dtype)

@@ -1,14 +1,13 @@
 """The ASDF extension: a table of one cell that holds an ASDF file with the full tree of the model.
 
 Arrays of the tree that live in HDUs stand there as references (``source: fits:SCI,1``). Trees are read and
-written as text (`asdf_text`); objects of other libraries, and a tree with an array without an HDU that is not
-small, are written by the `asdf` library, which takes about a second to find its extensions.
+written as text (`asdf_text`); objects of other libraries, and a tree with an array without an HDU that is
+structured or complex, are written by the `asdf` library, which takes about a second to find its extensions.
 """
 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import io
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ import yaml
 
 from webbcal import __version__
 from webbcal.io import asdf_text
+from webbcal.io.asdf_library import new_file
 from webbcal.io.asdf_objects import resolved, with_tagged_objects
 from webbcal.io.asdf_text import CORE, NDARRAY, NotPlain, Tagged, Tree
 
@@ -90,7 +90,7 @@ def _write_by_library(tree: Tree, history: list[Tree]) -> bytes:
             return value.view(np.ndarray)
         return value.item() if isinstance(value, np.generic) else value
 
-    file = asdf.AsdfFile()
+    file = new_file()
     # The tree is valid by construction; assigning to `tree` would look for the HDU sources.
     file._tree = asdf.tags.core.AsdfObject(walk_and_modify(dict(tree), convert))
     for entry in history:
@@ -133,9 +133,12 @@ def without_none(tree: Any) -> Any:
 
 
 def plain_values(tree: Any, convert: Callable[[Any], Any]) -> Any:
-    """Return a copy of a tree with every value that is no dictionary or list converted."""
-    if isinstance(tree, dict):
+    """Return a copy of a tree with every value that is no dictionary or list converted.
+
+    Dictionaries and lists with a tag, which stand for what no library knows, are values.
+    """
+    if type(tree) is dict:
         return {key: plain_values(value, convert) for key, value in tree.items()}
-    if isinstance(tree, list):
+    if type(tree) is list:
         return [plain_values(value, convert) for value in tree]
-    return tree.isoformat() if isinstance(tree, datetime.date) else convert(tree)
+    return convert(tree)

@@ -8,7 +8,6 @@ it has not changed.
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +29,7 @@ def resolved(tree: Any) -> Any:
     """
 
     def objects_of(values: list[Any]) -> list[Any]:
-        made: list[Any] = read_by_library(write({"values": values}, math.inf))["values"]
+        made: list[Any] = read_by_library(write({"values": values}))["values"]
         return made
 
     return _replaced(tree, lambda value: type(value) is Tagged, objects_of)

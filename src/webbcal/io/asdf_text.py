@@ -11,14 +11,16 @@ Source: the ASDF Standard, https://asdf-standard.readthedocs.io (file layout, co
 from __future__ import annotations
 
 import io
-import math
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from webbcal.core.sharing import check_size
 from webbcal.io import yaml_reader, yaml_writer
+from webbcal.io.asdf_library import new_file, open_file
 from webbcal.io.missing_library import MissingLibrary
 from webbcal.io.yaml_writer import NotPlain
 
@@ -29,7 +31,9 @@ NDARRAY = f"{CORE}ndarray-1.1.0"
 _START = b"#ASDF 1.0.0\n#ASDF_STANDARD 1.6.0\n%YAML 1.1\n%TAG ! tag:stsci.edu:asdf/\n--- !core/asdf-1.1.0\n"
 _END = b"...\n"
 _BLOCK = b"\xd3BLK"
-#: Arrays of more elements are not written as text.
+#: What may be a reference of YAML to what is there already.
+_REFERENCE = re.compile(rb"\*\w")
+#: Arrays of more numbers are not written as text.
 LARGEST_INLINE = 1000
 
 
@@ -71,7 +75,7 @@ class Tagged:
         MissingLibrary
             If no library is installed that knows it, or a tag within it.
         """
-        made = read_by_library(write({"value": self}, math.inf))["value"]
+        made = read_by_library(write({"value": self}))["value"]
         if hasattr(made, "_tag"):  # a tagged dictionary, list or text
             raise MissingLibrary(self.tag, _tags(self, set()), made)
         return made
@@ -93,10 +97,8 @@ def tagged(value: Any) -> Any:
 
     The opposite of `Tagged.resolve`.
     """
-    import asdf
-
     buffer = io.BytesIO()
-    asdf.AsdfFile({"value": value}).write_to(buffer)
+    new_file({"value": value}).write_to(buffer)
     return read(buffer.getvalue())["value"]
 
 
@@ -118,32 +120,49 @@ def read_by_library(content: bytes, follow: Callable[[str], Any] = lambda source
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", asdf.exceptions.AsdfWarning)
-        with asdf.open(io.BytesIO(content), lazy_load=False, ignore_unrecognized_tag=True) as file:
-            return dict(walk_and_modify(file.tree, convert))
+        with open_file(io.BytesIO(content)) as file:
+            tree = dict(walk_and_modify(file.tree, convert))
+    check_size(tree)
+    return tree
 
 
 # Writing
 
 
-def write(tree: Tree, largest: float = LARGEST_INLINE) -> bytes:
-    """Return an ASDF file that holds a tree; arrays of no more than `largest` elements stand in the text.
+def write(tree: Tree) -> bytes:
+    """Return an ASDF file that holds a tree; arrays of many numbers are in blocks behind the text.
 
     Raises
     ------
     NotPlain
         If there is anything in it that must be written by the library.
     """
+    blocks: dict[int, np.ndarray] = {}
 
-    def inline(array: np.ndarray) -> Tagged:
-        if array.size > largest or array.dtype.kind not in "iufbUS" or type(array) is not np.ndarray:
-            raise NotPlain("a large or structured array")
+    def described(array: np.ndarray) -> Tagged:
+        if array.dtype.kind not in "iufbUS" or type(array) is not np.ndarray:
+            raise NotPlain("a structured array")
         name: Any = "bool8" if array.dtype.kind == "b" else array.dtype.name
+        if array.size > LARGEST_INLINE and array.dtype.kind in "iufb":
+            # Of arrays that are shared there is one block.
+            stored = blocks.setdefault(id(array), array)
+            entry = {"source": list(blocks).index(id(stored)), "datatype": name, "byteorder": "little"}
+            return Tagged(NDARRAY, entry | {"shape": list(array.shape)})
         if array.dtype.kind in "US":
             word, width = ("ucs4", 4) if array.dtype.kind == "U" else ("ascii", 1)
             name, array = [word, array.dtype.itemsize // width], array.astype(str)
         return Tagged(NDARRAY, {"data": array.tolist(), "datatype": name, "shape": list(array.shape)})
 
-    return _START + yaml_writer.dump(tree, inline).encode() + _END
+    text = yaml_writer.dump(tree, described).encode()
+    return b"".join((_START, text, _END, *map(_block, blocks.values())))
+
+
+def _block(array: np.ndarray) -> bytes:
+    """Return a block of an array: little-endian, without a checksum."""
+    content = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False).tobytes()
+    size = len(content)
+    header = struct.pack(">I4sQQQ16s", 0, b"", size, size, size, b"")
+    return _BLOCK + struct.pack(">H", len(header)) + header + content
 
 
 # Reading
@@ -168,6 +187,8 @@ def read(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> 
         If only the library can read it: compressed or streamed blocks, arrays in other files.
     yaml.YAMLError
         If it is no YAML.
+    InputError
+        If the tree has no end, or is too large (`check_size`).
     """
     end = content.find(b"\n...")
     blocks = [] if end < 0 else _blocks(content, end)
@@ -179,7 +200,10 @@ def read(content: bytes, follow: Callable[[str], Any] = lambda source: None) -> 
         is_array = type(made) is Tagged and made.tag.startswith(f"{CORE}ndarray-")
         return _array_of(made.value, blocks, follow) if is_array else made
 
-    tree: Tree = yaml_reader.load(content if end < 0 else content[: end + 1], begin, finish) or {}
+    text = content if end < 0 else content[: end + 1]
+    tree: Tree = yaml_reader.load(text, begin, finish) or {}
+    if _REFERENCE.search(text):
+        check_size(tree, Tagged)
     return tree
 
 
@@ -190,7 +214,7 @@ def _array_of(entries: Any, blocks: list[memoryview], follow: Callable[[str], An
     source, kind = entries.get("source"), entries.get("datatype", "float64")
     if isinstance(source, str) and source.startswith("fits:"):
         return follow(source)
-    extras = set(entries) - {"source", "data", "datatype", "byteorder", "shape"}
+    extras = set(entries) - {"source", "data", "datatype", "byteorder", "shape", "offset", "strides"}
     if extras or kind == "ucs4":
         raise NotPlain("an array of another layout")
     dtype = _dtype_of(kind)
@@ -200,8 +224,14 @@ def _array_of(entries: Any, blocks: list[memoryview], follow: Callable[[str], An
     if not (isinstance(source, int) and 0 <= source < len(blocks)):
         raise NotPlain("an array in another file")
     stored = dtype.newbyteorder(">" if entries.get("byteorder") == "big" else "<")
-    shape = tuple(entries["shape"])
-    return np.frombuffer(blocks[source], stored, int(np.prod(shape))).reshape(shape).astype(dtype)
+    shape, strides = tuple(entries["shape"]), entries.get("strides")
+    if "*" in shape:
+        raise NotPlain("an array that is as long as its block")
+    try:
+        view = np.ndarray(shape, stored, blocks[source], entries.get("offset", 0), strides)
+    except (TypeError, ValueError) as error:  # the library says it better
+        raise NotPlain(str(error)) from error
+    return view.astype(dtype)
 
 
 def _dtype_of(kind: Any) -> np.dtype[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -41,18 +42,20 @@ class AtomicFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.temporary = self.path.parent / f".{self.path.name}.{mark()}{ENDING}"
-        if self.path.is_dir():
+        if os.path.isdir(self.path):  # noqa: PTH112 - a name of too many characters is none
             raise OutputError(f"{self.path}: is a folder; give the name of a file")
         _unfinished.add(self.temporary)
         try:
             self.fd = os.open(
                 self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
             )
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot write to the folder ({error.strerror}); create it or choose "
-                "another (--output_dir)"
-            ) from error
+        except (OSError, ValueError) as error:
+            _unfinished.discard(self.temporary)
+            why = getattr(error, "strerror", None) or error
+            advice = "create it or choose another (--output_dir)"
+            if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+                advice = "give the product a shorter name (output_file, suffix)"
+            raise OutputError(f"{self.path}: cannot write to the folder ({why}); {advice}") from error
         self.is_open = True
 
     def write_at(self, data: Any, offset: int) -> None:

@@ -47,6 +47,12 @@ class Card(NamedTuple):
         """Whether the value, which no card can hold, is to be found in the ASDF extension."""
         return self.value is None and self.comment == ELSEWHERE
 
+    @property
+    def may_be_altered(self) -> bool:
+        """Whether text on it, a comment or history, may stand for text that is not ASCII."""
+        text = self.value if self.keyword in COMMENTARY else self.comment
+        return isinstance(text, str) and "?" in text
+
 
 class Header:
     """The cards of a header in order; indexing gives the value of the first card with a keyword."""
@@ -197,8 +203,10 @@ def padded(text: str) -> bytes:
 
 
 def fits_on_cards(card: Card) -> bool:
-    """Tell whether the value of a keyword can stand in a header as it is."""
+    """Tell whether the value of a keyword, and its comment, can stand in a header as they are."""
     value, keyword = card.value, card.keyword
+    if card.comment and not _is_ascii(card.comment):
+        return False
     if keyword.upper() in COMMENTARY:
         return _is_ascii(str(value))
     if value is None or isinstance(value, (bool, int)):
@@ -217,7 +225,7 @@ def _lines(card: Card) -> Iterator[str]:
     if keyword in COMMENTARY:
         yield from (f"{keyword:8}{text}" for text in history_lines("" if value is None else str(value)))
         return
-    if not fits_on_cards(card):
+    if not fits_on_cards(Card(card.keyword, value)):
         value, comment = None, ELSEWHERE
     if _SIMPLE.fullmatch(keyword):
         start, width = f"{keyword:8}= ", 20

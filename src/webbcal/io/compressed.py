@@ -7,8 +7,11 @@ values that come out are scaled as those of any other image.
 from __future__ import annotations
 
 import io
+import math
 import re
+import struct
 import threading
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,10 @@ _TILES = re.compile(
     "ZIMAGE|ZSIMPLE|ZEXTEND|ZTENSION|ZCMPTYPE|ZBITPIX|ZNAXIS[0-9]*|ZTILE[0-9]+|ZNAME[0-9]+|ZVAL[0-9]+|ZMASKCMP"
     "|ZQUANTIZ|ZDITHER0|ZSCALE|ZZERO|ZBLANK|ZPCOUNT|ZGCOUNT|ZHECKSUM|ZDATASUM|ZBLOCKED|ZGROUPS|ZTHEAP"
 )
+
+
+#: Settings of the RICE decoder that there are.
+_RICE = {"BLOCKSIZE": (16, 32), "BYTEPIX": (1, 2, 4)}
 
 
 def is_compressed(header: Header) -> bool:
@@ -97,9 +104,39 @@ class CompressedArray:
 
             data = self.raw()
             content = header_bytes(self.header.cards) + data + bytes(-len(data) % BLOCK)
-            file = io.BytesIO(fits.PrimaryHDU().header.tostring().encode() + content)
-            self._image = fits.open(file, do_not_scale_image_data=True)[1]
+            start = fits.PrimaryHDU().header.tostring().encode()
+            self._check_settings()
+            if str(self.header.get("ZCMPTYPE")).startswith("HCOMPRESS"):
+                with fits.open(io.BytesIO(start + content), disable_image_compression=True) as hdus:
+                    self._check_wavelets(hdus[1].data["COMPRESSED_DATA"])
+            self._image = fits.open(io.BytesIO(start + content), do_not_scale_image_data=True)[1]
         return self._image
+
+    # The decoders of astropy, which are those of CFITSIO, trust the file: what they would read or write
+    # beyond their memory for is refused here.
+
+    def _check_settings(self) -> None:
+        settings: dict[str, Any] = {}
+        for number in range(1, 1000):
+            if f"ZNAME{number}" not in self.header:
+                break
+            settings.setdefault(str(self.header[f"ZNAME{number}"]).upper(), self.header.get(f"ZVAL{number}"))
+        if str(self.header.get("ZCMPTYPE")).startswith("RICE"):
+            for name, allowed in _RICE.items():
+                if name in settings and settings[name] not in allowed:
+                    raise InputError(f"{name} is {settings[name]!r}, and should be one of {allowed}")
+
+    def _check_wavelets(self, tiles: Any) -> None:
+        """Make sure that compressed tiles have the sizes that the header gives to tiles."""
+        axes = range(self.header["ZNAXIS"], 0, -1)
+        sizes = [int(self.header.get(f"ZTILE{k}", self.header["ZNAXIS1"] if k == 1 else 1)) for k in axes]
+        places = product(*(range(0, n, size) for n, size in zip(self.shape, sizes, strict=True)))
+        for tile, place in zip(tiles, places, strict=True):
+            corner = zip(place, sizes, self.shape, strict=True)
+            wanted = math.prod(min(size, n - start) for start, size, n in corner)
+            head = np.asarray(tile, np.uint8).tobytes()[:10]
+            if head and (len(head) < 10 or math.prod(struct.unpack(">2x2i", head)) != wanted):
+                raise InputError("a tile is of another size than the header says")
 
 
 def image_cards(header: Header) -> list[Card]:

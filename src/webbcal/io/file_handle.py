@@ -11,7 +11,7 @@ import os
 import resource
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -44,6 +44,9 @@ class Handle(Protocol):
     def read_at(self, buffer: memoryview, offset: int) -> None:
         """Fill `buffer` from `offset`."""
 
+    def read_runs(self, buffer: memoryview, length: int, offsets: Iterable[int]) -> None:
+        """Fill `buffer` with runs of `length` bytes, one after the other, from these offsets."""
+
     def bytes_at(self, offset: int, length: int) -> bytes:
         """Return bytes from `offset`."""
 
@@ -69,6 +72,11 @@ class MemoryHandle:
     def read_at(self, buffer: memoryview, offset: int) -> None:
         """Fill `buffer` from `offset`."""
         buffer[:] = self.bytes_at(offset, len(buffer))
+
+    def read_runs(self, buffer: memoryview, length: int, offsets: Iterable[int]) -> None:
+        """Fill `buffer` with runs of `length` bytes from these offsets."""
+        for number, offset in enumerate(offsets):
+            self.read_at(buffer[number * length : (number + 1) * length], offset)
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         """Return bytes from `offset`."""
@@ -129,9 +137,10 @@ class FileHandle:
                 self._readers -= 1
                 if self._closing and not self._readers:
                     self._close()
+            _make_room(0)  # many threads may have opened more than may be kept, as all were being read
 
     def _open(self) -> int:
-        _make_room()
+        _make_room(1)
         try:
             fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         except OSError as error:
@@ -152,9 +161,14 @@ class FileHandle:
 
     def read_at(self, buffer: memoryview, offset: int) -> None:
         """Fill `buffer` from `offset`."""
+        self.read_runs(buffer, len(buffer), (offset,))
+
+    def read_runs(self, buffer: memoryview, length: int, offsets: Iterable[int]) -> None:
+        """Fill `buffer` with runs of `length` bytes from these offsets."""
         with self._reading() as fd:
-            if read_at(fd, buffer, offset) < len(buffer):
-                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
+            for number, offset in enumerate(offsets):
+                if read_at(fd, buffer[number * length : (number + 1) * length], offset) < length:
+                    raise InputError(f"{self.path}: the file ends before its data; fetch it again")
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         """Return bytes from `offset`."""
@@ -226,11 +240,11 @@ def keep_replaced(path: Path) -> None:
                 handle.keep()
 
 
-def _make_room() -> None:
-    """Close the files that were opened first, if there are as many as may be kept open."""
+def _make_room(wanted: int) -> None:
+    """Close the files that were opened first, so that with those wanted no more are open than may be kept."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     most = MOST if limit == resource.RLIM_INFINITY else min(MOST, max(1, limit // _PART))
-    surplus = len(_opened) - most + 1
+    surplus = len(_opened) + wanted - most
     for reference in list(_opened.values()) if surplus > 0 else ():
         handle = reference()
         if handle is not None and handle.close_if_idle():

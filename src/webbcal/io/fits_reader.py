@@ -232,9 +232,10 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     try:
         with Path(path).open("rb") as file:
             start = file.read(64)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise unreadable(
-            InputError, f"{path}: cannot be read ({error.strerror}); check the path", error
+            InputError, f"{path!s:.500}: cannot be read ({why}); check the path", error
         ) from error
     if not start:
         raise InputError(f"{path}: is empty; fetch or write it again")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from webbcal.core.errors import OutputError, WebbcalError
-from webbcal.core.resources import available_threads
+from webbcal.core.resources import threads_here
 from webbcal.core.threads import run_on_threads
 from webbcal.io import arrays as io_arrays
 from webbcal.io.arrays import FitsArray, MemoryArray, Stored, pieces_of, region_of, runs_of
@@ -287,7 +287,7 @@ def _write_pieces(file: AtomicFile, pieces: list[Piece], dtype: np.dtype[Any], o
         start, values = piece
         file.write_at(_bytes_of(values(), dtype), offset + start * dtype.itemsize)
 
-    run_on_threads(write, pieces, available_threads())
+    run_on_threads(write, pieces, threads_here())
 
 
 def _padded_size(hdu: PlannedHdu) -> int:

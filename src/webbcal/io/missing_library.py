@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from webbcal.core.errors import InputError
+from webbcal.io.asdf_library import new_file
 
 #: What tags begin with -> the package that brings what asdf makes their objects with.
 _PACKAGES = {
@@ -40,9 +41,7 @@ class MissingLibrary(InputError):
 
 
 def _reason(whole: str, tags: Iterable[str]) -> str:
-    import asdf
-
-    known = asdf.AsdfFile().extension_manager.handles_tag
+    known = new_file().extension_manager.handles_tag
     missing = sorted(tag for tag in set(tags) if not known(tag))
     if not missing:
         return f"asdf can make no object of {whole}: it is not laid out as its library expects"

@@ -100,13 +100,22 @@ def _opened(name: str, path: Path | None, handle: Handle) -> OpenedFile:
 
 def _content(init: Any, name: str, kind: str) -> bytes:
     """Return the bytes of a file that is not on disk as it is."""
-    content: bytes = Path(init).read_bytes() if isinstance(init, (str, os.PathLike)) else init.read()
+    content = _all_of(init)
     if kind != "gzip":
         return content
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name}: cannot be decompressed ({error}); fetch it again") from error
+
+
+def _all_of(init: Any) -> bytes:
+    """Return the bytes of a file, or of a file object from where it stands, which it is left at."""
+    if isinstance(init, (str, os.PathLike)):
+        return Path(init).read_bytes()
+    content: bytes = init.read()
+    init.seek(-len(content), os.SEEK_CUR)
+    return content
 
 
 def tree_of_asdf(init: Any, name: str) -> Tree:
@@ -117,9 +126,11 @@ def tree_of_asdf(init: Any, name: str) -> Tree:
     InputError
         If it cannot be read; `name` is what the message calls it.
     """
-    content = Path(init).read_bytes() if isinstance(init, (str, os.PathLike)) else init.read()
+    content = _all_of(init)
     try:
         tree = asdf_text.read(content)
+    except InputError as error:
+        raise InputError(f"{name}: cannot be read as ASDF ({error}); make the file again") from error
     except Exception:  # not plain, or damaged: the library says it better
         tree = _tree_by_library(content, name)
     if not isinstance(tree, dict) or not isinstance(tree.get("meta", {}), dict):

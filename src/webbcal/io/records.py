@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+
+from webbcal.io.masked import masked_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,25 +165,48 @@ def text_column(values: np.ndarray) -> np.ndarray:
 
 
 def encoded(values: np.ndarray) -> np.ndarray:
-    """Return text as bytes for a file.
+    """Return text as bytes for a file, with room for as many characters as the column has.
 
     Raises
     ------
     UnicodeEncodeError
         If it is not ASCII.
     """
-    return np.char.encode(values, "ascii", "surrogateescape")
+    text = np.char.encode(values, "ascii", "surrogateescape")
+    return text.astype(f"S{max(1, values.dtype.itemsize // np.dtype('U1').itemsize)}", copy=False)
 
 
-def plain_table(value: Any) -> np.ndarray:
-    """Return any table as a native record array whose text columns hold `str`."""
+def plain_table(value: Any, name: str = "table") -> np.ndarray:
+    """Return any table as a native record array whose text columns hold `str`; see `unmasked`.
+
+    `name` is what messages call it.
+    """
+    notes = notes_of(value)
+    value = value.as_array() if hasattr(value, "as_array") else value
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if array.dtype.names is None:
         return array
-    notes = notes_of(value)
+    if isinstance(array, np.ma.MaskedArray):
+        return unmasked(array, notes, name)
     if type(array) in (np.ndarray, np.recarray, TableRows) and is_plain(array.dtype):
         return rows_of(array, notes)
     return records({name: text_column(array[name]) for name in array.dtype.names}, array.shape, notes)
+
+
+def unmasked(table: np.ma.MaskedArray, notes: Notes, name: str) -> TableRows:
+    """Return a table without its mask: what is masked is NaN, no text, or the null value of its column.
+
+    Raises
+    ------
+    InputError
+        If truth values are masked; `name` is what the message calls the table.
+    """
+    columns, made = {}, dict(notes)
+    for column in table.dtype.names or ():
+        note = notes.get(column, ColumnNote())
+        values, null = masked_column(table[column], f"{name}.{column}", note.null)
+        columns[column], made[column] = text_column(values), replace(note, null=null)
+    return records(columns, table.shape, made)
 
 
 def notes_of(table: Any) -> Notes:

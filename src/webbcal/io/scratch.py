@@ -61,6 +61,26 @@ class ScratchFile:
         )
 
 
+def mapped(folder: str | os.PathLike[str], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an array of zeros that lies in a file without a name, and looks as if it were in memory.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, or has no space for all of it.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    scratch = ScratchFile(folder)
+    try:
+        os.posix_fallocate(scratch.fd, 0, size)  # a write to a mapped file that finds no space is fatal
+        with os.fdopen(os.dup(scratch.fd), "r+b") as file:
+            return np.memmap(file, dtype, "r+", shape=shape)
+    except OSError as error:
+        raise scratch.failure(error) from error
+    finally:
+        scratch.close()
+
+
 class ScratchArray:
     """An array in scratch space, as an `ArraySource` that can also be written by region."""
 
@@ -73,6 +93,10 @@ class ScratchArray:
         out = np.empty(region_of(self.shape, index)[1], self.dtype)
         self.read_into(out, *index)
         return out
+
+    def whole(self) -> NDArray[Any]:
+        """Return all of it."""
+        return self.read()
 
     def read_into(self, out: NDArray[Any], *index: slice | int) -> None:
         """Copy a region into `out`, converting to its type."""
@@ -130,6 +154,19 @@ class RoomInMemory:
 class WritableArray(MemoryArray):
     """An array in memory with the face of a `ScratchArray`."""
 
+    def whole(self) -> NDArray[Any]:
+        """Return all of it: what is written there later is seen."""
+        return self.array
+
     def write(self, array: NDArray[Any], *index: slice | int) -> None:
         """Write a region."""
         self.array[index] = array
+
+
+Room = ScratchFile | RoomInMemory
+RoomArray = ScratchArray | WritableArray
+
+
+def room_for(size: int, most: int, folder: Path) -> Room:
+    """Return room for arrays of `size` bytes in all: in memory if that is no more than `most`."""
+    return RoomInMemory() if size <= most else ScratchFile(folder)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from webbcal.core.errors import InputError
+from webbcal.io.arrays import region_of
 from webbcal.io.cards import BLOCK, Header, header_bytes
 from webbcal.io.file_handle import Handle
 from webbcal.io.records import ColumnNote, Notes, plain_table, records, rows_of, text_column
@@ -118,7 +120,7 @@ def notes_in(header: Header) -> Notes:
 
 
 class FitsTable:
-    """A table on disk, binary or of text, as an array source; it is read whole."""
+    """A table on disk, binary or of text, as an array source; of a binary one any rows can be read."""
 
     def __init__(self, handle: Handle, offset: int, nbytes: int, header: Header) -> None:
         self.handle = handle
@@ -136,7 +138,7 @@ class FitsTable:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a row, in native byte order; text as bytes."""
-        columns = self._columns()
+        columns = self._columns
         if columns is None:
             return self.read().dtype
         return np.dtype([(column.name, column.native) for column in columns])
@@ -148,7 +150,7 @@ class FitsTable:
         They are not if its values are scaled, or cells of various lengths, or text that is not ASCII; or if
         it is a table of text.
         """
-        return self._columns() is not None and (self.header.get("PCOUNT") or 0) == 0
+        return self._columns is not None and (self.header.get("PCOUNT") or 0) == 0
 
     def raw(self) -> bytes:
         """Return the data as stored, with the heap."""
@@ -162,16 +164,23 @@ class FitsTable:
         InputError
             If it is damaged.
         """
-        columns = self._columns()
-        notes = notes_in(self.header)
+        columns, notes = self._columns, notes_in(self.header)
         if columns is None:
             table = self._read_with_astropy(notes)
-        else:
-            table = plain_table(rows_of(self._read(columns), notes))
-        if not index and (not self.is_plain or self._has_undefined):
-            table.__dict__["source"] = self
-        return table[index] if index else table
+            return table[index] if index else self._known_as(table)
+        ((start, stop),), selected = region_of(self.shape, index)
+        table = plain_table(rows_of(self._read(columns, start, stop), notes))
+        if not index:
+            return self._known_as(table)
+        return table if selected else table[0]
 
+    def _known_as(self, table: Any) -> Any:
+        """Return all rows, which know where they are from if they are not all there is to the table."""
+        if not self.is_plain or self._has_undefined:
+            table.__dict__["source"] = self
+        return table
+
+    @cached_property
     def _columns(self) -> list[Column] | None:
         try:
             return columns_of(self.header)
@@ -180,14 +189,15 @@ class FitsTable:
                 f"{self.name}: cannot be read as a table: {error}; fetch the file again"
             ) from error
 
-    def _read(self, columns: list[Column]) -> np.ndarray:
+    def _read(self, columns: list[Column], start: int, stop: int) -> np.ndarray:
         stored = np.dtype([(column.name, column.stored) for column in columns])
         if not stored.itemsize:
             raise InputError(
                 f"{self.name}: cannot be read as a table: its rows are empty; fetch the file again"
             )
-        rows = np.frombuffer(self.raw(), stored, count=self.shape[0])
-        table = np.empty(self.shape, [(column.name, column.native) for column in columns])
+        place, nbytes = self.offset + start * stored.itemsize, (stop - start) * stored.itemsize
+        rows = np.frombuffer(self.handle.bytes_at(place, nbytes), stored)
+        table = np.empty(stop - start, [(column.name, column.native) for column in columns])
         for name, _, native in columns:
             values = rows[name]
             if native.base.kind == "b":
@@ -214,7 +224,7 @@ class FitsTable:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                data = kind.fromstring(content).data
+                data = kind.fromstring(content, uint=True).data
                 columns = {name: text_column(data[name]) for name in data.dtype.names}
         except Exception as error:  # astropy raises whatever its parts raise
             raise InputError(

@@ -28,10 +28,35 @@ BACKENDS = ("cpu", "reference")
 
 #: Packages of kernels, those that take longest to compile first; of stage 1, these are also needed last.
 NAMES = (
-    "ramp_fit", "jump", "drizzle", "distribution", "polynomial", "saturation", "reference_pixels",
-    "convolution", "charge", "frames", "coadd", "stack", "outliers", "clipping", "smoothing", "segments",
+    "charge",
+    "clipping",
+    "coadd",
+    "convolution",
+    "dispersion",
+    "distribution",
+    "drizzle",
+    "ellipses",
+    "extraction",
+    "flicker",
+    "frames",
+    "interference",
+    "irs2",
+    "jump",
+    "likelihood",
+    "outliers",
     "peaks",
-)  # fmt: skip
+    "polynomial",
+    "ramp_fit",
+    "reference_pixels",
+    "regions",
+    "replacement",
+    "rings",
+    "saturation",
+    "segments",
+    "smoothing",
+    "stack",
+    "wavelengths",
+)
 
 #: What this process has asked for.
 _asked: set[str] = set()

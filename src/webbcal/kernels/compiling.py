@@ -16,14 +16,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import lru_cache, wraps
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core import event
 
 from webbcal.core.errors import ParameterError
-from webbcal.core.resources import available_threads
+from webbcal.core.resources import threads_here
 from webbcal.kernels import expected
 
 try:
@@ -59,6 +61,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # there is no place to keep it: a read-only installation, and no home folder
         compiled = njit(**options)(function)
+    _depend_on_package(compiled, Path(function.__code__.co_filename).parent)
     folder = folders[function.__module__] = compiled.stats.cache_path
 
     @wraps(function)
@@ -69,6 +72,27 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
             return compiled(*arguments)
 
     return call
+
+
+def _depend_on_package(compiled: Any, folder: Path) -> None:
+    """Let what is kept of a kernel go with any file that it is made of, not with its own file alone.
+
+    numba asks whether the file of a kernel has changed. Its helpers lie in files beside it, and what all
+    packages share above: with them changed (a newer version, say), it would run what they were before. numba
+    has no place for that but this one; a test tells if it moves.
+    """
+    with contextlib.suppress(AttributeError):
+        kept = compiled._cache._cache_file
+        kept._source_stamp = kept._source_stamp, _digest(folder)
+
+
+@lru_cache
+def _digest(folder: Path) -> bytes:
+    """Return the digest of the files of a package, and of those in the folder above."""
+    digest = sha256()
+    for path in sorted((*folder.glob("*.py"), *folder.parent.glob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 @contextlib.contextmanager
@@ -166,7 +190,7 @@ def _start_helpers() -> None:
     command = [sys.executable, "-m", "webbcal.kernels.warm_up", *names]
     nothing = subprocess.DEVNULL
     with contextlib.suppress(OSError, ParameterError):  # a wrong number of threads is for others to tell
-        for _ in range(min(available_threads() - 1, _MOST_HELPERS)):
+        for _ in range(min(threads_here() - 1, _MOST_HELPERS)):
             _end_with_us(subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing))
 
 

@@ -8,6 +8,8 @@ without a branch. Use from other numba kernels only (this module imports numba).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from webbcal.kernels.compiling import helper
@@ -17,35 +19,45 @@ from webbcal.kernels.compiling import helper
 LANES = 64
 
 
+@lru_cache(maxsize=32)
+def network(n: int) -> np.ndarray:
+    """Return the comparisons that sort `n` rows: (comparisons, 2) int64, the row of the smaller value first.
+
+    Made beforehand: a compiler that sees how one row follows from the other uses no SIMD instructions.
+    """
+    top = 1
+    while 2 * top < n:
+        top *= 2
+    pairs: list[tuple[int, int]] = []
+    p = top if n > 1 else 0
+    while p > 0:
+        q, r, d = top, 0, p
+        while True:
+            pairs += [(i, i + d) for i in range(n - d) if (i & p) == r]
+            if q == p:
+                break
+            d, q, r = q - p, q // 2, p
+        p //= 2
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
 @helper
-def sort_columns(a: np.ndarray, n: int) -> None:
-    """Sort the first `n` rows of each column of `a`, in place, ascending.
+def sort_columns(a: np.ndarray, comparisons: np.ndarray) -> None:
+    """Sort the first rows of each column of `a`, in place, ascending.
 
     Parameters
     ----------
     a : array, shape (>= n, LANES)
         Values without NaN (callers put +inf where a value is missing and count the others).
-    n : int
-        How many rows take part.
+    comparisons : array
+        ``network(n)``.
     """
-    top = 1
-    while 2 * top < n:
-        top *= 2
-    p = top if n > 1 else 0
-    while p > 0:
-        q, r, d = top, 0, p
-        while True:
-            for i in range(n - d):
-                if (i & p) == r:
-                    for x in range(LANES):
-                        low = a[i, x]
-                        high = a[i + d, x]
-                        a[i, x] = low if low < high else high
-                        a[i + d, x] = high if low < high else low
-            if q == p:
-                break
-            d, q, r = q - p, q // 2, p
-        p //= 2
+    for c in range(comparisons.shape[0]):
+        first, second = a[comparisons[c, 0]], a[comparisons[c, 1]]
+        for x in range(LANES):
+            low, high = first[x], second[x]
+            first[x] = low if low < high else high
+            second[x] = high if low < high else low
 
 
 @helper
@@ -58,3 +70,47 @@ def middle(a: np.ndarray, x: int, lo: int, hi: int) -> float:
     if n % 2 == 1:
         return np.float64(a[m, x])
     return (np.float64(a[m - 1, x]) + np.float64(a[m, x])) / 2.0
+
+
+@helper
+def select(values: np.ndarray, first: int, stop: int, wanted: int) -> float:
+    """Return what would stand at place `wanted` if values ``first <= i < stop`` were sorted; no NaN.
+
+    Changes their order: smaller ones come before it. By selection (Hoare 1961, CACM 4, 321), for long columns
+    where a network takes too many rounds.
+    """
+    last = stop - 1
+    while first < last:
+        pivot = values[(first + last) // 2]
+        i, j = first, last
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if wanted <= j:
+            last = j
+        elif wanted >= i:
+            first = i
+        else:
+            break
+    return values[wanted]
+
+
+@helper
+def median_of_many(values: np.ndarray, n: int) -> float:
+    """Return the median of the first `n` values, in float64 (NaN if none); changes their order."""
+    if n < 1:
+        return np.nan
+    m = n // 2
+    upper = np.float64(select(values, 0, n, m))
+    if n % 2 == 1:
+        return upper
+    lower = values[0]
+    for k in range(1, m):
+        lower = max(lower, values[k])
+    return (np.float64(lower) + upper) / 2.0

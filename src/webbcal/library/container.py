@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from webbcal import datamodels
 from webbcal.associations.association import Association, Member
-from webbcal.library.groups import group_of, numbered
-from webbcal.library.members import Lazy, association_from, chosen
+from webbcal.library.groups import first_science, group_in, places_of
+from webbcal.library.members import Lazy, association_from, chosen, names_of_their_own
 
 
 def open_several(init: Any, options: Mapping[str, Any]) -> ModelContainer:
@@ -113,8 +113,9 @@ class ModelContainer(MutableSequence[Any]):
     # ---------------------------------------------------------------- a list
     def _opened(self, index: int) -> Any:
         item = self._models[index]
-        if isinstance(item, Lazy):
-            item = self._models[index] = item.open()
+        if isinstance(item, (Lazy, str, os.PathLike)):  # names of files may have been put in
+            item = item.open() if isinstance(item, Lazy) else datamodels.open(item)
+            self._models[index] = item
         return item
 
     def __len__(self) -> int:
@@ -136,7 +137,7 @@ class ModelContainer(MutableSequence[Any]):
         self._models.insert(index, model)
 
     def __repr__(self) -> str:
-        opened = sum(not isinstance(item, Lazy) for item in self._models)
+        opened = sum(hasattr(item, "meta") for item in self._models)
         return f"<ModelContainer of {len(self)} models, {opened} opened>"
 
     def __enter__(self) -> Self:
@@ -148,7 +149,7 @@ class ModelContainer(MutableSequence[Any]):
     def close(self) -> None:
         """Close the files of the models; arrays read later open them again."""
         for model in self._models:
-            if not isinstance(model, Lazy):
+            if hasattr(model, "close"):
                 model.close()
 
     def copy(self, memo: dict[int, Any] | None = None) -> ModelContainer:
@@ -156,7 +157,7 @@ class ModelContainer(MutableSequence[Any]):
         made = ModelContainer()
         made.__dict__.update(self.__dict__)
         made.asn_table = copy.copy(self.asn_table)
-        made._models = [item if isinstance(item, Lazy) else item.copy(memo) for item in self._models]
+        made._models = [item.copy(memo) if hasattr(item, "copy") else item for item in self._models]
         return made
 
     # ---------------------------------------------------------------- exposures
@@ -165,7 +166,7 @@ class ModelContainer(MutableSequence[Any]):
         """The models of each exposure (several detectors), which are told their group: ``meta.group_id``."""
         groups: dict[str, list[Any]] = {}
         for index, model in enumerate(self):
-            model.meta.group_id = group_of(model) or numbered(index)
+            model.meta.group_id = group_in(model, index)
             groups.setdefault(model.meta.group_id, []).append(model)
         return list(groups.values())
 
@@ -176,14 +177,14 @@ class ModelContainer(MutableSequence[Any]):
 
     def ind_asn_type(self, asn_exptype: str) -> list[int]:
         """Return the places of the models that have a role."""
-        return [
-            k for k, m in enumerate(self) if (m.meta.asn.exptype or "science").lower() == asn_exptype.lower()
-        ]
+        return places_of(asn_exptype, self._roles())
+
+    def _roles(self) -> Iterator[str]:
+        return (str(model.meta.asn.exptype or "science") for model in self)
 
     def get_crds_parameters(self) -> dict[str, Any]:
         """Return the metadata that select reference files: those of the first science exposure."""
-        science = self.ind_asn_type("science")
-        parameters: dict[str, Any] = self[science[0] if science else 0].get_crds_parameters()
+        parameters: dict[str, Any] = self[first_science(self._roles())].get_crds_parameters()
         return parameters
 
     def save(
@@ -201,17 +202,13 @@ class ModelContainer(MutableSequence[Any]):
         **options
             Options of the models' `save`.
         """
-        paths = []
-        for index, model in enumerate(self):
-            if save_model_func is not None:
-                paths.append(save_model_func(model, idx=index))
-                continue
-            number = index if len(self) > 1 else ""
-            target = (
-                model.meta.filename if path is None else f"{str(path).removesuffix('.fits')}{number}.fits"
-            )
-            paths.append(model.save(target, **options))
-        return paths
+        if save_model_func is not None:
+            return [save_model_func(model, idx=index) for index, model in enumerate(self)]
+        numbers = [str(index) if len(self) > 1 else "" for index in range(len(self))]
+        names = [f"{str(path).removesuffix('.fits')}{number}.fits" for number in numbers]
+        if path is None:
+            names = names_of_their_own(self)
+        return [model.save(name, **options) for model, name in zip(self, names, strict=True)]
 
     def __iter__(self) -> Iterator[Any]:
         return (self._opened(index) for index in range(len(self)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -21,6 +22,16 @@ def group_of(model: Any) -> str | None:
     return str(own) if own not in (None, "") else exposure_name(model.meta.observation)
 
 
-def numbered(index: int) -> str:
-    """Return the name of a group of which only the place in the container is known."""
-    return f"exposure{index + 1:04d}"
+def group_in(model: Any, index: int) -> str:
+    """Return the group of a model in a container; if nothing tells, it is named after its place."""
+    return group_of(model) or f"exposure{index + 1:04d}"
+
+
+def places_of(role: str, roles: Iterable[str]) -> list[int]:
+    """Return the places of the members that have a role."""
+    return [place for place, found in enumerate(roles) if found.lower() == role.lower()]
+
+
+def first_science(roles: Iterable[str]) -> int:
+    """Return the place of the first science member; of the first, if there is none."""
+    return next(iter(places_of("science", roles)), 0)

@@ -14,8 +14,8 @@ from typing import Any, Self
 from webbcal import datamodels
 from webbcal.associations.association import Association
 from webbcal.core.errors import WebbcalError
-from webbcal.library.groups import group_of, numbered
-from webbcal.library.members import Lazy, association_from, chosen
+from webbcal.library.groups import first_science, group_in, places_of
+from webbcal.library.members import Lazy, association_from, chosen, names_of_their_own
 
 
 class LibraryError(WebbcalError):
@@ -133,7 +133,7 @@ class ModelLibrary:
 
     def indices_for_exptype(self, exptype: str) -> list[int]:
         """Return the places of the members that have a role."""
-        return [k for k, found in enumerate(self.exptypes) if found.lower() == exptype.lower()]
+        return places_of(exptype, self.exptypes)
 
     @property
     def group_indices(self) -> dict[str, list[int]]:
@@ -159,7 +159,7 @@ class ModelLibrary:
         """Return a model that was told its group."""
         entry = self._entries[index]
         if entry.get("group_id") is None:
-            entry["group_id"] = group_of(model) or numbered(index)
+            entry["group_id"] = group_in(model, index)
         model.meta.group_id = entry["group_id"]
         return model
 
@@ -277,8 +277,7 @@ class ModelLibrary:
 
     def get_crds_parameters(self) -> dict[str, Any]:
         """Return the metadata that select reference files: those of the first science exposure."""
-        science = self.indices_for_exptype("science")
-        return self.read_metadata(science[0] if science else 0)
+        return self.read_metadata(first_science(self.exptypes))
 
     def finalize_result(self, step: Any, reference_files_used: list[Any]) -> None:
         """Have a step complete each model."""
@@ -290,9 +289,10 @@ class ModelLibrary:
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         self._name_groups()
+        names = names_of_their_own(self.map_function(lambda model, _: model, modify=False))
 
         def saved(model: Any, index: int) -> dict[str, Any]:
-            name = str(model.meta.filename or f"model_{index}.fits")
+            name = names[index]
             model.save(folder / name, **options)
             return {**{k: self._entries[index][k] for k in ("exptype", "group_id")}, "expname": name}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from webbcal import datamodels
 from webbcal.associations.association import Association, Member
 from webbcal.associations.reading import load_association
 from webbcal.associations.validation import validate
-from webbcal.core.errors import MissingInputError
+from webbcal.core.errors import MissingInputError, OutputError
 
 
 def association_from(init: Any) -> Association:
@@ -48,6 +48,22 @@ def chosen(association: Association, exptypes: str | Sequence[str] | None, most:
             f"{', '.join(missing)}; put them there, or correct expname in the association"
         )
     return members
+
+
+def names_of_their_own(models: Iterable[Any]) -> list[str]:
+    """Return the names of files that models are saved under.
+
+    Raises
+    ------
+    OutputError
+        If two have one name: the second would be saved over the first.
+    """
+    names = [str(model.meta.filename or f"model_{index}.fits") for index, model in enumerate(models)]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise OutputError(
+            f"two models would be saved as {sorted(twice)[0]}; give them names of their own (meta.filename)"
+        )
+    return names
 
 
 class Lazy:

@@ -9,9 +9,25 @@ from importlib import import_module
 from typing import Any
 
 #: Class -> module in this package.
-_MODULES = {"Detector1Pipeline": "detector1", "Image2Pipeline": "image2", "Image3Pipeline": "image3"}
+_MODULES = {
+    "DarkPipeline": "dark",
+    "Detector1Pipeline": "detector1",
+    "Image2Pipeline": "image2",
+    "Image3Pipeline": "image3",
+    "GuiderPipeline": "guider",
+    "Spec2Pipeline": "spec2",
+    "Spec3Pipeline": "spec3",
+}
 
-__all__ = ["Detector1Pipeline", "Image2Pipeline", "Image3Pipeline"]
+__all__ = [
+    "DarkPipeline",
+    "Detector1Pipeline",
+    "GuiderPipeline",
+    "Image2Pipeline",
+    "Image3Pipeline",
+    "Spec2Pipeline",
+    "Spec3Pipeline",
+]
 
 
 def __getattr__(name: str) -> Any:

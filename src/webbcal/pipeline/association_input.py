@@ -16,6 +16,9 @@ from webbcal.run.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
+#: What pipelines make -> what the type of their associations has in it.
+_TYPES = {"images": "image", "spectra": "spec"}
+
 
 class AssociationPipeline(Pipeline):
     """A pipeline that takes its input as an association; subclasses say of which level."""
@@ -23,6 +26,8 @@ class AssociationPipeline(Pipeline):
     takes = "list"
     #: Level of the associations that it takes.
     level: ClassVar[int]
+    #: What it makes.
+    makes: ClassVar[str] = "images"
 
     def as_association(self, init: Any) -> Association:
         """Return any input as an association of this pipeline's level."""
@@ -47,8 +52,10 @@ class AssociationPipeline(Pipeline):
                 f"{association.asn_rule}), but {self.class_alias} takes level {self.level}; make one: "
                 f"webbcal asn from-list -r {'DMSLevel2bBase' if self.level == 2 else 'DMS_Level3_Base'}"
             )
-        if kind.lower() not in ("none", "") and "image" not in kind.lower():
-            log.warning("%s is for %s; %s makes images of it", association.filename, kind, self.class_alias)
+        if kind.lower() not in ("none", "") and _TYPES[self.makes] not in kind.lower():
+            log.warning(
+                "%s is for %s; %s makes %s of it", association.filename, kind, self.class_alias, self.makes
+            )
         return association
 
     def open_model(self, init: Any, **kwargs: Any) -> Any:

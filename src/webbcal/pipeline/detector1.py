@@ -7,30 +7,28 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webbcal.detector.charge_migration import ChargeMigrationStep
+from webbcal.detector.clean_flicker_noise import CleanFlickerNoiseStep
 from webbcal.detector.dark_current import DarkCurrentStep
 from webbcal.detector.dq_init import DQInitStep
+from webbcal.detector.emicorr import EmiCorrStep
+from webbcal.detector.firstframe import FirstFrameStep
 from webbcal.detector.gain_scale import GainScaleStep
 from webbcal.detector.group_scale import GroupScaleStep
 from webbcal.detector.ipc import IPCStep
 from webbcal.detector.jump import JumpStep
+from webbcal.detector.lastframe import LastFrameStep
 from webbcal.detector.linearity import LinearityStep
-from webbcal.detector.planned import (
-    CleanFlickerNoiseStep,
-    EmiCorrStep,
-    FirstFrameStep,
-    LastFrameStep,
-    PersistenceStep,
-    PictureFrameStep,
-    ResetStep,
-    RscdStep,
-)
+from webbcal.detector.persistence import PersistenceStep
+from webbcal.detector.picture_frame import PictureFrameStep
 from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.detector.refpix import RefPixStep
+from webbcal.detector.reset import ResetStep
+from webbcal.detector.rscd import RscdStep
 from webbcal.detector.saturation import SaturationStep
 from webbcal.detector.superbias import SuperBiasStep
+from webbcal.pipeline.superstriped import SuperstripedPipeline
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.pipeline import Pipeline
 
 _START = ("group_scale", "dq_init")
 _END = (
@@ -68,7 +66,7 @@ MIRI = (
 )
 
 
-class Detector1Pipeline(Pipeline):
+class Detector1Pipeline(SuperstripedPipeline):
     """Correct the detector's signatures, find jumps and fit ramps: `_uncal` to `_rate` and `_rateints`."""
 
     class_alias = "calwebb_detector1"
@@ -103,8 +101,14 @@ class Detector1Pipeline(Pipeline):
         save_calibrated_ramp: bool = param(False, "Save the corrected ramps that are fitted (_ramp)")
 
     def sequence(self, exposure: Exposure) -> Sequence[str]:
-        """MIRI's steps come in another order."""
-        return MIRI if exposure.instrument == "MIRI" else NEAR_INFRARED
+        """MIRI's steps come in another order; persistence is subtracted as soon as ramps are linear."""
+        if exposure.instrument == "MIRI":
+            return MIRI
+        if not self.persistence.parameters.subtracts:
+            return NEAR_INFRARED
+        others = [name for name in NEAR_INFRARED if name != "persistence"]
+        place = others.index("linearity") + 1
+        return [*others[:place], "persistence", *others[place:]]
 
     def intermediate_products(self) -> Mapping[str, str]:
         """The calibrated ramp is what ramp_fit gets."""

@@ -5,58 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
-from webbcal.associations import as_level3
 from webbcal.associations.association import Association, Product
+from webbcal.combine.alignment.moving_target import AssignMTWcsStep
 from webbcal.combine.alignment.tweakreg import TweakRegStep
-from webbcal.combine.members.list_step import ListStep, note_association
-from webbcal.combine.members.opening import check_calibrated, open_members, warn_of_mixtures
+from webbcal.combine.members.opening import check_calibrated
 from webbcal.combine.members.sizes import describe, mosaic_shape, sizes_of
 from webbcal.combine.mosaic.resample import ResampleStep
 from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
 from webbcal.combine.sky.skymatch import SkyMatchStep
 from webbcal.combine.sources.source_catalog import SourceCatalogStep
-from webbcal.core.errors import PlanError
-from webbcal.core.suffixes import remove_suffix
-from webbcal.pipeline.association_input import AssociationPipeline, science_names
+from webbcal.pipeline.combining_pipeline import CombiningPipeline
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import ModelPlan, crds_context, working_bytes
+from webbcal.run.planning import ModelPlan, working_bytes
 from webbcal.run.run import Run
 from webbcal.run.script import Product as Final
-from webbcal.run.script import Script, Task, decide, outputs_of, perform
+from webbcal.run.script import Script, Task
 
 log = logging.getLogger(__name__)
 
 
-class AssignMTWcsStep(ListStep):
-    """Let the WCS follow a moving target. Not available yet: its place in the pipeline is kept."""
-
-    class_alias = "assign_mtwcs"
-
-    @dataclass(frozen=True)
-    class Parameters(StepParameters):
-        """Parameters of `AssignMTWcsStep`."""
-
-        suffix: str | None = param("assign_mtwcs", "Suffix of file names")
-        output_use_model: bool = param(True, "Name files after the models")
-
-    def reason_to_skip(self, models: Sequence[Any], p: Parameters) -> str | None:
-        """Refuse.
-
-        Raises
-        ------
-        PlanError
-            Always.
-        """
-        raise PlanError(
-            f"{models[0].meta.filename} is of a moving target, and aligning on one is not available in this "
-            "version of webbcal; run with assign_mtwcs.skip=true for a mosaic that is fixed on the sky"
-        )
-
-
-class Image3Pipeline(AssociationPipeline):
+class Image3Pipeline(CombiningPipeline):
     """Align, match skies, reject outliers, combine and catalogue: `_cal` to `_crf`, `_i2d`, `_cat`, `_segm`.
 
     The input is a level-3 association, a list of exposures, or one exposure, which is resampled and
@@ -64,7 +34,6 @@ class Image3Pipeline(AssociationPipeline):
     """
 
     class_alias = "calwebb_image3"
-    level = 3
     product_suffixes: ClassVar[Mapping[str, str]] = {"image": "i2d"}
     step_defs = {
         "assign_mtwcs": AssignMTWcsStep,
@@ -74,8 +43,6 @@ class Image3Pipeline(AssociationPipeline):
         "resample": ResampleStep,
         "source_catalog": SourceCatalogStep,
     }
-    #: Identifier of the association for the names of exposures, if the association has none.
-    asn_id: str | None = None
 
     @dataclass(frozen=True)
     class Parameters(StepParameters):
@@ -83,57 +50,12 @@ class Image3Pipeline(AssociationPipeline):
 
         in_memory: bool = param(True, "Keep exposures in memory (else in files, read when touched)")
 
-    def work(self, run: Run, *args: Any) -> Any:
-        """Make the product of the input; return the mosaic (with resample.skip, the exposures).
+    def check(self, models: Sequence[Any], names: Sequence[str]) -> None:
+        """Make sure that exposures are calibrated images that can be combined."""
+        check_calibrated(models, names)
 
-        Raises
-        ------
-        InputError
-            If a member is no calibrated image, or exposures do not go together.
-        PlanError
-            If it would not fit into memory.
-        OutputError
-            If two exposures would be saved under one name.
-        """
-        part, models = self._opened(run, args[0])
-        with part.active():
-            script = self._script(models)
-            plan = self._project(part, models, script)
-            plan.outputs = outputs_of(script, models)
-            part.resources = plan.checked()
-            part.result = perform(script, models, part)
-        run.own_name = part.own_name
-        return part.result
-
-    def planned(self, run: Run, *args: Any) -> ModelPlan:
-        """Return the plan of a run on this input, without running anything."""
-        part, models = self._opened(run, args[0])
-        with part.active():
-            script = self._script(models)
-            plan = self._project(part, models, script)
-            plan.steps, plan.outputs = decide(script, models)
-            plan.context = crds_context(plan.steps)
-        return plan
-
-    def as_association(self, init: Any) -> Association:
-        """Return any input as an association of level 3."""
-        return as_level3(init)
-
-    def _opened(self, run: Run, init: Any) -> tuple[Run, list[Any]]:
-        """Open the exposures and look at what they are; return the run of their product, and them."""
-        association = self.association(init)
-        product = association.products[0]
-        if len(association.products) > 1:
-            log.warning("%s has several products; only the first is made", association.filename)
-        models = [run.closes(model) for model in open_members(product, association)]
-        check_calibrated(models, science_names(product, association))
-        warn_of_mixtures(models)
-        part = run.product(f"{_name_of(product)}{self.output_ext}")
-        note_association(part, association, models)
-        return part, models
-
-    def _script(self, models: Sequence[Any]) -> list[Task | Final]:
-        """Return the steps in their order."""
+    def script(self, models: Sequence[Any], product: Product, association: Association) -> Script:
+        """Return the steps in their order; the mosaic comes out (with resample.skip, the exposures)."""
         alias = str(self.class_alias)
         flagging = self.outlier_detection.arranged(
             alias,
@@ -155,7 +77,7 @@ class Image3Pipeline(AssociationPipeline):
             return [*steps, Task(catalog, unless="there is no mosaic")]
         return [*steps, Final(path, self.streams, _warn_if_empty), Task(catalog, aside=True)]
 
-    def _project(self, run: Run, models: Sequence[Any], script: Script) -> ModelPlan:
+    def project(self, run: Run, models: Sequence[Any], script: Script) -> ModelPlan:
         """Return a plan with nothing but the memory that the steps will take."""
         settings = self.resample.grid_settings()
         ny, nx = mosaic_shape(models, settings)
@@ -187,9 +109,3 @@ def _warn_if_empty(mosaic: Any, path: str) -> None:
     """Say so if no pixel of a mosaic has data."""
     if not mosaic.source("wht").read().any():
         log.warning("%s: has no data: all pixels of all exposures are flagged or NaN", path)
-
-
-def _name_of(product: Product) -> str:
-    """Return the root of the names of products: as the association says, else after the first exposure."""
-    first = Path(product.science[0].expname).stem
-    return product.name or remove_suffix(first)[0]

@@ -12,6 +12,7 @@ from webbcal import datamodels
 from webbcal.core.errors import InputError
 from webbcal.core.modes import mode_of, mosaicked_types
 from webbcal.core.suffixes import remove_suffix
+from webbcal.core.wording import a_or_an
 from webbcal.run.exposure import Exposure
 
 #: How far an exposure is: the suffix of files, and the stage that takes them on.
@@ -71,7 +72,7 @@ def _stage_of(model: Any, path: Path) -> str:
     if kind == "Level1bModel":
         return "uncal"
     if kind != "ImageModel":
-        raise InputError(f"{path}: is a {kind}; give raw exposures (_uncal), _rate or _cal images")
+        raise InputError(f"{path}: is {a_or_an(kind)}; give raw exposures (_uncal), _rate or _cal images")
     if done.resample == "COMPLETE":
         raise InputError(f"{path}: is resampled already; give the exposures that it was made of")
     return "cal" if done.assign_wcs == "COMPLETE" else "rate"

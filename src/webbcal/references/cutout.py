@@ -6,8 +6,10 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
+from webbcal.core import irs2
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ReferenceFileError
+from webbcal.references.stripes import LINES, Stripe, stripes_of
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ class Placement:
         Upper case; None, "ANY", "N/A" and "MULTIPLE" fit every detector.
     fastaxis, slowaxis : int or None
         Directions of readout.
+    stripes : tuple of Stripe
+        How its lines lie on the detector, if they were read here and there; then the box does not say it.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Placement:
     detector: str | None = None
     fastaxis: int | None = None
     slowaxis: int | None = None
+    stripes: tuple[Stripe, ...] = ()
 
     def placed(self, box: Box) -> Placement:
         """Return this at a place."""
@@ -80,16 +85,23 @@ def placement_of(model: Any, shape: tuple[int, ...] | None, name: str) -> Placem
     sub = getattr(meta, "subarray", None)
     return Placement(
         name,
-        None if shape is None else _box_of(sub, shape[-2:], full_frame(meta.instrument.name), name),
+        None if shape is None else _box_of(sub, shape[-2:], _upper(meta.instrument.name), name),
         _upper(meta.instrument.name),
         _upper(getattr(meta.instrument, "detector", None)),
         getattr(sub, "fastaxis", None),
         getattr(sub, "slowaxis", None),
+        () if shape is None else stripes_of(sub, _lines_of(sub, shape), name),
     )
 
 
-def _box_of(sub: Any, shape: tuple[int, ...], frame: tuple[int, int], name: str) -> Box:
+def _lines_of(sub: Any, shape: tuple[int, ...]) -> int:
+    """Return the number of lines of an array along the slow axis."""
+    return shape[-1] if abs(getattr(sub, "slowaxis", None) or 2) == 1 else shape[-2]
+
+
+def _box_of(sub: Any, shape: tuple[int, ...], instrument: str | None, name: str) -> Box:
     ny, nx = shape
+    frame = full_frame(instrument)
     x0, y0, xsize, ysize = (getattr(sub, key, None) for key in ("xstart", "ystart", "xsize", "ysize"))
     if x0 is None or y0 is None or xsize is None or ysize is None:
         if shape != frame:
@@ -103,7 +115,9 @@ def _box_of(sub: Any, shape: tuple[int, ...], frame: tuple[int, int], name: str)
         raise InputError(
             f"{name}: SUBSTRT1, SUBSTRT2 = {x0}, {y0}, but they count from 1; correct the header"
         )
-    if (ysize, xsize) != (ny, nx):
+    raw = irs2.Interleaving(turned=False).rows  # of NIRSpec, which the header does not count
+    interleaved = instrument == "NIRSPEC" and (ysize, ny) == (irs2.SIZE, raw)
+    if (ysize, xsize) != (ny, nx) and not interleaved:
         size = f"SUBSIZE1 × SUBSIZE2 = {xsize} × {ysize}"
         log.warning("%s: %s but the array is %s × %s pixels; using the array's size", name, size, nx, ny)
     return Box(y0 - 1, y0 - 1 + ny, x0 - 1, x0 - 1 + nx)
@@ -151,6 +165,35 @@ def exposure_box(reference: Placement, exposure: Placement) -> Box:
             f"{_extent(exposure.box)} of {exposure.name}; give a full-frame reference or one of that subarray"
         )
     return exposure.box.relative_to(reference.box)
+
+
+def stripe_boxes(reference: Placement, exposure: Placement, box: Box) -> list[Box]:
+    """Return the boxes of the reference's arrays that lie over a box of a striped exposure, in its order.
+
+    Raises
+    ------
+    ReferenceFileError
+        If the reference does not have all lines of the detector, or not all columns of the exposure.
+    """
+    if reference.box is None or exposure.box is None:
+        raise ValueError("only maps of the detector have a box")
+    by_rows = abs(exposure.slowaxis or 2) == 2
+    across = exposure.box if by_rows else exposure.box.transposed()
+    theirs = reference.box if by_rows else reference.box.transposed()
+    wanted = box if by_rows else box.transposed()
+    if theirs.shape[0] != LINES or theirs.x0 > across.x0 or theirs.x1 < across.x1:
+        raise ReferenceFileError(
+            f"{reference.name} covers {_extent(reference.box)} of the detector, but {exposure.name} has "
+            "stripes all over it; give a full-frame reference or one of that subarray"
+        )
+    found = (stripe.within(wanted.y0, wanted.y1) for stripe in exposure.stripes)
+    x0 = across.x0 - theirs.x0
+    boxes = [
+        Box(s.on_detector, s.on_detector + s.stop - s.start, wanted.x0 + x0, wanted.x1 + x0)
+        for s in found
+        if s is not None
+    ]
+    return boxes if by_rows else [one.transposed() for one in boxes]
 
 
 def _extent(box: Box) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from webbcal.core.errors import OutputError, ParameterError, unreadable
 from webbcal.core.leftovers import ENDING, mark
+from webbcal.core.sharing import check_size
 
 #: Stands, in what is written for CRDS, where a person has to fill in.
 PLACEHOLDER = "<SPECIFY>"
@@ -225,6 +226,7 @@ def _asdf_tree(path: Path, content: bytes) -> Tree:
     Loader.add_multi_constructor("", of_tag)
     try:
         tree = yaml.load(content.partition(b"\n...")[0], Loader)
+        check_size(tree)
     except _NotPlainError:
         tree = _tree_by_asdf(path)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # also a 13th month

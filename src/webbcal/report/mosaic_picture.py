@@ -48,15 +48,14 @@ def mosaic_picture(i2d: Path, catalog: Path, truths: Sequence[Path], path: Path)
     Comparison
         What the lower panels show.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
     from astropy.table import QTable
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
+
+    from webbcal import plots
 
     table = QTable.read(catalog)
     mosaic, comparison = _read(i2d, table), compare(table, truths)
-    figure: Any = plt.figure(figsize=(16.0, 7.3), layout="constrained", facecolor="white")
+    figure: Any = Figure(figsize=(16.0, 7.3), layout="constrained", facecolor="white")
     left, right = figure.subfigures(1, 2, width_ratios=(1.0, 1.17))
     panels = right.subplot_mosaic("zc;af")
     zoom = _best_part(mosaic)
@@ -65,8 +64,7 @@ def mosaic_picture(i2d: Path, catalog: Path, truths: Sequence[Path], path: Path)
     _show_coverage(panels["c"], mosaic, right)
     _show_positions(panels["a"], comparison, right)
     _show_fluxes(panels["f"], comparison)
-    _save(figure, path)
-    plt.close(figure)
+    path.write_bytes(plots.png(figure, dpi=100))
     return comparison
 
 
@@ -260,15 +258,3 @@ def _show_fluxes(axes: Any, c: Comparison) -> None:
             0.03, 0.97, f"median of the brighter {sure.sum()}: {median:+.3f} mag", transform=axes.transAxes,
             va="top", fontsize=8.5,
         )  # fmt: skip
-
-
-def _save(figure: Any, path: Path) -> None:
-    """Write the figure as a PNG of 256 colours: noise costs a lot of bytes in full colour."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    buffer = BytesIO()
-    figure.savefig(buffer, dpi=100, format="png")
-    full = Image.open(buffer).convert("RGB")
-    full.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)

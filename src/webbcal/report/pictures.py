@@ -25,43 +25,19 @@ def stage1_picture(uncal: Path, rate: Path, path: Path, truth: Path | None = Non
     truth : Path, optional
         Truth file of the simulator.
     """
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    from webbcal import plots
 
     panels = 3 if truth else 2
-    figure, axes = plt.subplots(1, panels, figsize=(5.4 * panels, 5.2), layout="constrained")
-    with datamodels.open(uncal) as raw, datamodels.open(rate) as image:
-        source = raw.source("data")
-        assert source is not None
-        last = source.read(0, source.shape[1] - 1).astype(np.float32)
-        _show(axes[0], last, "raw: last group (DN)", figure)
-        _show(axes[1], image.data, f"{rate.name} (DN/s)", figure)
+    figure = Figure(figsize=(5.4 * panels, 5.2), layout="constrained")
+    axes = figure.subplots(1, panels)
+    plots.show_image(uncal, ax=axes[0], title="raw: last group", label="DN")
+    with datamodels.open(rate) as image:
+        plots.show_image(image, ax=axes[1], title=rate.name)
         if truth is not None:
             _compare(axes[2], image, truth)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def _show(axes: Any, data: np.ndarray, title: str, figure: Any) -> None:
-    from matplotlib.colors import AsinhNorm
-
-    low, high = np.nanpercentile(data[4:-4, 4:-4], (1, 99.5))
-    middle = float(np.nanmedian(data[4:-4, 4:-4]))
-    # Stretched about the sky level, so that faint galaxies and bright stars are both seen.
-    shown = axes.imshow(
-        data - middle,
-        origin="lower",
-        cmap="gray",
-        norm=AsinhNorm(linear_width=max(high - middle, 1e-6) / 10, vmin=low - middle, vmax=high - middle),
-        interpolation="antialiased",
-    )
-    bar = figure.colorbar(shown, ax=axes, shrink=0.7, label=f"above {middle:.4g}")
-    bar.set_ticks([0.0, 0.1 * (high - middle), high - middle])
-    bar.ax.yaxis.set_major_formatter("{x:.3g}")
-    bar.ax.minorticks_off()
-    axes.set(title=title, xlabel="column", ylabel="row")
+    path.write_bytes(plots.png(figure))
 
 
 def _compare(axes: Any, image: Any, truth: Path) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from webbcal import datamodels
 from webbcal.core.errors import ParameterError, WebbcalError
+from webbcal.core.wording import dashed
 from webbcal.run.protocols import StepLike
 from webbcal.run.registry import step_class
 
@@ -44,13 +47,13 @@ class Arguments:
 
 FLAGS = {"--verbose": "verbose", "-v": "verbose", "--debug": "debug", "--help": "help", "-h": "help"}
 FLAGS |= {"--disable-crds-steppars": "disable-crds-steppars"}
-#: Parameters that are written as options, too.
-_HYPHENED = {"max-memory": "max_memory"}
 OPTIONS = ("save-parameters", "logcfg", "log-level", "log-file", "log-stream")
 
 
 def parse_arguments(words: Sequence[str]) -> Arguments:
     """Parse ``<class, alias or file> [input] [--param=value] [--steps.step.param=value]``.
+
+    Dashes and underscores are the same in the names of options.
 
     Raises
     ------
@@ -61,18 +64,18 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     words = list(words)
     while words:
         word = words.pop(0)
-        if word in FLAGS:
-            result.flags.add(FLAGS[word])
+        if dashed(word) in FLAGS:
+            result.flags.add(FLAGS[dashed(word)])
         elif word.startswith("--"):
             name, equals, value = word[2:].partition("=")
             if not equals:
                 if not words:
                     raise ParameterError(f"option --{name} needs a value: --{name}=VALUE")
                 value = words.pop(0)
-            if name in OPTIONS:
-                result.options[name] = value
+            if dashed(name) in OPTIONS:
+                result.options[dashed(name)] = value
             else:
-                _nest(result.parameters, _HYPHENED.get(name, name).split("."), value)
+                _nest(result.parameters, name.replace("-", "_").split("."), value)
         elif not result.target:
             result.target = word
         else:
@@ -81,8 +84,15 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
 
 
 def _nest(tree: dict[str, Any], path: list[str], value: str) -> None:
-    for part in path[:-1]:
+    for number, part in enumerate(path[:-1], 1):
         tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            whole = ".".join(path[:number])
+            raise ParameterError(
+                f"--{whole} is given a value, and has parameters of its own (--{'.'.join(path)})"
+            )
+    if isinstance(tree.get(path[-1]), dict):
+        raise ParameterError(f"--{'.'.join(path)} is given a value, and has parameters of its own")
     tree[path[-1]] = value
 
 
@@ -142,18 +152,18 @@ def build_step(
     """
     user_file = None if config_file is None else _read(config_file)
     step = cls(name or (user_file.name if user_file else None), config_file=config_file)
-    disabled = disable_crds or os.environ.get("STPIPE_DISABLE_CRDS_STEPPARS", "").lower() in (
-        "true",
-        "1",
-        "yes",
-    )
-    if init is not None and not disabled:
+    if init is not None and not (disable_crds or _is_disabled()):
         for target, file, origin in _crds_layers(step, init):
             apply(target, _as_tree(file), origin)
     if user_file is not None:
         apply(step, _as_tree(user_file), f"file {config_file}")
     apply(step, parameters, "user")
     return step
+
+
+def _is_disabled() -> bool:
+    """Tell whether the environment says that CRDS is not asked for parameters."""
+    return os.environ.get("STPIPE_DISABLE_CRDS_STEPPARS", "").lower() in ("true", "t", "1", "yes", "y")
 
 
 def apply(step: Configurable, parameters: Mapping[str, Any], origin: str) -> None:
@@ -167,7 +177,7 @@ def apply(step: Configurable, parameters: Mapping[str, Any], origin: str) -> Non
             if file:
                 apply(getattr(step, name), _as_tree(_read(file)), f"file {file}")
             apply(getattr(step, name), nested, origin)
-        elif name in ("class", "name"):
+        elif name in ("class", "name") or (isinstance(value, Mapping) and not value):
             continue
         else:
             step.set_parameter(name, value, origin)
@@ -176,9 +186,10 @@ def apply(step: Configurable, parameters: Mapping[str, Any], origin: str) -> Non
 def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, Any, str]]:
     """Yield (step, parameter file, origin) for the CRDS parameter references of a step and its steps."""
     steps: list[Configurable] = [*(getattr(step, name) for name in step.step_defs), step]
-    kinds = {f"pars-{type(s).__name__.lower()}": s for s in steps}
+    kinds = {parameters_type(type(s)): s for s in steps}
     try:
-        with step.open_model(init) as model:
+        several = hasattr(init, "get_crds_parameters") and not hasattr(init, "meta")
+        with nullcontext(init) if several else step.open_model(init) as model:
             from webbcal.references.bestrefs import best_references
 
             found = best_references(model.get_crds_parameters(), list(kinds))
@@ -189,6 +200,39 @@ def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, 
     for kind, path in found.items():
         if path != "N/A":
             yield kinds[kind], _read(path), f"CRDS {Path(path).name}"
+
+
+def parameters_type(cls: type) -> str:
+    """Return the type of the references that have a step's parameters, as CRDS knows it."""
+    return f"pars-{cls.__name__.lower()}"
+
+
+def crds_parameters(cls: type, dataset: Any, disable: bool | None = None) -> dict[str, Any]:
+    """Return the parameters that CRDS has for a step and an input; see `Step.get_config_from_reference`."""
+    from webbcal.references.bestrefs import best_references
+
+    kind = parameters_type(cls)
+    if _is_disabled() if disable is None else disable:
+        return {}
+    try:
+        metadata = dataset if isinstance(dataset, Mapping) else _selecting(dataset)
+        path = best_references(metadata, [kind])[kind]
+    except (WebbcalError, TypeError) as error:
+        log.warning("no %s from CRDS: %s", kind, error)
+        return {}
+    return {} if path == "N/A" else _as_tree(_read(path))
+
+
+def _selecting(dataset: Any) -> Mapping[str, Any]:
+    """Return the metadata of an input, or of the first of several, that select references."""
+    first = dataset
+    if isinstance(dataset, (list, tuple)) and dataset:
+        first = dataset[0]
+    with datamodels.open(first) if isinstance(first, (str, os.PathLike)) else nullcontext(first) as model:
+        if not hasattr(model, "get_crds_parameters"):
+            raise TypeError(f"{type(dataset).__name__} is no exposure, and has no metadata")
+        parameters: Mapping[str, Any] = model.get_crds_parameters()
+        return parameters
 
 
 def _read(path: Any) -> Any:
@@ -226,7 +270,7 @@ def parameter_file_of(step: Configurable) -> Any:
     """Return the parameters of a step as a parameter file."""
     from webbcal.references.parameter_file import ParameterFile
 
-    parameters = {k: v for k, v in step.get_pars().items() if k != "steps"}
+    parameters = {k: v for k, v in step.get_pars().items() if k != "steps" and not step.is_unset_beyond(k)}
     sub_steps = [parameter_file_of(getattr(step, name)) for name in step.step_defs]
     # The class is named as jwst names it, so that either package reads the file.
     package = "pipeline" if sub_steps else "step"

@@ -10,9 +10,14 @@ import math
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+from webbcal.core import irs2
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError
 from webbcal.references.cutout import Placement, full_frame
+from webbcal.references.stripes import Stripe, stripes_of
+from webbcal.run.time_tables import check_tables, integration_times
 
 T = TypeVar("T")
 
@@ -177,7 +182,9 @@ class Exposure(_Metadata):
         super().__init__(model, filename)
         self.shape = shape
         self.readout = Sampling(model, filename, shape[1]) if len(shape) == 4 else None
-        self._corner: tuple[int, int] | None = getattr(model, "corner", None)  # of a slit that was cut out
+        frame = self.known("subarray.ysize"), self.known("subarray.xsize")
+        cut_out = shape[-2:] != frame  # a slit as large as the subarray has the corner of that
+        self._corner: tuple[int, int] | None = getattr(model, "corner", None) if cut_out else None
 
     @classmethod
     def of_model(cls, model: Any) -> Exposure:
@@ -201,6 +208,15 @@ class Exposure(_Metadata):
         exposure.absent()
         return exposure
 
+    @classmethod
+    def of_frame(cls, model: Any) -> Exposure:
+        """Look at the exposure that slits or spectra of a model are of: the frame of its subarray."""
+        exposure = cls(model, str(model.meta.filename or "input model"), (0, 0))
+        size = exposure.known("subarray.ysize"), exposure.known("subarray.xsize")
+        exposure.shape = full_frame(exposure.known("instrument.name")) if None in size else size
+        exposure._corner = None
+        return exposure
+
     def absent(self) -> list[_Needed[Any]]:
         """Return the values that are not there, of the ramp also; those that are must make sense."""
         return super().absent() + ([] if self.readout is None else self.readout.absent())
@@ -216,7 +232,13 @@ class Exposure(_Metadata):
         if absent := self.absent():
             raise _missing(self.filename, absent)
         _ = self.box, self.readout and self.readout.ngroups
+        self.warn_of_contradictions()
         return self
+
+    def warn_of_contradictions(self) -> None:
+        """Warn of what stands beside ramps, is not computed with, and does not go with them."""
+        if self.readout is not None:
+            check_tables(self._model, self.filename, self.shape)
 
     @property
     def subarray(self) -> str:
@@ -253,6 +275,39 @@ class Exposure(_Metadata):
         return bool(self.known("exposure.zero_frame"))
 
     @property
+    def irs2(self) -> irs2.Interleaving | None:
+        """Where reference pixels lie between the science pixels; None where the frame has none.
+
+        Raises
+        ------
+        InputError
+            If the frame is larger than the detector, but not as IRS2 frames are.
+        """
+        instrument = str(self.known("instrument.name") or "").upper()
+        if instrument != "NIRSPEC" or max(self.shape[-2:]) <= irs2.SIZE:
+            return None
+        normal = self.known("exposure.nrs_normal") or irs2.NORMAL
+        reference = self.known("exposure.nrs_reference") or irs2.REFERENCE
+        layout = irs2.Interleaving(self.detector == "NRS2", normal, reference)
+        if self.shape[-2:] != (layout.rows, irs2.SIZE):
+            raise InputError(
+                f"{self.filename}: the SCI array has {self.shape[-1]} columns and {self.shape[-2]} rows, but "
+                f"frames of IRS2 (NRS_NORM = {normal}, NRS_REF = {reference}) have {irs2.SIZE} and "
+                f"{layout.rows}"
+            )
+        return layout
+
+    def with_frame(self, rows: int, columns: int) -> Exposure:
+        """Return this exposure with a frame of another size."""
+        exposure = Exposure(self._model, self.filename, (*self.shape[:-2], rows, columns))
+        exposure._corner = self._corner
+        return exposure
+
+    def stripped(self) -> Exposure:
+        """Return this exposure without the reference pixels between its science pixels."""
+        return self.with_frame(irs2.SIZE, irs2.SIZE)
+
+    @property
     def frame(self) -> Box:
         """The science array in its own coordinates."""
         return Box.of_shape(self.shape)
@@ -268,6 +323,24 @@ class Exposure(_Metadata):
         return self.shape[1]
 
     @property
+    def int_times(self) -> np.ndarray | None:
+        """The INT_TIMES rows of the integrations in the science array, in order; None without such a table.
+
+        The table of a segment may be that of the whole exposure: integrations have numbers.
+
+        Raises
+        ------
+        InputError
+            If it has fewer rows than there are integrations.
+        """
+        return integration_times(self._model, self.filename, self.nints)
+
+    @property
+    def full_frame(self) -> Box:
+        """All pixels of the detector, in its own coordinates."""
+        return Box.of_shape(full_frame(self.known("instrument.name")))
+
+    @property
     def has_place(self) -> bool:
         """Whether it is known where on the detector the science array lies."""
         starts = self.known("subarray.xstart"), self.known("subarray.ystart")
@@ -278,14 +351,16 @@ class Exposure(_Metadata):
         """The science array in full-frame coordinates (0-based); without keywords it may be a full frame."""
         ny, nx = self.shape[-2:]
         sizes = self.known("subarray.xsize"), self.known("subarray.ysize")
-        if self._corner is None and None not in sizes and sizes != (nx, ny):
+        science = (nx, irs2.SIZE) if self.irs2 else (nx, ny)  # the header counts no interleaved pixels
+        if self._corner is None and None not in sizes and sizes not in (science, (nx, ny)):
             raise InputError(
                 f"{self.filename}: the header says SUBSIZE1 = {sizes[0]} and SUBSIZE2 = {sizes[1]}, but the "
                 f"SCI array has {nx} columns and {ny} rows"
             )
         if self.has_place and self.known("subarray.xstart") is None and self.known("subarray.ystart") is None:
             return Box(0, ny, 0, nx)
-        first, left = self._corner or (0, 0)
+        # One as large as its subarray is all of it, and its place is the subarray's (MIRI without a slit).
+        first, left = (0, 0) if self._corner is None or sizes == (nx, ny) else self._corner
         y0, x0 = self._ystart - 1 + first, self._xstart - 1 + left
         return Box(y0, y0 + ny, x0, x0 + nx)
 
@@ -295,7 +370,14 @@ class Exposure(_Metadata):
         names = (self.known("instrument.name"), self.known("instrument.detector"))
         instrument, detector = (name.upper() if isinstance(name, str) else None for name in names)
         axes = self.known("subarray.fastaxis"), self.known("subarray.slowaxis")
-        return Placement(self.filename, self.box if self.has_place else None, instrument, detector, *axes)
+        box = self.box if self.has_place else None
+        return Placement(self.filename, box, instrument, detector, *axes, self.stripes)
+
+    @property
+    def stripes(self) -> tuple[Stripe, ...]:
+        """How its lines lie on the detector, if they were read here and there."""
+        lines = self.shape[-1 if abs(self.known("subarray.slowaxis") or 2) == 1 else -2]
+        return stripes_of(getattr(self._model.meta, "subarray", None), lines, self.filename)
 
     @property
     def description(self) -> str:
@@ -312,6 +394,8 @@ def _check_shapes(model: Any, name: str, shape: tuple[int, ...]) -> None:
         wanted = {"groupdq": shape, "pixeldq": shape[-2:], "zeroframe": (shape[0], *shape[-2:])}
     else:
         wanted = dict.fromkeys(_COMPANIONS, shape)
+        if type(model).__name__ == "GuiderCalModel":
+            wanted["dq"] = shape[-2:]  # of guide stars, one for all integrations
     for array, expected in wanted.items():
         source = model.source(array) if model.has(array) else None
         if source is not None and tuple(source.shape) != tuple(expected):

@@ -6,6 +6,7 @@ import copy
 import importlib
 import inspect
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -26,6 +27,22 @@ class Hooked(Protocol):
     @property
     def post_hooks(self) -> Sequence[Any]:
         """Run after it."""
+
+
+def check(*steps: Hooked) -> None:
+    """Make sure, before any work, that the hooks of steps can be run.
+
+    Raises
+    ------
+    ParameterError
+        Naming one that is no function, step, import path or command that is there.
+    """
+    for step in steps:
+        for hook in (*step.pre_hooks, *step.post_hooks):
+            if isinstance(hook, str) and _imported(hook) is None:
+                _program(hook)
+            else:
+                _callable(step, hook, "hook")
 
 
 def run_pre_hooks(step: Hooked, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -92,6 +109,16 @@ def _keywords(text: str) -> dict[str, Any]:
     return {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg}
 
 
+def _program(command: str) -> None:
+    """Make sure that the program of a command is there."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ParameterError(f"hook {command!r} is no command: {error}") from None
+    if not words or shutil.which(words[0]) is None:
+        raise ParameterError(f"hook {command!r}: there is no such command, function or class; check the name")
+
+
 def run_command(command: str, model: Any) -> Any:
     """Run a command with ``{0}`` replaced by a file of the model; take the model it prints, if any.
 
@@ -102,12 +129,17 @@ def run_command(command: str, model: Any) -> Any:
     """
     from webbcal import datamodels
 
+    _program(command)
     sweep(tempfile.gettempdir())
     with tempfile.TemporaryDirectory(ENDING, f".webbcal.{mark()}") as folder:
         path = Path(folder) / (Path(model.meta.filename or "model.fits").name)
         model.save(path)
-        line = command.format(str(path)) if "{0}" in command else f"{command} {shlex.quote(str(path))}"
-        done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)
+        file = shlex.quote(str(path))
+        line = command.replace("{0}", file) if "{0}" in command else f"{command} {file}"
+        try:
+            done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise ParameterError(f"hook {command!r} cannot be run: {error.strerror}") from error
         if done.returncode:
             raise ParameterError(
                 f"hook {line!r} failed with exit code {done.returncode}: {done.stderr.strip()}"

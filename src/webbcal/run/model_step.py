@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webbcal.core.errors import InputError, SkipStep
+from webbcal.core.errors import FailedStep, InputError, SkipStep
 from webbcal.run import record
 from webbcal.run.exposure import Exposure
 from webbcal.run.planning import (
@@ -26,6 +26,7 @@ from webbcal.run.planning import (
     skip_without_references,
     step_name,
     told_to_skip,
+    warn_of_repetition,
     working_bytes,
 )
 from webbcal.run.run import Run
@@ -76,6 +77,8 @@ class ModelStep(Step):
             model = model.copy()
         plan = self.decide(model, *args[1:])
         if not run.is_part:
+            if plan.applied:
+                warn_of_repetition(model, self)
             run.resources = self._project(run, model, plan).checked()
         result = model
         start = time.perf_counter()
@@ -84,10 +87,12 @@ class ModelStep(Step):
         if plan.applied:
             try:
                 result = self.perform(run, model, plan)
+                record.hand_on(model, result)
             except SkipStep as reason:
                 plan.skip(str(reason))
+                plan.failed = isinstance(reason, FailedStep)
         if not plan.applied:
-            log.log(level, "step %s skipped: %s", plan.name, plan.reason)
+            log.log(level, "step %s %s: %s", plan.name, plan.status.lower(), plan.reason)
         plan.seconds = time.perf_counter() - start
         return self.recorded(run, plan, result)
 

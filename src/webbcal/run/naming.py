@@ -20,6 +20,8 @@ from webbcal.core.suffixes import remove_suffix
 
 #: What names of products may end with.
 ENDINGS = ("fits", "asdf")
+#: What names that products are named after may end with.
+_ENDINGS = (".", ".fits", ".fit", ".asdf", ".json", ".yaml", ".yml", ".ecsv")
 
 
 def output_name(
@@ -49,13 +51,21 @@ def output_name(
     'jw01_nrca1_0_rampfitstep.fits'
     """
     path = PurePath(basepath)
-    base = os.path.splitext(path.name)[0]  # noqa: PTH122 - the stem of ".x" and "x." differs with pathlib
+    base = _stem(path.name) if ext else os.path.splitext(path.name)[0]  # noqa: PTH122
     extension = (ext or path.suffix).removeprefix(".")
     parts = "".join(f"_{value}" for value in components.values() if value is not None)
     if not suffix:
         return f"{base}{parts}.{extension}"
     base, separator = remove_suffix(base)
     return f"{base}{parts}{separator}{suffix}.{extension}"
+
+
+def _stem(name: str) -> str:
+    """Return a name without the ending of a file; other points are part of the name (``field.1``)."""
+    base, ending = os.path.splitext(name)  # noqa: PTH122 - the stem of ".x" and "x." differs with pathlib
+    if ending.lower() == ".gz":
+        return _stem(base)
+    return base if ending.lower() in _ENDINGS else name
 
 
 def name_to_start_from(
@@ -121,7 +131,7 @@ def check_ending(ext: str, owner: str) -> None:
     """
     if ext.removeprefix(".") not in ENDINGS:
         known = " or ".join(f".{ending}" for ending in ENDINGS)
-        raise ParameterError(f"{owner}.output_ext = {ext!r}: products end with {known}")
+        raise ParameterError(f"{owner} = {ext!r}: products end with {known}")
 
 
 def check_distinct(paths: Iterable[str]) -> None:

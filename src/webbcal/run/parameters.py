@@ -33,14 +33,16 @@ def param(
     synonyms: Mapping[str, str] | None = None,
     of_run: bool = False,
     required: bool = False,
+    beyond: bool = False,
 ) -> Any:
     """Declare one parameter: default, help, bounds, unit; `kind` overrides the type's name in the spec.
 
     `synonyms` are other names of options, which are taken for these. What is `of_run` says how a run goes
-    about its work, changes no result, and is in no parameter file. What is `required` has no default.
+    about its work, changes no result, and is in no parameter file. What is `required` has no default. What is
+    `beyond` the parameters of jwst 3.0.0 is in a parameter file only where it was set: jwst reads them too.
     """
     metadata = {"help": help, "ge": ge, "le": le, "unit": unit, "kind": kind, "synonyms": synonyms or {}}
-    metadata |= {"of_run": of_run, "required": required}
+    metadata |= {"of_run": of_run, "required": required, "beyond": beyond}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -63,6 +65,7 @@ class ParameterInfo:
     synonyms: Mapping[str, str] = dataclasses.field(default_factory=dict)
     of_run: bool = False
     required: bool = False
+    beyond: bool = False
     #: Of a list: the type of its elements.
     element: type | None = None
 
@@ -83,7 +86,9 @@ class ParameterInfo:
         except (TypeError, ValueError):
             raise ParameterError(f"{owner}.{self.name} = {value!r}: expected {self.expected}") from None
         size = len(converted) if isinstance(converted, (str, list)) else converted
-        if isinstance(size, (int, float)) and not self._within(size):
+        parts = [v for v in converted if isinstance(v, float)] if isinstance(converted, list) else []
+        fits = not isinstance(size, (int, float)) or self._within(size)
+        if not (fits and all(map(math.isfinite, parts))):
             raise ParameterError(f"{owner}.{self.name} = {value!r}: expected {self.expected}")
         return converted
 

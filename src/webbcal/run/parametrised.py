@@ -60,6 +60,12 @@ class Parametrised:
             infos[info.name] = info
         return infos
 
+    @classmethod
+    def print_configspec(cls) -> None:
+        """Print all parameters, as the field writes their specification."""
+        for info in cls.parameter_infos().values():
+            print(info.spec)
+
     def set_parameter(self, name: str, value: Any, origin: str) -> None:
         """Set one parameter and remember where its value came from.
 
@@ -132,6 +138,11 @@ class Parametrised:
         common = parameter_table(StepParameters)
         infos = {n: i for n, i in self.parameter_infos().items() if not i.of_run}
         return {n: self._values[n] for n in infos if full_spec or n not in common}
+
+    def is_unset_beyond(self, name: str) -> bool:
+        """Tell whether a parameter is one that jwst 3.0.0 does not have, and has its default."""
+        info = self.parameter_infos()[name]
+        return info.beyond and self._values[name] == info.default
 
     def update_pars(self, parameters: Mapping[str, Any]) -> None:
         """Set the parameters that exist in this step; ignore others."""

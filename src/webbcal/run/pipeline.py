@@ -68,6 +68,22 @@ class Pipeline(Step):
         """Return the names of the steps in the order in which they run on this exposure."""
         return list(self.step_defs)
 
+    def lead_in(self, run: Run, model: Any, exposure: Exposure) -> tuple[Any, Sequence[str]]:
+        """Do what must be done before steps can stream.
+
+        Returns
+        -------
+        DataModel
+            What to go on with.
+        sequence of str
+            The steps that are left.
+        """
+        return model, self.sequence(exposure)
+
+    def planned_on(self, model: Any) -> Any:
+        """Return a model to plan with: what `lead_in` would return, without its data."""
+        return model
+
     def intermediate_products(self) -> Mapping[str, str]:
         """Return step name -> suffix of products saved before that step (such as a calibrated ramp)."""
         return {}
@@ -76,7 +92,7 @@ class Pipeline(Step):
     def reference_file_types(self) -> list[str]:  # type: ignore[override]
         """The reference types of all steps that are not skipped."""
         steps = [getattr(self, name) for name in self.step_defs]
-        return list(dict.fromkeys(t for s in steps if not s.skip for t in s.reference_file_types))
+        return list(dict.fromkeys(t for s in steps if not s.is_left_out for t in s.reference_file_types))
 
     def get_pars(self, full_spec: bool = True) -> dict[str, Any]:
         """Return the parameters of the pipeline and, under "steps", of its steps."""
@@ -103,8 +119,8 @@ class Pipeline(Step):
     # ---------------------------------------------------------------- running
     def work(self, run: Run, *args: Any) -> Any:
         """Run all steps; return the main product."""
-        model, exposure = self._first_opened(args[0])
-        segments = _segments([getattr(self, n) for n in self.sequence(exposure)])
+        model, names = self.lead_in(run, *self._first_opened(args[0]))
+        segments = _segments([getattr(self, n) for n in names])
         models = [model]
         for number, steps in enumerate(segments):
             last = number == len(segments) - 1
@@ -117,7 +133,8 @@ class Pipeline(Step):
 
     def planned(self, run: Run, *args: Any) -> Any:
         """Return the plan of a run on this input, without running anything."""
-        model, exposure = self._first_opened(args[0])
+        model = self.planned_on(self._first_opened(args[0])[0])
+        exposure = Exposure.of_model(model)
         steps = [getattr(self, n) for n in self.sequence(exposure)]
         plan = stream.make_plan([s for s in steps if _streams(s)], model, exposure, run)
         plan = plan.with_outputs(self._outputs(plan, last=True))
@@ -199,7 +216,7 @@ class Pipeline(Step):
     def _saved_on_the_way(self, plan: BlockPlan, position: int) -> list[Output]:
         step = plan.steps[position].step
         # A step that finds that it has nothing to do hands its input on, and that is what is saved.
-        if not step.saves or step.skip:
+        if not step.saves or step.is_left_out:
             return []
         step.check_output_folder()
         fitted = not plan.exposure.readout or stream.fits_rates(plan.steps[: position + 1])

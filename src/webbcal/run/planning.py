@@ -6,6 +6,7 @@ planned is in `webbcal.run.engine.block_plan`; steps on models and lists of mode
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 import sys
@@ -18,6 +19,8 @@ from webbcal.core.resources import Resources, kilobytes
 from webbcal.run.naming import check_distinct
 from webbcal.run.protocols import StepLike
 from webbcal.run.run import Run, current
+
+log = logging.getLogger(__name__)
 
 #: What the interpreter and the libraries take before any data: of steps on blocks, and of steps on models,
 #: which have libraries of their own beside that (`Step.library_bytes`). Measured: the peaks of runs on small
@@ -104,7 +107,9 @@ class RunPlan:
     @property
     def advice(self) -> str:
         """What may make it fit, if it does not."""
-        return "use fewer threads (--threads=1)"
+        if self.threads > 1:
+            return "use fewer threads (--threads=1)"
+        return "allow it more memory" if self.resources.limited else "run it where more is free"
 
     @property
     def applied(self) -> list[StepPlan]:
@@ -271,13 +276,15 @@ class Sizes:
 
 
 def working_bytes(sizes: Mapping[Any, Sizes], threads: int) -> int:
-    """Return the memory that these steps take, each on data of a size: one works at a time.
+    """Return the memory that these steps take, each on data of a size: one works at a time, in their order.
 
-    Of the libraries, those of the neediest step count: steps share most of them.
+    Of the libraries that were loaded so far, those of the neediest step count: steps share most of them.
     """
-    libraries = max((step.library_bytes for step in sizes), default=0)
-    work = (s.scratch_bytes(replace(n, threads=threads), s.parameters) for s, n in sizes.items())
-    return libraries + max(work, default=0)
+    most = libraries = 0
+    for step, size in sizes.items():
+        libraries = max(libraries, step.library_bytes)
+        most = max(most, libraries + step.scratch_bytes(replace(size, threads=threads), step.parameters))
+    return most
 
 
 def model_bytes(model: Any) -> int:
@@ -310,6 +317,19 @@ def refuse_twice(model: Any, steps: Sequence[Any]) -> None:
             )
 
 
+def warn_of_repetition(model: Any, step: Any) -> None:
+    """Warn if a step that runs alone was applied to its input before, and changes it once more."""
+    name = step.cal_step or step.class_alias or step_name(step)  # the step of a user may have no alias
+    if getattr(model.meta.cal_step, name, None) != "COMPLETE" or step.get_pars().get("inverse"):
+        return
+    what = "the data are changed twice" if step.only_once else step.when_repeated
+    if what:
+        file = model.meta.filename or "the input"
+        log.warning(
+            "%s: %s was applied to it already, and is applied again: %s", file, step.class_alias, what
+        )
+
+
 def step_name(step: StepLike) -> str:
     """Return the name of a step in plans and records."""
     return step.class_alias or step.name
@@ -333,10 +353,17 @@ def find_references(
     dict
         (step, type) -> `Reference`, or None for N/A. Steps that use the same file share one object.
     """
+    wanted = [(step, kind) for step in steps for kind in types or step.reference_file_types]
+    return find_wanted_references(wanted, model)
+
+
+def find_wanted_references(
+    wanted: Sequence[tuple[StepLike, str]], model: Any
+) -> dict[tuple[StepLike, str], Any]:
+    """Do what `find_references` does, for pairs of a step and a type."""
     from webbcal.references.reference import Reference
 
     run = current()
-    wanted = [(step, kind) for step in steps for kind in types or step.reference_file_types]
     overrides = {(s, k): s.get_ref_override(k) for s, k in wanted}
     asked = list(dict.fromkeys(k for (s, k), o in overrides.items() if o is None))
     best = _best(model, asked) if asked else {}

@@ -31,8 +31,15 @@ class StepLike(Protocol):
     def is_left_out(self) -> bool:
         """Whether it is to be skipped in its pipeline."""
 
+    @property
+    def asked_cores(self) -> str | None:
+        """What the user has set as ``maximum_cores``; None where nobody has."""
+
     def get_pars(self, full_spec: bool = True) -> dict[str, Any]:
         """Return names and values of its parameters."""
+
+    def is_unset_beyond(self, name: str) -> bool:
+        """Tell whether a parameter is one that jwst 3.0.0 does not have, and has its default."""
 
     def origin(self, name: str) -> str:
         """Return where the value of a parameter came from."""

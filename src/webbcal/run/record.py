@@ -2,16 +2,21 @@
 
 Each run appends one entry to ``meta.run_record`` (kept in the ASDF extension): the software and reference
 context, and for every step whether it was applied or why not, each parameter with the origin of its value,
-each reference with its name and sha256, and the seconds spent.
+each reference with its name and sha256, the seconds spent, and the most memory that the process had held by
+then. Of the run as a whole it tells how it was started (`webbcal.run.circumstances`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import webbcal
+from webbcal.run.circumstances import circumstances
+from webbcal.run.planning import peak_memory
+from webbcal.run.run import current
 
 if TYPE_CHECKING:
     from webbcal.run.planning import StepPlan
@@ -37,6 +42,7 @@ def step_entry(plan: StepPlan) -> dict[str, Any]:
         else {},
         **({"results": _plain(plan.results)} if plan.results else {}),
         "seconds": round(plan.seconds, 4),
+        "peak_memory": peak_memory(),
     }
 
 
@@ -47,11 +53,13 @@ def append(model: Any, steps: Sequence[StepPlan], context: str | None, join: boo
         "version": webbcal.__version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "crds_context": context,
+        **_plain(_circumstances()),
         "steps": [step_entry(s) for s in steps],
     }
     previous = runs_of(model)
     if join and previous:
         last = previous.pop()
+        entry = last | entry
         entry["steps"] = [*last["steps"], *entry["steps"]]
         entry["crds_context"] = context or last.get("crds_context")  # None is not stored
     model.meta.run_record = [*previous, entry]
@@ -61,6 +69,27 @@ def append(model: Any, steps: Sequence[StepPlan], context: str | None, join: boo
         _set_keywords(model, step)
     if context and any(s.references for s in steps):
         model.meta.ref_file.crds.context_used = context
+        model.meta.ref_file.crds.sw_version = _crds_version()
+
+
+@cache
+def _crds_version() -> str:
+    """Return the version that is installed: where references are remembered, crds is not loaded."""
+    from importlib.metadata import version
+
+    return version("crds")
+
+
+def _circumstances() -> dict[str, Any]:
+    run = current()
+    return {} if run is None else circumstances(run)
+
+
+def hand_on(source: Any, result: Any) -> None:
+    """Give new models (one, or a list) that were made of another the record of what was done to that."""
+    for product in result if isinstance(result, (list, tuple)) else [result]:
+        if product is not source and hasattr(product, "meta") and not runs_of(product):
+            product.meta.run_record = runs_of(source) or None
 
 
 def runs_of(model: Any) -> list[dict[str, Any]]:
@@ -89,7 +118,8 @@ def _set_keywords(model: Any, plan: StepPlan) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` as types that YAML can hold."""
+    """Return `value` as types that YAML can hold; of a model (given in place of a reference) its name."""
+    value = getattr(value, "override_handle", value)
     value = getattr(value, "instance", value)
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}

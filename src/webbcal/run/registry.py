@@ -13,6 +13,7 @@ from webbcal.run.parameters import suggestion
 #: Alias -> module and class.
 STEPS: dict[str, tuple[str, str]] = {
     "calwebb_detector1": ("webbcal.pipeline.detector1", "Detector1Pipeline"),
+    "calwebb_dark": ("webbcal.pipeline.dark", "DarkPipeline"),
     "group_scale": ("webbcal.detector.group_scale", "GroupScaleStep"),
     "dq_init": ("webbcal.detector.dq_init", "DQInitStep"),
     "saturation": ("webbcal.detector.saturation", "SaturationStep"),
@@ -28,26 +29,52 @@ STEPS: dict[str, tuple[str, str]] = {
     "calwebb_image2": ("webbcal.pipeline.image2", "Image2Pipeline"),
     "bkg_subtract": ("webbcal.exposure.background.bkg_subtract", "BackgroundStep"),
     "assign_wcs": ("webbcal.exposure.geometry.assign_wcs", "AssignWcsStep"),
+    "srctype": ("webbcal.exposure.geometry.srctype", "SourceTypeStep"),
+    "extract_2d": ("webbcal.exposure.geometry.extract_2d", "Extract2dStep"),
+    "wfss_contam": ("webbcal.exposure.contamination.wfss_contam", "WfssContamStep"),
     "flat_field": ("webbcal.exposure.response.flat_field", "FlatFieldStep"),
     "photom": ("webbcal.exposure.response.photom", "PhotomStep"),
+    "targ_centroid": ("webbcal.exposure.geometry.targ_centroid", "TargCentroidStep"),
+    "pathloss": ("webbcal.exposure.response.pathloss", "PathLossStep"),
+    "pixel_replace": ("webbcal.exposure.repair.pixel_replace", "PixelReplaceStep"),
     "outlier_detection": ("webbcal.combine.outliers.outlier_detection", "OutlierDetectionStep"),
     "resample": ("webbcal.combine.mosaic.resample", "ResampleStep"),
+    "resample_spec": ("webbcal.combine.rectified.resample_spec", "ResampleSpecStep"),
     "tweakreg": ("webbcal.combine.alignment.tweakreg", "TweakRegStep"),
     "skymatch": ("webbcal.combine.sky.skymatch", "SkyMatchStep"),
     "source_catalog": ("webbcal.combine.sources.source_catalog", "SourceCatalogStep"),
     "calwebb_image3": ("webbcal.pipeline.image3", "Image3Pipeline"),
-    "assign_mtwcs": ("webbcal.pipeline.image3", "AssignMTWcsStep"),
-    "emicorr": ("webbcal.detector.planned", "EmiCorrStep"),
-    "rscd": ("webbcal.detector.planned", "RscdStep"),
-    "firstframe": ("webbcal.detector.planned", "FirstFrameStep"),
-    "lastframe": ("webbcal.detector.planned", "LastFrameStep"),
-    "reset": ("webbcal.detector.planned", "ResetStep"),
-    "persistence": ("webbcal.detector.planned", "PersistenceStep"),
-    "picture_frame": ("webbcal.detector.planned", "PictureFrameStep"),
-    "clean_flicker_noise": ("webbcal.detector.planned", "CleanFlickerNoiseStep"),
+    "assign_mtwcs": ("webbcal.combine.alignment.moving_target", "AssignMTWcsStep"),
+    "calwebb_spec2": ("webbcal.pipeline.spec2", "Spec2Pipeline"),
+    "calwebb_spec3": ("webbcal.pipeline.spec3", "Spec3Pipeline"),
+    "msa_flagging": ("webbcal.pipeline.other_modes", "MSAFlagOpenStep"),
+    "imprint": ("webbcal.pipeline.other_modes", "ImprintStep"),
+    "master_background_mos": ("webbcal.pipeline.other_modes", "MasterBackgroundMosStep"),
+    "wavecorr": ("webbcal.pipeline.other_modes", "WavecorrStep"),
+    "straylight": ("webbcal.pipeline.other_modes", "StraylightStep"),
+    "fringe": ("webbcal.pipeline.other_modes", "FringeStep"),
+    "residual_fringe": ("webbcal.pipeline.other_modes", "ResidualFringeStep"),
+    "barshadow": ("webbcal.pipeline.other_modes", "BarShadowStep"),
+    "spectral_leak": ("webbcal.pipeline.other_modes", "SpectralLeakStep"),
+    "adaptive_trace_model": ("webbcal.pipeline.other_modes", "AdaptiveTraceModelStep"),
+    "cube_build": ("webbcal.pipeline.other_modes", "CubeBuildStep"),
+    "badpix_selfcal": ("webbcal.exposure.repair.badpix_selfcal", "BadpixSelfcalStep"),
+    "emicorr": ("webbcal.detector.emicorr", "EmiCorrStep"),
+    "rscd": ("webbcal.detector.rscd", "RscdStep"),
+    "firstframe": ("webbcal.detector.firstframe", "FirstFrameStep"),
+    "lastframe": ("webbcal.detector.lastframe", "LastFrameStep"),
+    "reset": ("webbcal.detector.reset", "ResetStep"),
+    "persistence": ("webbcal.detector.persistence", "PersistenceStep"),
+    "picture_frame": ("webbcal.detector.picture_frame", "PictureFrameStep"),
+    "calwebb_guider": ("webbcal.pipeline.guider", "GuiderPipeline"),
+    "combine_1d": ("webbcal.spectra.combine_1d", "Combine1dStep"),
+    "master_background": ("webbcal.spectra.master_background", "MasterBackgroundStep"),
+    "extract_1d": ("webbcal.spectra.extract_1d", "Extract1dStep"),
+    "guider_cds": ("webbcal.detector.guider_cds", "GuiderCdsStep"),
+    "clean_flicker_noise": ("webbcal.detector.clean_flicker_noise", "CleanFlickerNoiseStep"),
 }
 #: Names that jwst once had. Time series go through the same pipeline: its steps see for themselves.
-FORMER = {"calwebb_tso-image2": "calwebb_image2"}
+FORMER = {"calwebb_tso-image2": "calwebb_image2", "calwebb_tso-spec2": "calwebb_spec2"}
 _BY_CLASS = {cls: alias for alias, (_, cls) in STEPS.items()}
 
 
@@ -67,7 +94,7 @@ def step_class(name: str) -> Any:
     if alias is not None and (alias == name or not _is_foreign(name)):
         module, cls = STEPS[alias]
         return getattr(importlib.import_module(module), cls)
-    if _is_foreign(name):
+    if _is_foreign(name) or name.rpartition(".")[0] in sys.modules:
         return _imported(name)
     known = [*STEPS, *_BY_CLASS]
     raise ParameterError(

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from webbcal.core.resources import Resources
+from webbcal.core.provided import provided
+from webbcal.core.resources import Resources, using
 from webbcal.run.progress import Progress, Silent
 from webbcal.run.protocols import StepLike
 
 log = logging.getLogger(__name__)
-
-
-class Closable(Protocol):
-    """What has files behind it."""
-
-    def close(self) -> None:
-        """Close them."""
 
 
 @dataclass(eq=False)
@@ -59,6 +55,12 @@ class Run:
         What the step returned.
     others : list of DataModel
         What it made beside its result and did not save yet (such as the rates of integrations).
+    inputs : list of dict
+        What it was given, for the run record.
+    call : dict or None
+        How it was started, for the run record, once that was asked for.
+    started : float
+        When it began, on the clock of `time.perf_counter`.
     """
 
     step: StepLike
@@ -73,9 +75,13 @@ class Run:
     references: list[tuple[str, Any]] = field(default_factory=list)
     result: Any = None
     others: list[Any] = field(default_factory=list)
+    inputs: list[dict[str, str]] = field(default_factory=list)
+    call: dict[str, Any] | None = None
+    started: float = field(default_factory=time.perf_counter)
     #: Whether its steps share the entry of the run record with those of its parent.
     shares_entry: bool = False
-    _opened: list[Closable] = field(default_factory=list)
+    #: What is to be closed, and its files: the run keeps no model in memory; one may go before its file.
+    _opened: list[tuple[weakref.ref[Any], list[Any]]] = field(default_factory=list)
     _entered: set[str] = field(default_factory=set)
 
     def part(self, step: StepLike) -> Run:
@@ -137,23 +143,32 @@ class Run:
     def closes(self, opened: Any) -> Any:
         """Return something that was opened, to be closed when the run ends, however it ends."""
         if hasattr(opened, "close"):
-            self._opened.append(opened)
+            self._opened.append((weakref.ref(opened), list(_files(opened))))
         return opened
+
+    def _repr_html_(self) -> str:
+        shown: str = provided("notebook").run_html(self)
+        return shown
 
     def close(self) -> None:
         """Close what was opened, but for the files that results still read from."""
         needed = {id(file) for model in [*_listed(self.result), *self.others] for file in _files(model)}
         while self._opened:
-            opened = self._opened.pop()
-            if not any(id(file) in needed for file in _files(opened)):
-                opened.close()
+            reference, files = self._opened.pop()
+            opened = reference()
+            if opened is not None:
+                files = [opened] if not any(id(file) in needed for file in _files(opened)) else []
+            for file in files:
+                if id(file) not in needed:
+                    file.close()
 
     @contextmanager
     def active(self) -> Iterator[Run]:
         """Be the current run of this thread; close what was opened at the end."""
         token = _current.set(self)
         try:
-            yield self
+            with using(lambda: self.resources.threads):
+                yield self
         finally:
             _current.reset(token)
             self.close()

@@ -24,7 +24,9 @@ class Task:
     ----------
     step : Step
     more : tuple
-        What it is given beside the data.
+        What it is given beside the data, as users' hooks and steps see it.
+    beside : tuple
+        What it is given after that, which they do not see: jwst does not give it.
     unless : str or None
         Why it has no place in this run, if it has none.
     aside : bool
@@ -38,6 +40,7 @@ class Task:
     unless: str | None = None
     aside: bool = False
     destination: str | None = None
+    beside: tuple[Any, ...] = ()
 
     @property
     def takes_part(self) -> bool:
@@ -64,7 +67,33 @@ class Product:
     look: Callable[[Any, str], None]
 
 
-Script = Sequence[Task | Product]
+@dataclass(frozen=True)
+class Turn:
+    """A place where a script goes on with another form of the data; nothing is computed.
+
+    Attributes
+    ----------
+    into : callable
+        From the data to what the script goes on with; also of data that are only planned with.
+    """
+
+    into: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A place from which on the steps work on a copy: what comes out of the script is what came here.
+
+    Arrays are copied only if a step that follows may change them.
+    """
+
+
+Script = Sequence[Task | Product | Turn | Branch]
+
+
+def steps_in(script: Script) -> list[Step]:
+    """Return the steps of a script that take part in a run."""
+    return [item.step for item in script if isinstance(item, Task) and item.takes_part]
 
 
 def decide(script: Script, data: Any) -> tuple[list[StepPlan], list[Output]]:
@@ -74,6 +103,8 @@ def decide(script: Script, data: Any) -> tuple[list[StepPlan], list[Output]]:
     for item in script:
         if isinstance(item, Product):
             outputs += [Output(len(steps) - 1, "image", item.path)] * item.saved
+        if not isinstance(item, Task):
+            data = item.into(data) if isinstance(item, Turn) else data
             continue
         plans = _decided(item, data)
         steps += plans
@@ -90,30 +121,46 @@ def outputs_of(script: Script, data: Any) -> list[Output]:
     for position, item in enumerate(script):
         if isinstance(item, Product):
             outputs += [Output(position, "image", item.path)] * item.saved
-        elif item.takes_part:
+        elif isinstance(item, Turn):
+            data = item.into(data)
+        elif isinstance(item, Task) and item.takes_part:
             outputs += _outputs(item, data, position)
             data = data if item.aside else item.step.foresee(data)
     return outputs
 
 
 def perform(script: Script, data: Any, run: Run) -> Any:
-    """Run a script; return what its steps have made of the data."""
+    """Run a script; return what its steps have made of the data, as far as its branch if it has one."""
     kept: list[tuple[Product, Any]] = []
+    result = None
     try:
-        for item in script:
+        for place, item in enumerate(script):
             if isinstance(item, Product):
                 item.look(data, item.path)
                 data.meta.filename = Path(item.path).name
                 kept.append((item, data))
+            elif isinstance(item, Branch):
+                result, data = data, data.copy(shallow=not _changes(script[place:]))
+            elif isinstance(item, Turn):
+                data = item.into(data)
             elif item.unless is None:
-                made = item.step.start(data, *item.more, destination=item.destination).result
+                step = item.step
+                made = step.start(data, *item.more, beside=item.beside, destination=item.destination).result
                 data = data if item.aside else made
     finally:  # a product is there whatever becomes of the steps after it, and says what did
         for product, model in kept:
             if product.saved:
                 model.save(product.path)
                 run.note_saved(product.path)
-    return data
+    return data if result is None else result
+
+
+def _changes(script: Script) -> bool:
+    """Tell whether steps of a script may change arrays of what they are given; hooks and users' steps may."""
+    return any(
+        step.is_opaque or step.pre_hooks or step.post_hooks or not step.only_reads
+        for step in steps_in(script)
+    )
 
 
 def _decided(task: Task, data: Any) -> list[StepPlan]:
@@ -124,7 +171,7 @@ def _decided(task: Task, data: Any) -> list[StepPlan]:
         return [StepPlan(step_name(task.step), task.step, False, task.unless)]
     if task.step.is_opaque:
         return [opaque(task.step)]
-    return task.step.decided(data, *task.more)
+    return task.step.decided(data, *task.more, *task.beside)
 
 
 def _outputs(task: Task, data: Any, position: int) -> list[Output]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+from itertools import takewhile
 from typing import Any, Literal
 
 from webbcal.core.errors import ParameterError
-from webbcal.run.parameters import StepParameters, param
+from webbcal.run.parameters import StepParameters, param, parameter_table
 
 #: Check -> type of the values.
 _CHECKS: dict[str, Any] = {
@@ -48,10 +49,21 @@ def parameters_of_spec(spec: str, base: type[StepParameters], owner: str) -> typ
     ParameterError
         If a line cannot be understood.
     """
-    fields = [_field(line.strip(), owner) for line in spec.splitlines() if _code(line)]
+    lines = [line.strip() for line in spec.splitlines() if _code(line)]
+    lines = list(
+        takewhile(lambda line: not line.startswith("["), lines)
+    )  # a section has no parameters of ours
+    fields = [_field(line, owner) for line in lines]
+    names = [name for name, *_ in fields]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ParameterError(f"{owner}.spec: {sorted(twice)[0]!r} is there twice; remove one of its lines")
     made = dataclasses.make_dataclass(
         f"{owner}Parameters", fields, bases=(base,), frozen=True, namespace={"__doc__": f"Of `{owner}`."}
     )
+    table = parameter_table(made)
+    for info in (table[name] for name in names):
+        if info.default is not None:
+            info.check(info.default, f"{owner}.spec: the default of {owner}")
     return made
 
 
@@ -69,7 +81,10 @@ def _field(line: str, owner: str) -> tuple[str, Any, Any]:
     if not equals or not name.isidentifier() or (kind != "option" and kind not in _CHECKS):
         raise ParameterError(f"{owner}.spec: {line!r} is not of the form name = check(…); known checks are "
                              f"option, {', '.join(_CHECKS)}")  # fmt: skip
-    return name, *_declared(kind, arguments, keywords, line[len(code) :].lstrip(" #"))
+    try:
+        return name, *_declared(kind, arguments, keywords, line[len(code) :].lstrip(" #"))
+    except (TypeError, ValueError, SyntaxError):
+        raise ParameterError(f"{owner}.spec: the default in {line!r} is no {kind}") from None
 
 
 def _declared(kind: str, arguments: list[Any], keywords: dict[Any, Any], help_: str) -> tuple[Any, Any]:

@@ -16,8 +16,10 @@ from typing import Any, ClassVar, Literal
 
 from webbcal.core.errors import MissingReferenceError, OutputError, ParameterError
 from webbcal.core.leftovers import sweep
+from webbcal.core.provided import provided
 from webbcal.core.resources import Resources
 from webbcal.run import configuration, hooks, logcfg, naming, record
+from webbcal.run.circumstances import described_inputs
 from webbcal.run.parametrised import Parametrised
 from webbcal.run.planning import OpaquePlan, StepPlan, crds_context, find_references, opaque
 from webbcal.run.progress import Progress, Silent
@@ -60,6 +62,10 @@ class Step(Parametrised, UserMethods):
     saves_itself: ClassVar[bool] = False
     #: Whether it must not be applied to what it was applied to already: the data would be changed twice.
     only_once: ClassVar[bool] = False
+    #: Whether it leaves the arrays of what it is given as they are.
+    only_reads: ClassVar[bool] = False
+    #: What else becomes of an exposure that it was applied to before, in words.
+    when_repeated: ClassVar[str] = ""
     #: What `run` takes: "one" input; a "list", also given one by one; or "any" arguments of `process`.
     takes: ClassVar[str] = "any"
     #: The steps of a pipeline, by name.
@@ -78,6 +84,10 @@ class Step(Parametrised, UserMethods):
         # Steps of webbcal know their attributes from here on; a user's own subclass may add what it likes.
         self._closed = type(self).__module__.startswith("webbcal.")
 
+    def _repr_html_(self) -> str:
+        shown: str = provided("notebook").step_html(self)
+        return shown
+
     def export_config(self, filename: str | os.PathLike[str], include_metadata: bool = False) -> None:
         """Write the parameters to a parameter reference file (ASDF)."""
         configuration.parameter_file_of(self).write(filename, include_metadata=include_metadata)
@@ -86,6 +96,14 @@ class Step(Parametrised, UserMethods):
     def is_left_out(self) -> bool:
         """Whether it is to be skipped in its pipeline; run alone, a step is never skipped."""
         return bool(self.skip) and self.parent is not None
+
+    @property
+    def asked_cores(self) -> str | None:
+        """What the user has set as ``maximum_cores``, of steps that have it; None where nobody has."""
+        own = "maximum_cores" in self._values and not self.origin("maximum_cores").startswith(
+            ("default", "CRDS")
+        )
+        return str(self._values["maximum_cores"]) if own else None
 
     # ---------------------------------------------------------------- construction from configuration
     @classmethod
@@ -187,9 +205,15 @@ class Step(Parametrised, UserMethods):
             suffix = self.suffix or self.default_suffix()
         index = idx if indexed and self.output_use_index else None
         # As in the field, the association comes before the number of an exposure.
-        asn = {"asn_id": components.pop("asn_id", None)}
-        name = naming.output_name(start, suffix, ext or self.output_ext, **asn, idx=index, **components)
+        asn = {"asn_id": components.pop("asn_id", self._asn_of_names)}
+        name = naming.output_name(start, suffix, ext or self.ending, **asn, idx=index, **components)
         return str(self.output_folder / name)
+
+    @property
+    def ending(self) -> str:
+        """What names of products end with: `output_ext`, or if nobody set that, what `output_file` says."""
+        named = str(self.search_attr("output_file") or "").lower().endswith(".asdf")
+        return ".asdf" if named and self.origin("output_ext") == "default" else self.output_ext
 
     @property
     def output_folder(self) -> Path:
@@ -235,7 +259,7 @@ class Step(Parametrised, UserMethods):
     @property
     def streams(self) -> bool:
         """Whether `work` writes the products that are to be saved; not what hooks may still change."""
-        in_fits = self.output_ext.removeprefix(".") == "fits"
+        in_fits = self.ending.removeprefix(".") == "fits"
         return self.saves_itself and self.saves and not self.post_hooks and in_fits and not self.is_opaque
 
     def output_paths(self, models: Sequence[Any]) -> list[str]:
@@ -265,8 +289,12 @@ class Step(Parametrised, UserMethods):
         from webbcal import datamodels
 
         model = datamodels.open(self.located(init), **kwargs)
+        return self.closed_by_run(model) if isinstance(init, (str, os.PathLike)) else model
+
+    def closed_by_run(self, opened: Any) -> Any:
+        """Return something that was opened; the present run, if there is one, closes it when it ends."""
         run = current()
-        return model if run is None or not isinstance(init, (str, os.PathLike)) else run.closes(model)
+        return opened if run is None else run.closes(opened)
 
     def located(self, init: Any) -> Any:
         """Return the input with `input_dir` before file names without a folder, in a list too."""
@@ -287,7 +315,9 @@ class Step(Parametrised, UserMethods):
         ParameterError
             If the ending of names is none that can be written.
         """
-        naming.check_ending(self.output_ext, type(self).__name__)
+        naming.check_ending(self.output_ext, f"{type(self).__name__}.output_ext")
+        if str(self.output_file or "").lower().endswith(".gz"):
+            naming.check_ending(str(self.output_file), f"{type(self).__name__}.output_file")
         folder = self.output_folder.absolute()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -306,13 +336,21 @@ class Step(Parametrised, UserMethods):
         """Run the step on an input (path or model); return its result. The input model is not changed."""
         return self.start(*args).result
 
-    def start(self, *args: Any, progress: Progress | None = None, destination: str | None = None) -> Run:
+    def start(
+        self,
+        *args: Any,
+        beside: Sequence[Any] = (),
+        progress: Progress | None = None,
+        destination: str | None = None,
+    ) -> Run:
         """Run the step on an input; return the run: its result, what was done, and what was saved.
 
         Parameters
         ----------
         *args
             What `run` takes.
+        beside : sequence
+            What its pipeline gives it besides; users' hooks and steps do not get it.
         progress : Progress, optional
             Where to show how far it is; silent by default.
         destination : path, optional
@@ -322,13 +360,14 @@ class Step(Parametrised, UserMethods):
         with self._begun(args, progress) as run:
             run.destination = destination
             self.check_required()
+            hooks.check(self, *[getattr(self, name) for name in self.step_defs])
             if self.saves:
                 self.check_output_folder()
             args = hooks.run_pre_hooks(self, args)
             if self.is_left_out:
                 run.result = self.left_out(run, args[0])
                 return run
-            result = self.process(*args)
+            result = self.process(*args, *(() if self.is_opaque else beside))
             run.result = hooks.run_post_hooks(self, result)
             run.others = [hooks.run_post_hooks(self, other) for other in run.others]
             self._finalize(run)
@@ -362,6 +401,7 @@ class Step(Parametrised, UserMethods):
         else:
             resources = Resources.of_machine(self.threads, self.max_memory)
             run = Run(self, resources, progress or Silent())
+        run.inputs = described_inputs(args)
         run.own_name = self._input_filename or (naming.name_of_input(args[0]) if args else None)
         with run.active():
             yield run
@@ -369,12 +409,14 @@ class Step(Parametrised, UserMethods):
     def inputs(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """Return the arguments of `run` as `process` takes them: exposures given one by one are a list.
 
+        What a pipeline hands to its steps is what `process` takes.
+
         Raises
         ------
         ParameterError
             If there are several, and the step takes one.
         """
-        if len(args) < 2 or self.takes == "any":
+        if len(args) < 2 or self.takes == "any" or self.parent is not None:
             return tuple(args)
         if self.takes == "list":
             return (list(args),)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from webbcal.associations import as_level2, as_level3
 from webbcal.associations.association import Association
-from webbcal.run.run import current
+from webbcal.core.suffixes import remove_suffix
+from webbcal.run.configuration import crds_parameters, parameters_type
+from webbcal.run.step_status import record_step_status
 
 
 class UserMethods:
@@ -17,6 +18,9 @@ class UserMethods:
 
     name: str
     parent: Any
+    #: Id of an association, for the names of files (`add_asn_id_to_output_name`).
+    asn_id: str | None = None
+    _asn_of_names: str | None = None
 
     def located(self, init: Any) -> Any:
         """Return an input with `input_dir` before file names without a folder."""
@@ -63,34 +67,79 @@ class UserMethods:
         ----------
         init : path, DataModel, or list of these
         make_copy : bool, optional
-            Whether models are copied; by default if they are, and the step is not part of a pipeline's run.
+            Whether models are copied; by default if they are the caller's, and the step is not part of a
+            pipeline. A library is never copied.
         open_models : bool
             Whether files are opened; if not, their names are returned.
         open_as_type : class, optional
             The class to open as.
         open_as_ramp : bool
-            Open as `RampModel` (if there is no `open_as_type`).
+            Open as the class of ramps that fits the exposure (if there is no `open_as_type`).
         **kwargs
             For opening.
-        """
-        from webbcal import datamodels
 
-        if isinstance(init, (list, tuple)):
-            return [
-                self.prepare_output(each, make_copy, open_models, open_as_type, open_as_ramp, **kwargs)
-                for each in init
-            ]
-        kind = open_as_type or (datamodels.RampModel if open_as_ramp else None)
-        is_file = isinstance(init, (str, os.PathLike))
-        if is_file and not open_models:
-            return init
-        model = self.open_model(init, **kwargs)
-        if kind is not None and type(model) is not kind:
-            model = kind(model)
-        run = current()
-        alone = run is None or not run.is_part
-        copies = (alone and not is_file) if make_copy is None else make_copy
-        return model.copy() if copies else model
+        Returns
+        -------
+        DataModel, ModelContainer (of several) or ModelLibrary (which is the one that was given)
+
+        Raises
+        ------
+        TypeError
+            If a copy is asked for of what cannot be copied.
+        """
+        from webbcal.run.prepared import prepared
+
+        alone = self.parent is None
+
+        def opened(given: Any) -> Any:
+            return self.open_model(given, **kwargs)
+
+        return prepared(init, opened, make_copy, open_models, open_as_type, open_as_ramp, alone)
+
+    def add_asn_id_to_output_name(self, models: Any) -> str | None:
+        """Let the names of files that this step makes have the id of an association; return it.
+
+        Parameters
+        ----------
+        models : DataModel, ModelContainer or ModelLibrary
+            Several models whose association has an id; else that is the step's ``asn_id``, or its pipeline's.
+            If there is none, names have none.
+        """
+        several = not hasattr(models, "meta")
+        table = getattr(models, "asn_table", None) or getattr(models, "asn", {}) if several else {}
+        self._asn_of_names = table.get("asn_id") or self.search_attr("asn_id")
+        return self._asn_of_names
+
+    @classmethod
+    def get_config_reftype(cls) -> str:
+        """Return the type of the references that have the step's parameters, as CRDS knows it."""
+        return parameters_type(cls)
+
+    @classmethod
+    def get_config_from_reference(
+        cls, dataset: Any, disable: bool | None = None, crds_observatory: str | None = None
+    ) -> dict[str, Any]:
+        """Return the parameters that CRDS has for the step and an input; none if there are none.
+
+        Parameters
+        ----------
+        dataset : path, DataModel, several of them, or mapping
+            The input, or its metadata by dotted name.
+        disable : bool, optional
+            Do not ask; by default as the environment says (STPIPE_DISABLE_CRDS_STEPPARS).
+        crds_observatory : str, optional
+            "jwst", the only one.
+        """
+        return crds_parameters(cls, dataset, disable)
+
+    def search_attr(self, attribute: str, default: Any = None, parent_first: bool = False) -> Any:
+        """Return the first value that is not None in this step and its parents."""
+        raise NotImplementedError
+
+    @staticmethod
+    def remove_suffix(name: str) -> tuple[str, str]:
+        """Return a name without its suffix, if that is one of the field's, and what parted them."""
+        return remove_suffix(name)
 
     def finalize_result(self, result: Any, reference_files_used: Sequence[tuple[str, str]]) -> None:
         """Change a result before it is saved: a hook for users' steps, which does nothing by itself.
@@ -101,10 +150,4 @@ class UserMethods:
     @staticmethod
     def record_step_status(datamodel: Any, cal_step: str, success: bool = True) -> None:
         """Note in a model, or several, that a step was applied (else: skipped)."""
-        record_step_status(datamodel, cal_step, success)
-
-
-def record_step_status(datamodel: Any, cal_step: str, success: bool = True) -> None:
-    """Note in a model, or several, that a step was applied (else: skipped)."""
-    for model in [datamodel] if hasattr(datamodel, "meta") else datamodel:
-        setattr(model.meta.cal_step, cal_step, "COMPLETE" if success else "SKIPPED")
+        record_step_status(datamodel, cal_step, status="COMPLETE" if success else "SKIPPED")

@@ -2,10 +2,10 @@
 
 Modelled: protons and heavier nuclei from all directions, which cross a thin absorber in straight lines and
 free charge along their way with Landau-like fluctuations, so that grazing ones leave tracks; charge diffusion
-between neighbours; a share of soft secondaries that leave a single blob; and, on request, snowballs (a disc
-that fills the wells, with a halo around it).
+between neighbours; and a share of soft secondaries that leave a single blob. Snowballs and showers are in
+`webbcal.simulate.large_events`.
 
-Not modelled: showers, delayed charge and persistence, hits on the read-out electronics.
+Not modelled: delayed charge and persistence, hits on the read-out electronics.
 
 Sources: rate at L2 about 5 particles per cm² and second (Robberto 2010, JWST-STScI-001928); 18 µm pixels with
 an absorber 5 µm thick; ionisation of about 0.9 keV/µm at 1 to 2 eV for an electron-hole pair. The Landau
@@ -89,33 +89,13 @@ def _along_tracks(
     along = (step + 0.5) / points[owner] * length[owner]
     y = y0[owner] + along * np.sin(direction)[owner] + rng.normal(0, _DIFFUSION, len(owner))
     x = x0[owner] + along * np.cos(direction)[owner] + rng.normal(0, _DIFFUSION, len(owner))
-    return _collect(shape, np.rint(y).astype(int), np.rint(x).astype(int), (electrons / points)[owner])
+    return collect(shape, np.rint(y).astype(int), np.rint(x).astype(int), (electrons / points)[owner])
 
 
-def _collect(shape: tuple[int, int], y: np.ndarray, x: np.ndarray, electrons: np.ndarray) -> Deposit:
+def collect(shape: tuple[int, int], y: np.ndarray, x: np.ndarray, electrons: np.ndarray) -> Deposit:
+    """Return charge at whole pixels, which may lie outside or come more than once, as a deposit."""
     inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
     index, where = np.unique(y[inside] * shape[1] + x[inside], return_inverse=True)
     total = np.rint(np.bincount(where, electrons[inside], len(index)))
     seen = total > 0
     return Deposit(index[seen], total[seen].astype(np.float32))
-
-
-def snowballs(rng: np.random.Generator, shape: tuple[int, int], seconds: float, rate: float) -> Deposit:
-    """Draw snowballs: discs of 2 to 12 pixels with more charge than a well holds, and an exponential halo.
-
-    `rate` is in events per second on a full detector of 2048 x 2048 pixels.
-    """
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for _ in range(rng.poisson(rate * seconds * shape[0] * shape[1] / 2048**2)):
-        radius = 2.0 + rng.gamma(2.0, 2.0)
-        cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-        reach = int(4 * radius)
-        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-        distance = np.hypot(y, x)
-        halo = 3e4 * np.exp(-np.maximum(distance - radius, 0.0) / (0.5 * radius))
-        charge = np.where(distance < radius, 2.5e5, halo)
-        parts.append(((y + int(cy)).ravel(), (x + int(cx)).ravel(), charge.ravel()))
-    if not parts:
-        return Deposit(np.zeros(0, np.int64), np.zeros(0, np.float32))
-    y_all, x_all, charge_all = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _collect(shape, y_all, x_all, charge_all)

@@ -10,7 +10,7 @@ A cache is a folder that the `crds` package (and so webbcal and `jwst`) accepts 
 Rules select by any header parameters (detector, subarray, filter …); a parameter that a file does not
 care about is "N/A", and the file that matches more parameters wins. Reference types without a file are
 declared not applicable, parameter reference files included: calibration steps then use their own defaults.
-A type that some detectors of the cache have is not applicable to its other detectors.
+A type that some detectors, or exposure types, of the cache have is not applicable to its others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from webbcal.core.errors import ReferenceFileError
 
 USEAFTER = "2014-01-01T00:00:00"
 SERVERLESS_URL = "https://crds-serverless-mode.stsci.edu"
-_DETECTOR = "META.INSTRUMENT.DETECTOR"
+_DETECTOR, _EXPOSURE = "META.INSTRUMENT.DETECTOR", "META.EXPOSURE.TYPE"
 _TIME_KEYS = ("META.OBSERVATION.DATE", "META.OBSERVATION.TIME")
 
 #: Steps and pipelines that ask for a parameter reference file (type ``pars-<name>``).
@@ -155,10 +155,13 @@ class CrdsCache:
         for instrument, types in sorted(by_type.items()):
             low = instrument.lower()
             selector = dict.fromkeys(_all_types(low), "N/A")
-            detectors = {v for es in types.values() for e in es for k, v in e.match if k == _DETECTOR}
+            known = {
+                key: {v for es in types.values() for e in es for k, v in e.match if k == key}
+                for key in (_DETECTOR, _EXPOSURE)
+            }
             for reftype, entries in types.items():
                 selector[reftype] = f"jwst_{low}_{reftype}_{number}.rmap"
-                rules = _reference_rules(instrument, reftype, entries, detectors)
+                rules = _reference_rules(instrument, reftype, entries, known)
                 _write_mapping(mappings / selector[reftype], *rules)
                 names.append(selector[reftype])
             imaps[instrument] = f"jwst_{low}_{number}.imap"
@@ -226,7 +229,7 @@ def _all_types(instrument: str) -> list[str]:
 
 
 def _reference_rules(
-    instrument: str, reftype: str, entries: list[Entry], detectors: set[str]
+    instrument: str, reftype: str, entries: list[Entry], known: Mapping[str, set[str]]
 ) -> tuple[dict[str, object], str]:
     """Return the header and the selector of the mapping of one reference type."""
     keys = sorted({k for e in entries for k, _ in e.match})
@@ -241,14 +244,21 @@ def _reference_rules(
         "parkey": (tuple(keys), _TIME_KEYS),
     }
     date = USEAFTER.replace("T", " ")
-    served = {dict(e.match).get(_DETECTOR) for e in entries}
-    # A detector of the cache without such a file does not need it; an unknown detector stays an error.
-    idle = sorted(detectors - served) if None not in served else []
-    cases = [f"    {tuple(d if k == _DETECTOR else 'N/A' for k in keys)!r} : 'N/A',\n" for d in idle]
+    cases = [case for key, values in known.items() for case in _idle(entries, keys, key, values)]
     for e in sorted(entries, key=lambda e: e.match):
         case = tuple(dict(e.match).get(k, "N/A") for k in keys)
         cases.append(f"    {case!r} : UseAfter({{\n        {date!r} : {e.file!r},\n    }}),\n")
     return header, "Match({\n" + "".join(cases) + "})"
+
+
+def _idle(entries: list[Entry], keys: list[str], key: str, values: set[str]) -> list[str]:
+    """Return the rules for the cache's detectors (or exposure types) that have no such file: not applicable.
+
+    What the cache does not know stays an error.
+    """
+    served = {dict(e.match).get(key) for e in entries}
+    idle = [] if None in served else sorted(values - served)
+    return [f"    {tuple(v if k == key else 'N/A' for k in keys)!r} : 'N/A',\n" for v in idle]
 
 
 def _write_mapping(path: Path, header: Mapping[str, object], selector: str) -> None:

@@ -4,8 +4,8 @@ Modelled, per frame: a pedestal for each output that wanders from frame to frame
 odd columns that changes a little, and 1/f noise in the order in which the pixels are clocked out, in part
 common to all outputs. Reference pixels see all of it, which is why subtracting them works.
 
-Not modelled: settling and crosstalk between outputs, inter-integration pedestal, 390 Hz interference (MIRI),
-temperature drifts.
+Not modelled: settling and crosstalk between outputs, inter-integration pedestal, temperature drifts. MIRI has
+electronics of its own (`webbcal.simulate.miri`).
 
 The spectral form (1/f over the frame, shared between outputs) follows Rauscher 2015 (PASP 127, 1144).
 """
@@ -40,6 +40,8 @@ class Electronics:
         Share of the 1/f variance that all outputs have in common.
     ktc : float
         Reset noise, electrons.
+    interference : float
+        Strength of the interference in MIRI's electronics, as a multiple of the usual one.
     """
 
     pedestal_drift: float = 0.8
@@ -47,9 +49,11 @@ class Electronics:
     one_over_f: float = 2.5
     common: float = 0.7
     ktc: float = 25.0
+    interference: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.pedestal_drift, self.odd_even, self.one_over_f, self.ktc) < 0:
+        strengths = (self.pedestal_drift, self.odd_even, self.one_over_f, self.ktc, self.interference)
+        if min(strengths) < 0:
             raise ParameterError(f"amplitudes of the electronics cannot be negative: {self}")
         if not 0.0 <= self.common <= 1.0:
             raise ParameterError(f"electronics.common is a share between 0 and 1, not {self.common}")

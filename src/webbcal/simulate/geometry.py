@@ -25,6 +25,7 @@ import numpy as np
 
 from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError
+from webbcal.core.miri_clocks import CLOCK, CLOCKS, case_name
 
 FULL_SIZE = 2048
 REFERENCE_BORDER = 4
@@ -73,23 +74,31 @@ DETECTORS: dict[str, Detector] = {
         Detector("NIRISS", "NIS", "NIS", "NIS_CEN", -2, -1),
         Detector("FGS", "GUIDER1", "FGS1", "FGS1_FULL", -2, -1),
         Detector("FGS", "GUIDER2", "FGS2", "FGS2_FULL", 2, -1),
+        Detector("NIRSPEC", "NRS1", "NRS1", "NRS1_FULL", 2, 1),
+        Detector("NIRSPEC", "NRS2", "NRS2", "NRS2_FULL", -2, -1),
         Detector("MIRI", "MIRIMAGE", "MIRIM", "MIRIM_FULL", 1, 2, frame=(1024, 1032)),
+        # Detectors of the spectrometer: the imager's geometry stands in for theirs.
+        Detector("MIRI", "MIRIFUSHORT", "MIRIM", "MIRIM_FULL", 1, 2, frame=(1024, 1032)),
+        Detector("MIRI", "MIRIFULONG", "MIRIM", "MIRIM_FULL", 1, 2, frame=(1024, 1032)),
     ]
 }
 
-_SIAF_NAME = {"NIRCAM": "NIRCam", "NIRISS": "NIRISS", "FGS": "FGS", "MIRI": "MIRI"}
-
-#: Seconds to read a region of MIRI's imager, which has clocks of its own.
-_MIRI_FRAME_TIMES = {
-    "FULL": 2.77504,
-    "BRIGHTSKY": 0.86528,
-    "SUB256": 0.29952,
-    "SUB128": 0.11904,
-    "SUB64": 0.08500,
-}
+_SIAF_NAME = {"NIRCAM": "NIRCam", "NIRISS": "NIRISS", "FGS": "FGS", "MIRI": "MIRI", "NIRSPEC": "NIRSpec"}
 
 #: Subarrays whose SIAF entry describes the optical footprint, not the pixels read: x0, y0, columns, rows.
 _READ_REGION = {("NIS", "SUBSTRIP256"): (0, 1792, 2048, 256), ("NIS", "SUBSTRIP96"): (0, 1802, 2048, 96)}
+
+#: NIRSpec's subarrays, which the SIAF does not have: the same. Sizes are right, places about so.
+_NIRSPEC_REGIONS = {
+    "ALLSLITS": (0, 896, 2048, 256),
+    "SUB2048": (0, 945, 2048, 32),
+    "SUB1024A": (0, 945, 1024, 32),
+    "SUB1024B": (1024, 945, 1024, 32),
+    "SUB512": (768, 945, 512, 32),
+    "SUB512S": (768, 953, 512, 16),
+    "SUB32": (1024, 985, 32, 32),
+}
+_READ_REGION |= {(d, name): region for d in ("NRS1", "NRS2") for name, region in _NIRSPEC_REGIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -143,12 +152,19 @@ class Aperture:
 
     @property
     def frame_time(self) -> float:
-        """Seconds to read the region once."""
+        """Seconds to read the region once; MIRI's clocks are faster or slower with the read pattern."""
         if self.detector.instrument == "MIRI":
-            return _MIRI_FRAME_TIMES.get(self.subarray, _MIRI_FRAME_TIMES["FULL"])
+            return self.frame_time_in("FAST")
         slow, fast = self.readout_shape
         rows = slow + (1 if self.n_outputs == 4 else 2)
         return (fast // self.n_outputs + _ROW_OVERHEAD) * rows * _CLOCK
+
+    def frame_time_in(self, readpatt: str) -> float:
+        """Return the seconds to read the region once in a read pattern."""
+        if self.detector.instrument != "MIRI":
+            return self.frame_time
+        _, frame = CLOCKS.get(case_name(self.subarray, readpatt), CLOCKS[case_name("FULL", readpatt)])
+        return frame * CLOCK
 
     @property
     def row_samples(self) -> int:
@@ -215,12 +231,17 @@ def _siaf(instrument: str) -> Any:
     return load_pysiaf().Siaf(_SIAF_NAME[instrument])
 
 
+#: Subarrays that the SIAF knows by another name: detector and SUBARRAY keyword -> aperture.
+_OTHER_NAMES = {("NIS", "SUB80"): "AMI1"}
+
+
 def _find_siaf_name(detector: Detector, subarray: str, filter_name: str) -> str:
     """Return the SIAF aperture of a SUBARRAY keyword (grism stripes are filed by filter)."""
-    if subarray == "FULL":
+    if subarray == "FULL" or (detector.instrument == "NIRSPEC" and subarray in _NIRSPEC_REGIONS):
         return detector.full_aperture
     prefix, names = detector.siaf_prefix, _siaf(detector.instrument).apertures
     stripe = subarray.removeprefix("SUBGRISM")
+    subarray = _OTHER_NAMES.get((detector.name, subarray), subarray)
     wanted = [f"{prefix}_{subarray}", f"{prefix}_GRISM{stripe}_{filter_name}", f"{prefix}_GRISMTS{stripe}"]
     for name in wanted:
         if name in names:
@@ -315,6 +336,23 @@ class Pointing:
         sky = load_pysiaf().utils.rotations.tel_to_sky(self.attitude, *tel)
         ra, dec = (np.asarray(v.to_value("deg")) for v in sky)
         return ra % 360.0, dec
+
+    def ideal_to_sky(self, x: float, y: float) -> tuple[float, float]:
+        """Return RA and Dec (degrees) of a place in the ideal frame of the aperture (arcsec)."""
+        a, angle = self.aperture, np.radians(self.aperture.v3_idl_angle)
+        v2 = a.v2_ref + a.v_parity * x * np.cos(angle) + y * np.sin(angle)
+        v3 = a.v3_ref - a.v_parity * x * np.sin(angle) + y * np.cos(angle)
+        ra, dec = load_pysiaf().utils.rotations.tel_to_sky(self.attitude, v2, v3)
+        return float(ra.to_value("deg")) % 360.0, float(dec.to_value("deg"))
+
+    def with_source_at(self, x: float, y: float) -> Pointing:
+        """Return the pointing that has what is at the reference position at a place of the ideal frame."""
+        moved = self
+        for _ in range(3):
+            ra, dec = moved.ideal_to_sky(x, y)
+            east = (self.ra - ra + 180.0) % 360.0 - 180.0
+            moved = Pointing(self.aperture, (moved.ra + east) % 360.0, moved.dec + self.dec - dec, self.roll)
+        return moved
 
     def footprint(self) -> tuple[np.ndarray, np.ndarray]:
         """RA and Dec of the four outer corners, anticlockwise from the origin of the pixel grid."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from webbcal.simulate.config import ExposureConfig
+from webbcal.simulate.soss import PUPIL_POSITION
 
 _TDB_MINUS_UTC = 69.184 / 86400.0  # days, since 2017
 _MJD_2000 = 51544
@@ -19,6 +20,24 @@ Meta = dict[str, Any]
 
 #: EXP_TYPE of imaging.
 IMAGING_TYPES = {"NIRCAM": "NRC_IMAGE", "NIRISS": "NIS_IMAGE", "FGS": "FGS_IMAGE", "MIRI": "MIR_IMAGE"}
+
+
+def exposure_type(config: ExposureConfig) -> str:
+    """Return the EXP_TYPE of an exposure: imaging, unless detector or subarray are for something else."""
+    if config.soss is not None:
+        return "NIS_SOSS"
+    if config.grism is not None:
+        return config.grism.exposure_type
+    if config.lrs is not None and config.subarray == "FULL":
+        return "MIR_LRS-FIXEDSLIT"
+    if config.instrument == "NIRSPEC":
+        return {"FULL": "NRS_MSASPEC", "ALLSLITS": "NRS_FIXEDSLIT"}.get(config.subarray, "NRS_BRIGHTOBJ")
+    if config.detector.startswith("MIRIFU"):
+        return "MIR_MRS"
+    other = {"SLITLESSPRISM": "MIR_LRS-SLITLESS", "MASKLYOT": "MIR_LYOT"}
+    if config.subarray.startswith("MASK1"):
+        return "MIR_4QPM"
+    return other.get(config.subarray, IMAGING_TYPES[config.instrument])
 
 
 def exposure_metadata(config: ExposureConfig) -> Meta:
@@ -52,12 +71,25 @@ def _file(config: ExposureConfig) -> Meta:
 
 def _instrument(config: ExposureConfig) -> Meta:
     detector = config.aperture.detector
-    filter_name, pupil = config.band.wheels
+    filter_name, pupil = config.band.wheels if config.soss is None else ("CLEAR", "GR700XD")
+    if config.grism is not None:
+        filter_name, pupil = config.grism.wheels((filter_name, pupil))
     meta: Meta = {"instrument.name": detector.instrument, "instrument.detector": detector.name}
-    if detector.instrument != "FGS":
-        meta["instrument.filter"] = filter_name
-    if detector.instrument not in ("FGS", "MIRI"):
+    if detector.name.startswith("MIRIFU"):
+        meta |= {
+            "instrument.channel": "12" if detector.name == "MIRIFUSHORT" else "34",
+            "instrument.band": "SHORT",
+        }
+    elif detector.instrument != "FGS":
+        meta["instrument.filter"] = "P750L" if config.subarray == "SLITLESSPRISM" else filter_name
+    if detector.instrument == "NIRSPEC":
+        meta["instrument.grating"] = pupil
+    elif detector.instrument not in ("FGS", "MIRI"):
         meta["instrument.pupil"] = pupil
+    if config.soss is not None:
+        meta["instrument.pupil_position"] = PUPIL_POSITION
+    if config.grism is not None and config.grism.wheel_position is not None:
+        meta["instrument.filter_position"] = config.grism.wheel_position
     if detector.channel:
         meta |= {"instrument.channel": detector.channel, "instrument.module": detector.module}
     return meta
@@ -67,9 +99,9 @@ def _exposure(config: ExposureConfig) -> Meta:
     r = config.readout
     integration = r.total_frames * r.tframe
     values = {
-        "type": IMAGING_TYPES[config.instrument],
+        "type": exposure_type(config),
         "readpatt": config.readpatt,
-        "nints": config.nints,
+        "nints": config.all_integrations,
         "ngroups": config.ngroups,
         "nframes": r.nframes,
         "groupgap": r.groupgap,
@@ -80,18 +112,22 @@ def _exposure(config: ExposureConfig) -> Meta:
         "noutputs": config.aperture.n_outputs,
         "nresets_at_start": 1,
         "nresets_between_ints": 1,
-        "nsamples": 1,
+        "nsamples": 9 if config.readpatt.startswith("SLOW") else 1,
         "sample_time": 10,
         "integration_time": integration,
-        "exposure_time": config.nints * integration,
-        "measurement_time": config.nints * integration,
-        "effective_exposure_time": config.nints * integration,
+        "exposure_time": config.all_integrations * integration,
+        "measurement_time": config.all_integrations * integration,
+        "effective_exposure_time": config.all_integrations * integration,
         "elapsed_exposure_time": _elapsed(config),
         "count": 1,
-        "integration_start": 1,
-        "integration_end": config.nints,
+        "integration_start": config.first_integration + 1,
+        "integration_end": config.first_integration + config.nints,
         "zero_frame": config.zeroframe and r.nframes > 1,
     }
+    if config.segment is not None:
+        values |= {"segment_number": config.segment.number, "segment_total": config.segment.total}
+    if config.irs2 is not None:
+        values |= {"nrs_normal": config.irs2.normal, "nrs_reference": config.irs2.reference}
     return {f"exposure.{name}": value for name, value in values.items()}
 
 
@@ -101,7 +137,7 @@ def _integration_period(config: ExposureConfig) -> float:
 
 
 def _elapsed(config: ExposureConfig) -> float:
-    return config.nints * _integration_period(config)
+    return config.all_integrations * _integration_period(config)
 
 
 def _times(config: ExposureConfig) -> Meta:
@@ -156,13 +192,29 @@ def _observation(config: ExposureConfig) -> Meta:
         "target.source_type_apt": "UNKNOWN",
         "visit.type": "PRIME_TARGETED_FIXED",
         "visit.status": "SUCCESSFUL",
-        "visit.tsovisit": False,
+        "visit.tsovisit": config.time_series,
         "visit.internal_target": False,
         "visit.engineering_quality": "OK",
         "dither.primary_type": "NONE",
         "dither.position_number": config.exposure,
         "dither.x_offset": config.dither[0],
         "dither.y_offset": config.dither[1],
+    } | _nods(config)
+
+
+def _nods(config: ExposureConfig) -> Meta:
+    """Return what the header says of the place of the target in the slit, and of exposures without target."""
+    lrs = config.lrs
+    if lrs is None:
+        return {}
+    return {
+        "observation.bkgdtarg": lrs.source is None,
+        "target.source_type_apt": "EXTENDED" if lrs.source is None else "UNKNOWN",
+        "dither.primary_type": "ALONG-SLIT-NOD" if lrs.positions == 2 else "NONE",
+        "dither.position_number": lrs.position,
+        "dither.total_points": lrs.positions,
+        "dither.x_offset": lrs.offset[0],
+        "dither.y_offset": lrs.offset[1],
     }
 
 
@@ -243,7 +295,7 @@ def group_table(config: ExposureConfig, dtype: np.dtype) -> np.ndarray:
     r = config.readout
     table = np.zeros(config.nints * config.ngroups, dtype)
     rows = iter(table)
-    for integration in range(config.nints):
+    for integration in range(config.first_integration, config.first_integration + config.nints):
         for group in range(config.ngroups):
             frames = integration * (r.total_frames + 1) + r.frames_of_group(group)[-1] + 1
             mjd = config.start_mjd + frames * r.tframe / 86400.0
@@ -260,7 +312,7 @@ def group_table(config: ExposureConfig, dtype: np.dtype) -> np.ndarray:
 def integration_table(config: ExposureConfig, dtype: np.dtype) -> np.ndarray:
     """Return the INT_TIMES table: start, middle and end of each integration in UTC and barycentric TDB."""
     table = np.zeros(config.nints, dtype)
-    number = np.arange(config.nints)
+    number = config.first_integration + np.arange(config.nints)
     table["integration_number"] = number + 1
     period = _integration_period(config) / 86400.0
     length = config.readout.total_frames * config.readout.tframe / 86400.0

@@ -21,14 +21,19 @@ import numpy as np
 
 from webbcal.core.errors import ParameterError
 
-_PLANCK = 6.62607015e-34  # J s
-_AREA = 25.4  # m²
+PLANCK = 6.62607015e-34  # J s
+AREA = 25.4  # m², collecting area of the telescope
 _DIAMETER = 6.5  # m
 _AB_ZERO = 3631e-26  # W m⁻² Hz⁻¹
 _ARCSEC = np.pi / 180.0 / 3600.0
 
 #: Gaussians of the point-spread function: share of the light, and width in units of the core's.
 PSF_GAUSSIANS = ((0.72, 1.0), (0.17, 2.6), (0.08, 7.0), (0.03, 22.0))
+
+
+def photons_per_jansky(wave: np.ndarray) -> np.ndarray:
+    """Return photons a second and micrometre on the mirror from a source of 1 Jy, at wavelengths (µm)."""
+    return np.asarray(AREA * 1e-26 / PLANCK / wave)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Filter:
     @property
     def zero_point(self) -> float:
         """Electrons a second from a source of AB magnitude 0."""
-        return _AREA * self.throughput * (self.width / self.pivot) * _AB_ZERO / _PLANCK
+        return AREA * self.throughput * (self.width / self.pivot) * _AB_ZERO / PLANCK
 
     def electrons_from_abmag(self, magnitude: np.ndarray) -> np.ndarray:
         """Return the total rate (e-/s) of sources of these AB magnitudes."""
@@ -103,6 +108,32 @@ F560W 5.636 1.000 0.22  F770W 7.639 1.950 0.30  F1000W 9.953 1.800 0.30  F1130W 
 F1280W 12.81 2.470 0.28  F1500W 15.06 2.920 0.29  F1800W 17.98 2.950 0.24  F2100W 20.80 4.580 0.21
 F2550W 25.36 3.670 0.13
 """
+#: Dispersers in the wheel of filters, which take no images.
+_PRISM = Filter("P750L", 9.0, 9.0, 0.11, ("P750L", "N/A"))
+#: MIRI's coronagraphs (their masks are not modelled), and its integral field unit, whose spectra stage 1 does
+#: not tell from images: they have no place in the references of the imager.
+_MIRI_OTHERS = {
+    name: Filter(name, pivot, width, throughput, (name, "N/A"))
+    for name, pivot, width, throughput in (
+        ("F1065C", 10.58, 0.75, 0.20),
+        ("F1140C", 11.31, 0.80, 0.20),
+        ("F1550C", 15.52, 0.90, 0.20),
+        ("F2300C", 22.76, 5.50, 0.14),
+        ("N/A", 12.0, 2.0, 0.10),
+    )
+}
+#: NIRSpec: a filter and the disperser that goes with it.
+_NIRSPEC = {
+    "CLEAR": (2.95, 4.7, 0.45, "PRISM"),
+    "F100LP": (1.43, 0.92, 0.40, "G140H"),
+    "F170LP": (2.42, 1.51, 0.45, "G235H"),
+    "F290LP": (4.07, 2.40, 0.45, "G395H"),
+}
+
+
+def diffraction_sigma(wave: np.ndarray, pixel_scale: float) -> np.ndarray:
+    """Return the sigma (pixels) of the point-spread function's core at wavelengths (micrometres)."""
+    return np.asarray(1.02 * wave * 1e-6 / _DIAMETER / _ARCSEC / pixel_scale / 2.3548)
 
 
 def _rows(text: str) -> list[tuple[str, float, float, float]]:
@@ -122,6 +153,8 @@ def filters_of(instrument: str) -> dict[str, Filter]:
         bands = [
             Filter(n, p, w, t, ("CLEAR", n) if p < 2.5 else (n, "CLEARP")) for n, p, w, t in _rows(_NIRISS)
         ]
+    elif instrument == "NIRSPEC":
+        bands = [Filter(n, p, w, t, (n, disperser)) for n, (p, w, t, disperser) in _NIRSPEC.items()]
     elif instrument == "MIRI":
         bands = [Filter(n, p, w, t, (n, "N/A")) for n, p, w, t in _rows(_MIRI)]
     else:
@@ -132,6 +165,10 @@ def filters_of(instrument: str) -> dict[str, Filter]:
 def find_filter(instrument: str, name: str) -> Filter:
     """Return a filter of an instrument; raises ParameterError for an unknown one."""
     bands = filters_of(instrument)
+    if instrument == "MIRI" and name == _PRISM.name:
+        return _PRISM
+    if instrument == "MIRI" and name in _MIRI_OTHERS:
+        return _MIRI_OTHERS[name]
     if name not in bands:
         raise ParameterError(f"{instrument} has no filter {name!r} here; known: {', '.join(bands)}")
     return bands[name]

@@ -38,7 +38,7 @@ class _Levels:
 
 def _levels(detector: Detector) -> _Levels:
     if detector.instrument == "MIRI":
-        return _Levels(gain=3.1, read_noise=6.0, full_well=180_000.0, dark=0.15)
+        return _Levels(gain=3.1, read_noise=6.0, full_well=160_000.0, dark=0.15, bias=5000.0)
     if detector.instrument == "NIRCAM" and not detector.long_wave:
         return _Levels(gain=2.05, read_noise=5.4, full_well=100_000.0, dark=0.004)
     if detector.instrument == "NIRCAM":
@@ -159,6 +159,8 @@ def _superbias(detector: Detector, levels: _Levels, fields: _Fields, box: Box) -
     outputs = stream(0, "outputs", detector.name).normal(0.0, 250.0, 4)
     y, x = np.ogrid[box.slices]
     fast, slow = (x, y) if abs(detector.fastaxis) == 1 else (y, x)
+    if detector.instrument == "MIRI":  # outputs take turns
+        return np.asarray(levels.bias + outputs[x % 4] + 200.0 * fields.normal("superbias"), np.float32)
     pattern = outputs[fast // (FULL_SIZE // 4)] + 30.0 * (fast % 2) + 120.0 * np.sin(slow / 500.0)
     return np.asarray(levels.bias + pattern + 200.0 * fields.normal("superbias"), np.float32)
 

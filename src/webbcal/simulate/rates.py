@@ -3,13 +3,11 @@
 Modelled: light, dark current (subtracted again), photon noise, the read noise of a straight-line fit, bad and
 saturated pixels, particles that were not rejected, MIRI's loss of throughput, and a telescope that points
 a little off what the header says. Not modelled: correlations between pixels that stage 1 leaves.
-
-This is also the only way to simulate MIRI, whose raw ramps are not modelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,15 @@ from webbcal.core.errors import ParameterError
 from webbcal.simulate.config import ExposureConfig
 from webbcal.simulate.cosmic_rays import HIT_DTYPE, rays
 from webbcal.simulate.crds_cache import CrdsCache
+from webbcal.simulate.grisms.references import write_grism_references
 from webbcal.simulate.headers import assign, exposure_metadata, integration_table
+from webbcal.simulate.light import Light, light_on, transit_curve
 from webbcal.simulate.personality import Personality, personality
 from webbcal.simulate.references_calibrate import throughput_left, write_calibration_references
 from webbcal.simulate.references_catalog import write_catalog_references
 from webbcal.simulate.references_image import write_image_references
+from webbcal.simulate.references_lrs import write_lrs_references
 from webbcal.simulate.references_parameters import write_parameter_references
-from webbcal.simulate.scene import observe
 from webbcal.simulate.seeds import stream
 from webbcal.simulate.truth import Truth
 
@@ -109,6 +109,8 @@ def rate_universe(
     write_image_references(cache, {c.detector for c in configs})
     write_catalog_references(cache, {c.instrument for c in configs})
     write_parameter_references(cache, {c.instrument for c in configs})
+    write_lrs_references(cache, configs)
+    write_grism_references(cache, configs, subarray_only)
     written = [expose_rates(c, o).save(folder) for c, o in zip(configs, options, strict=True)]
     rates, truths = (tuple(paths) for paths in zip(*written, strict=True))
     return RateUniverse(folder, rates, truths, cache.environment)
@@ -123,18 +125,38 @@ def expose_rates(config: ExposureConfig, options: RateOptions | None = None) -> 
         If the subarray does not exist on the detector.
     """
     options = options or RateOptions()
-    pointing = _truly(config, options).true_pointing
-    sources = config.sky.sources_near(*pointing.footprint())
-    light, table = observe(config.sky, sources, pointing, config.band)
-    left = throughput_left(config.instrument, config.band, _middle(config))
+    light = light_on(_truly(config, options))
     person = personality(config.detector, config.aperture.box, config.detector_seed)
-    rate = (light * left * person.sensitivity).astype(np.float32)
-    planes = [_integration(config, person, rate, i, options.rays) for i in range(config.nints)]
+    disperses = config.lrs is not None or config.grism is not None
+    left = 1.0 if disperses else throughput_left(config.instrument, config.band, _middle(config))
+    rate = (light.rate * left * person.sensitivity).astype(np.float32)
+    planes = [
+        _integration(config, person, now, i, options.rays)
+        for i, now in enumerate(_rates(config, person, light, rate))
+    ]
     hits = np.concatenate([plane.hits for plane in planes])
-    lost = np.broadcast_to(_lost(config, person, rate), (config.nints, *rate.shape))
-    first_saturated = np.where(lost, 0, config.ngroups).astype(np.int16)
-    truth = Truth(rate, rate / person.gain, person.dark, first_saturated, hits, table)
+    full = np.broadcast_to(_lost(config, person, rate), (config.nints, *rate.shape))
+    first_saturated = np.where(full, 0, config.ngroups).astype(np.int16)
+    truth = Truth(
+        rate, rate / person.gain, person.dark, first_saturated, hits, light.sources,
+        spectrum=light.spectrum, lines=light.lines,
+    )  # fmt: skip
+    if light.lost is not None:
+        taken = light.lost * person.sensitivity / person.gain
+        truth = replace(truth, curve=transit_curve(config, np.arange(config.nints)), lost=taken)
     return SimulatedRates(config, _model(config, options, person, rate, [p.data for p in planes]), truth)
+
+
+def _rates(
+    config: ExposureConfig, person: Personality, light: Light, rate: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yield the rate of each integration: less in a transit."""
+    curve = None if light.lost is None else transit_curve(config, np.arange(config.nints))
+    for i in range(config.nints):
+        if light.lost is None or curve is None:
+            yield rate
+        else:
+            yield rate - curve[i] * light.lost * person.sensitivity
 
 
 def _truly(config: ExposureConfig, options: RateOptions) -> ExposureConfig:

@@ -1,9 +1,9 @@
 """The reference files that describe a simulated detector, exactly as the forward model used it.
 
-Written are the files that stage 1 needs for a near-infrared imager: mask, gain, read noise, saturation,
-superbias, linearity, dark and, for exposures with inter-pixel capacitance, its inverse kernel. They hold the
-truth without noise of their own. So a calibration's error is the science data's noise plus the calibration's
-own faults, and nothing that a reference brought in.
+Written are the files that stage 1 needs for an imager: mask, gain, read noise, saturation, superbias,
+linearity, dark and, for exposures with inter-pixel capacitance, its inverse kernel; `references_miri` has
+what only MIRI needs. They hold the truth without noise of their own. So a calibration's error is the science
+data's noise plus the calibration's own faults, and nothing that a reference brought in.
 
 Conventions of JWST reference files: read noise is that of the difference of two frames (CDS), in DN, as it is
 after reference pixels are subtracted; saturation is a raw level; a dark is a cumulative ramp in linear DN; DQ
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,21 @@ from webbcal.core.dqflags import pixel as DQ
 from webbcal.core.errors import ParameterError
 from webbcal.core.readout import PATTERNS, Readout
 from webbcal.datamodels.product_writer import ProductWriter
+from webbcal.simulate import references_miri
 from webbcal.simulate.config import ExposureConfig
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
 from webbcal.simulate.geometry import Aperture, find_aperture
 from webbcal.simulate.headers import assign
+from webbcal.simulate.irs2 import filters
 from webbcal.simulate.personality import Personality, ipc_inverse_kernel, personality
+from webbcal.simulate.picture_frame import frame_pattern
+from webbcal.simulate.references_irs2 import OF_IRS2, raw_mask, raw_superbias, refpix_model
 
 _DETECTOR, _SUBARRAY = "META.INSTRUMENT.DETECTOR", "META.SUBARRAY.NAME"
-NO_RAMPS = "raw ramps of MIRI are not simulated; simulate its rates (rate_universe)"
-_FRAME_PATTERN = {"NIRCAM": "RAPID", "NIRISS": "NISRAPID", "FGS": "FGSRAPID"}
+_READPATT = "META.EXPOSURE.READPATT"
+_FRAME_PATTERN = {
+    "NIRCAM": "RAPID", "NIRISS": "NISRAPID", "FGS": "FGSRAPID", "NIRSPEC": "NRSRAPID", "MIRI": "FASTR1"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,48 +80,77 @@ def write_references(
     """
     options = options or ReferenceOptions()
     configs = list(exposures)
-    if any(c.instrument == "MIRI" for c in configs):
-        raise ParameterError(NO_RAMPS)
     for detector in sorted({c.detector for c in configs}):
         same = [c for c in configs if c.detector == detector]
         if len({(c.detector_seed, c.electronics, c.ipc) for c in same}) > 1:
             raise ParameterError(f"exposures of {detector} differ in detector_seed, electronics or ipc")
-        regions = {c.subarray: c for c in same} if options.subarray_only else {"FULL": same[0]}
+        traditional = [c for c in same if c.irs2 is None]
+        some = traditional if options.subarray_only else traditional[:1]
+        regions = {c.subarray if options.subarray_only else "FULL": c for c in some}
         for name, config in sorted(regions.items()):
             _write_static(cache, config, find_aperture(detector, name, config.filter))
-        for name in sorted({c.subarray for c in same}):
-            _write_darks(cache, [c for c in same if c.subarray == name], options)
+        for name in sorted({c.subarray for c in traditional}):
+            _write_darks(cache, [c for c in traditional if c.subarray == name], options)
+        for pattern in sorted({c.readpatt for c in same if c.irs2 is not None}):
+            interleaved = [c for c in same if c.readpatt == pattern]
+            _write_static(cache, interleaved[0], interleaved[0].aperture)
+            _write_darks(cache, interleaved, options)
+        if same[0].instrument == "MIRI":
+            _write_miri(cache, same)
 
 
 def _write_static(cache: CrdsCache, config: ExposureConfig, aperture: Aperture) -> None:
     """Write the files that do not depend on the read pattern."""
     person = personality(config.detector, aperture.box, config.detector_seed)
+    mask, superbias, layout = person.mask, person.superbias, config.irs2
+    if layout is not None:
+        mask, superbias = raw_mask(mask, layout), raw_superbias(superbias, layout)
     models: dict[str, Any] = {
-        "mask": datamodels.MaskModel(**dq_arrays(person.mask, datamodels.MaskModel)),
+        "mask": datamodels.MaskModel(**dq_arrays(mask, datamodels.MaskModel)),
         "gain": datamodels.GainModel(data=person.gain),
         "readnoise": datamodels.ReadnoiseModel(data=_cds_noise(person, config)),
         "saturation": datamodels.SaturationModel(
             data=person.saturation, **dq_arrays(person.saturation_dq, datamodels.SaturationModel)
         ),
         "superbias": datamodels.SuperBiasModel(
-            data=person.superbias,
-            err=np.full(aperture.shape, 0.5, np.float32),
-            **dq_arrays(np.zeros(aperture.shape, np.uint32), datamodels.SuperBiasModel),
+            data=superbias,
+            err=np.full(superbias.shape, 0.5, np.float32),
+            **dq_arrays(np.zeros(superbias.shape, np.uint32), datamodels.SuperBiasModel),
         ),
         "linearity": datamodels.LinearityModel(
             coeffs=person.linearity, **dq_arrays(person.linearity_dq, datamodels.LinearityModel)
         ),
     }
+    if config.instrument == "MIRI":
+        del models["superbias"]
+        models["linearity"].coeffs = references_miri.raw_polynomial(person)
+    if layout is not None:
+        models["refpix"] = refpix_model(config, layout)
+    if config.instrument == "NIRSPEC" and aperture.subarray == "FULL":
+        models["pictureframe"] = datamodels.PictureFrameModel(data=frame_pattern(aperture.box))
     if config.ipc:
         models["ipc"] = datamodels.IPCModel(data=ipc_inverse_kernel().astype(np.float32))
     match = {_DETECTOR: config.detector}
     if aperture.subarray != "FULL":
         match[_SUBARRAY] = aperture.subarray
+    pattern = {_READPATT: config.readpatt}
     for reftype, model in models.items():
-        path = cache.path_for(config.instrument, reftype, match)
+        mine = match | pattern if layout is not None and reftype in OF_IRS2 else match
+        path = cache.path_for(config.instrument, reftype, mine)
         assign(model, reference_metadata(aperture, reftype, path))
         model.save(path)
-        cache.add(path, config.instrument, reftype, match)
+        cache.add(path, config.instrument, reftype, mine)
+
+
+def _write_miri(cache: CrdsCache, configs: list[ExposureConfig]) -> None:
+    """Write what only MIRI has, for each subarray and read pattern."""
+    for name, pattern in sorted({(c.subarray, c.readpatt) for c in configs}):
+        same = [c for c in configs if (c.subarray, c.readpatt) == (name, pattern)]
+        longest = max(same, key=lambda c: c.ngroups)
+        person = personality(longest.detector, longest.aperture.box, longest.detector_seed)
+        match = {_DETECTOR: longest.detector, _SUBARRAY: name}
+        metadata = partial(reference_metadata, longest.aperture)
+        references_miri.write_others(cache, longest, person, match, metadata)
 
 
 def _write_darks(cache: CrdsCache, configs: list[ExposureConfig], options: ReferenceOptions) -> None:
@@ -127,9 +163,14 @@ def _write_darks(cache: CrdsCache, configs: list[ExposureConfig], options: Refer
         return
     longest = max(configs, key=lambda c: c.readout.total_frames)
     frames = options.dark_frames or longest.readout.total_frames
-    tframe = longest.aperture.frame_time
-    single = replace(longest, readpatt=_FRAME_PATTERN[longest.instrument])
+    frame_pattern = _FRAME_PATTERN[longest.instrument] if longest.irs2 is None else "NRSIRS2RAPID"
+    if longest.readpatt.startswith("SLOW"):
+        frame_pattern = "SLOWR1"
+    single = replace(longest, readpatt=frame_pattern)
+    tframe = single.readout.tframe
     match = {_DETECTOR: longest.detector, _SUBARRAY: longest.subarray}
+    if longest.irs2 is not None:
+        match[_READPATT] = longest.readpatt
     write_dark(cache, single, Readout(frames, 1, 0, tframe, tframe), match)
 
 
@@ -140,16 +181,26 @@ def write_dark(cache: CrdsCache, config: ExposureConfig, readout: Readout, match
     """
     aperture = config.aperture
     person = personality(config.detector, aperture.box, config.detector_seed)
+    is_miri = config.instrument == "MIRI"
     # The writer streams the groups past the model, which would renumber DQ bits: keep the standard numbers.
-    flags = dq_arrays(person.dark_dq, datamodels.DarkModel, compact=False)
-    model = datamodels.DarkModel(**flags)
+    cls = datamodels.DarkMIRIModel if is_miri else datamodels.DarkModel
+    flags = dq_arrays(person.dark_dq, cls, compact=False)
+    if is_miri:  # a plane for each integration
+        flags["dq"] = np.stack([flags["dq"][None]] * references_miri.INTEGRATIONS)
+    model = cls(**flags)
     path = cache.path_for(config.instrument, "dark", match)
     assign(model, reference_metadata(aperture, "dark", path) | _sampling(config.readpatt, readout))
-    shape = (readout.ngroups, *aperture.shape)
+    shape: tuple[int, ...] = (readout.ngroups, *aperture.shape)
+    if is_miri:
+        shape = (references_miri.INTEGRATIONS, *shape)
     per_second = person.dark / person.gain
     with ProductWriter(path, model, {"data": (shape, np.float32)}) as writer:
         for group, seconds in enumerate(readout.mean_times):
-            writer.write("data", per_second * np.float32(seconds), group)
+            if is_miri:
+                for i in range(references_miri.INTEGRATIONS):
+                    writer.write("data", references_miri.dark_ramp(person, readout, i, group), i, group)
+            else:
+                writer.write("data", per_second * np.float32(seconds), group)
         writer.commit(model)
     cache.add(path, config.instrument, "dark", match)
     return path
@@ -157,7 +208,11 @@ def write_dark(cache: CrdsCache, config: ExposureConfig, readout: Readout, match
 
 def _cds_noise(person: Personality, config: ExposureConfig) -> np.ndarray:
     """Return the noise (DN) of a difference of two frames, 1/f noise that reference pixels leave included."""
-    return np.sqrt(2.0 * (person.read_noise**2 + config.electronics.one_over_f_left**2)).astype(np.float32)
+    electronics = config.electronics
+    left = electronics.one_over_f_left if config.irs2 is None else filters(electronics, config.irs2).left
+    if config.instrument == "MIRI":
+        left = 0.0
+    return np.sqrt(2.0 * (person.read_noise**2 + left**2)).astype(np.float32)
 
 
 def dq_arrays(dq: np.ndarray, model: Any, compact: bool = True) -> dict[str, np.ndarray]:
@@ -197,7 +252,7 @@ def reference_metadata(aperture: Aperture, reftype: str, path: Path) -> dict[str
         "instrument.name": detector.instrument,
         "instrument.detector": detector.name,
     }
-    if reftype == "ipc":  # one kernel for all pixels: it has no place on the detector
+    if reftype in ("ipc", "refpix", "pictureframe"):  # one for all pixels: it has no place on the detector
         return metadata
     return metadata | {
         "subarray.name": "FULL" if full else aperture.subarray,

@@ -164,19 +164,20 @@ def observe(sky: Sky, sources: np.ndarray, pointing: Pointing, band: Filter) -> 
     x, y = pointing.sky_to_pixel(sources["ra"], sources["dec"])
     reach = _MARGIN / scale
     near = (x > -reach) & (x < aperture.shape[1] + reach) & (y > -reach) & (y < aperture.shape[0] + reach)
-    table = _with_pixels(sources[near], x[near], y[near], band)
+    table = with_pixels(sources[near], x[near], y[near], band)
     image = band.electrons_from_surface_brightness(sky.background, 1.0) * aperture.pixel_areas.astype(float)
     sigma = band.core_sigma(scale)
     stars = table[~table["galaxy"]]
     add_stars(image, stars["x"], stars["y"], stars["rate"], sigma)
     galaxies = table[table["galaxy"]]
-    for g, angle in zip(galaxies, _pixel_angles(pointing, galaxies), strict=True):
+    for g, angle in zip(galaxies, pixel_angles(pointing, galaxies), strict=True):
         shape = Galaxy(g["x"], g["y"], g["rate"], g["radius"] / scale, g["axis_ratio"], angle, g["sersic"])
         add_galaxy(image, shape, sigma)
     return image.astype(np.float32), table
 
 
-def _with_pixels(sources: np.ndarray, x: np.ndarray, y: np.ndarray, band: Filter) -> np.ndarray:
+def with_pixels(sources: np.ndarray, x: np.ndarray, y: np.ndarray, band: Filter) -> np.ndarray:
+    """Return sources with their places (0-based pixels) and their rates (e-/s) in a band."""
     extra = [("x", "f8"), ("y", "f8"), ("rate", "f8")]
     table = np.zeros(len(sources), np.dtype(SOURCE_DTYPE.descr + extra))
     for name in SOURCE_DTYPE.names or ():
@@ -185,7 +186,7 @@ def _with_pixels(sources: np.ndarray, x: np.ndarray, y: np.ndarray, band: Filter
     return table
 
 
-def _pixel_angles(pointing: Pointing, galaxies: np.ndarray) -> np.ndarray:
+def pixel_angles(pointing: Pointing, galaxies: np.ndarray) -> np.ndarray:
     """Return the direction of each galaxy's major axis on the pixel grid (radians), by a step on the sky."""
     step, pa = 0.1 / 3600.0, np.radians(galaxies["position_angle"])
     ra = galaxies["ra"] + step * np.sin(pa) / np.cos(np.radians(galaxies["dec"]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from webbcal.core.errors import InputError
+from webbcal.simulate.large_events import EVENT_DTYPE
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,20 @@ class Truth:
         `x`, `electrons`, `snowball`.
     sources : ndarray
         The sources with light on the detector, with pixel positions and rates.
+    events : ndarray
+        One row for each snowball and shower: `integration`, `group` and `frame` as for hits; `y` and `x` of
+        its centre; `radius` (of a snowball's core; of a shower the larger sigma), `electrons` in all,
+        `shower`.
+    curve : ndarray, optional
+        Of a transit: how far the planet is on the star in each integration, 0 to 1.
+    lost : ndarray, optional
+        What it takes from the rate in mid-transit, DN/s.
+    spectrum : ndarray, optional
+        Of a dispersed source, for each `row` of the detector: `wavelength` (micrometres), `flux` of the
+        source (Jy), the same as blurred by the optics (`seen`), and `sky` (MJy/sr). Of slitless fields, for
+        each pixel along the trace of each source: see `grisms.seen.SEEN_DTYPE`.
+    lines : ndarray, optional
+        Wavelengths of its lines.
     """
 
     rate: np.ndarray
@@ -41,6 +56,11 @@ class Truth:
     first_saturated: np.ndarray
     hits: np.ndarray
     sources: np.ndarray
+    events: np.ndarray = field(default_factory=lambda: np.zeros(0, EVENT_DTYPE))
+    curve: np.ndarray | None = None
+    lost: np.ndarray | None = None
+    spectrum: np.ndarray | None = None
+    lines: np.ndarray | None = None
 
     def hit_map(self, ngroups: int) -> np.ndarray:
         """Return the electrons deposited, float32 (nints, ngroups, ny, nx), at the group first affected."""
@@ -65,7 +85,11 @@ class Truth:
             "DARK": self.dark,
             "FIRSTSAT": self.first_saturated,
         }
-        tables = {"HITS": self.hits, "SOURCES": self.sources}
+        optional = (("CURVE", self.curve), ("LOST", self.lost), ("LINES", self.lines))
+        images |= {n: a for n, a in optional if a is not None}
+        tables = {"HITS": self.hits, "SOURCES": self.sources, "EVENTS": self.events}
+        if self.spectrum is not None:
+            tables["SPECTRUM"] = self.spectrum
         hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(a, name=n) for n, a in images.items())]
         hdus += [fits.BinTableHDU(t, name=n) for n, t in tables.items()]
         fits.HDUList(hdus).writeto(path, overwrite=True)
@@ -84,10 +108,13 @@ class Truth:
         with fits.open(path, memmap=False) as hdus:
             try:
                 arrays = [_native(hdus[n].data) for n in ("RATE", "RATE_DN", "DARK", "FIRSTSAT")]
-                arrays += [_table(hdus[n].data) for n in ("HITS", "SOURCES")]
+                arrays += [_table(hdus[n].data) for n in ("HITS", "SOURCES", "EVENTS")]
+                more = {n.lower(): _native(hdus[n].data) for n in ("CURVE", "LOST", "LINES") if n in hdus}
+                if "SPECTRUM" in hdus:
+                    more["spectrum"] = _table(hdus["SPECTRUM"].data)
             except KeyError as error:
                 raise InputError(f"{path} is not a truth file of the simulator: {error}") from error
-        return cls(*arrays)
+        return cls(*arrays, **more)
 
 
 def _native(a: np.ndarray) -> np.ndarray:

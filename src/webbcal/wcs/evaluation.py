@@ -16,6 +16,7 @@ from __future__ import annotations
 from webbcal.wcs.kinds import (
     combinations,
     directions,
+    dispersion,
     functions,
     linear,
     optics,
@@ -36,6 +37,7 @@ _FAMILIES = (
     tables,
     regions,
     optics,
+    dispersion,
 )
 #: All kinds that are known, by their tags without the version.
 KINDS: dict[str, Kind] = {kind.tag: kind for family in _FAMILIES for kind in family.KINDS}

@@ -9,6 +9,8 @@ import logging
 from typing import Any
 
 from webbcal.core.errors import InputError, ReferenceFileError
+from webbcal.core.modes import mode_of
+from webbcal.core.wording import a_or_an
 from webbcal.io.asdf_text import Tagged, tagged
 from webbcal.io.missing_library import MissingLibrary
 from webbcal.wcs import transforms, trees
@@ -70,23 +72,29 @@ def imaging_wcs(model: Any, distortion: Any, filteroffset: Any | None = None) ->
     )
 
 
+def full_frame_to_telescope(model: Any, distortion: Any, filteroffset: Any | None) -> Tagged:
+    """Return the transform from full-frame pixels to V2, V3."""
+    transform = distortion_transform(distortion)
+    offset = _filter_offset(model, filteroffset)
+    if offset is None:
+        return transform
+    return trees.chain(trees.both(trees.shift(offset[0]), trees.shift(offset[1])), transform)
+
+
 def detector_to_telescope(model: Any, distortion: Any, filteroffset: Any | None) -> Tagged:
     """Return the transform from pixels of the science array to V2, V3, with its bounding box."""
-    transform = _distortion_transform(distortion)
-    bounds = _bounds_kept_with(transform, distortion.name)
-    offset = _filter_offset(model, filteroffset)
-    if offset is not None:
-        transform = trees.chain(trees.both(trees.shift(offset[0]), trees.shift(offset[1])), transform)
+    bounds = _bounds_kept_with(distortion_transform(distortion), distortion.name)
+    transform = full_frame_to_telescope(model, distortion, filteroffset)
     ny, nx = model.source(model.get_primary_array_name()).shape[-2:]
-    x0, y0 = _corner(model)
+    x0, y0 = corner_of(model)
     full = transforms.to_full_frame(x0, y0)
     if full is not None:
         transform, bounds = trees.chain(full, transform), None
     return trees.bounded(transform, _clipped(bounds, ny, nx))
 
 
-def _distortion_transform(reference: Any) -> Tagged:
-    """Return the reference's transform; one of another library must at least be known to the asdf library."""
+def distortion_transform(reference: Any) -> Tagged:
+    """Return the transform of a reference; one of another library must be known to asdf at least."""
     transform = getattr(reference.model, "instance", {}).get("model")
     if transform is not None and not isinstance(transform, Tagged):
         transform = tagged(transform)
@@ -101,8 +109,8 @@ def _distortion_transform(reference: Any) -> Tagged:
             ) from None
         if not hasattr(made, "n_inputs"):
             raise ReferenceFileError(
-                f"{reference.name} holds no transform that can be read, but a {type(made).__name__}; give "
-                "another with override_distortion"
+                f"{reference.name} holds no transform that can be read, but {a_or_an(type(made).__name__)}; "
+                "give another with override_distortion"
             ) from None
     assert isinstance(transform, Tagged)
     return transform
@@ -134,7 +142,7 @@ def _clipped(bounds: Bounds | None, ny: int, nx: int) -> Bounds:
     return (x0, x1), (y0, y1)
 
 
-def _corner(model: Any) -> tuple[int, int]:
+def corner_of(model: Any) -> tuple[int, int]:
     """Return the first column and row of the science array in the full frame, 0-based."""
     sub = model.meta.subarray
     return (getattr(sub, "xstart", None) or 1) - 1, (getattr(sub, "ystart", None) or 1) - 1
@@ -161,7 +169,9 @@ def _filter_offset(model: Any, reference: Any | None) -> tuple[float, float] | N
     found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
     label = "/".join(str(v) for v in wanted.values())
     if not found:
-        log.warning("%s: %s has no offset for %s", model.meta.filename, reference.name, label)
+        # Of a grism there need be none.
+        level = logging.WARNING if mode_of(model.meta.exposure.type).is_image else logging.INFO
+        log.log(level, "%s: %s has no offset for %s", model.meta.filename, reference.name, label)
         return None
     if len(found) > 1 and len(keys) > 1:
         raise ReferenceFileError(

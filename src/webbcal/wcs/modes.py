@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from webbcal.core.errors import PlanError
-from webbcal.core.modes import mode_of, table
+from webbcal.core.modes import Mode, mode_of, table
+
+#: image: RA and Dec of pixels; the others have wavelengths beside.
+WcsKind = Literal["image", "lrs", "wide field", "time series", "soss"]
 
 
 def why_no_wcs(exp_type: str) -> str | None:
@@ -11,14 +16,31 @@ def why_no_wcs(exp_type: str) -> str | None:
     return f"EXP_TYPE {exp_type} has no WCS" if mode_of(exp_type).has("internal") else None
 
 
-def check_imaging(exp_type: str) -> None:
-    """Refuse exposure types that are not imaging.
+def wcs_kind(exp_type: str) -> WcsKind:
+    """Return the kind of WCS of an exposure type.
 
     Raises
     ------
     PlanError
-        Naming the type.
+        For one that is not available, naming those that are.
     """
-    if not mode_of(exp_type).is_image:
-        imaging = ", ".join(sorted(name for name, mode in table().items() if mode.is_image))
-        raise PlanError(f"the WCS of EXP_TYPE {exp_type} is not available yet; imaging is ({imaging})")
+    kind = _kind(mode_of(exp_type))
+    if kind is None:
+        known = ", ".join(sorted(name for name, mode in table().items() if _kind(mode) is not None))
+        raise PlanError(
+            f"the WCS of EXP_TYPE {exp_type} is not available yet (spectra of NIRSpec and integral fields "
+            f"come next); those that are: {known}"
+        )
+    return kind
+
+
+def _kind(mode: Mode) -> WcsKind | None:
+    if mode.is_image:
+        return "image"
+    if mode.has("internal"):
+        return None
+    if mode.has("prism"):
+        return "lrs"
+    if mode.optics == "grism":
+        return "wide field" if mode.is_wide_field else "time series"
+    return "soss" if mode.optics == "soss" else None

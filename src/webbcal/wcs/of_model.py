@@ -4,9 +4,9 @@
 model holds that too, and the steps evaluate it (`TreeWCS`). Once it has been asked for (it may have been
 changed then), or if it has a transform of another kind, the steps use the `gwcs.WCS` itself.
 
-Transforms with tags of `stdatamodels` (jwst's own: slits of NIRSpec, dispersion of the grisms …) are objects
-only where that package is installed: it brings what asdf makes them with, and webbcal does not copy it.
-Without it, such a WCS passes through unread, and whoever asks for the object is told what to install.
+Transforms with tags of `stdatamodels` (jwst's own) are objects of that package where it is installed. Where
+it is not, those of the grisms and of SOSS are models of our own (`wcs.objects`). A WCS with others (NIRSpec's
+slits …) passes through unread, and whoever asks for the object is told what to install.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from copy import deepcopy
 from typing import Any
 
 from webbcal.core.errors import InputError
-from webbcal.io.asdf_text import Tagged
+from webbcal.io.asdf_text import Tagged, tagged
 from webbcal.io.missing_library import MissingLibrary
 from webbcal.wcs.bounds import Bounds, CompoundBounds
 from webbcal.wcs.kinds.kind import Unknown
@@ -43,6 +43,12 @@ def stored_wcs(model: Any) -> Any:
     return meta.instance["wcs"] if meta.hasattr("wcs") else None
 
 
+def tree_of(model: Any) -> Tagged | None:
+    """Return the WCS of a model as a tree, even if somebody has asked for the object; None if it has none."""
+    wcs = stored_wcs(model)
+    return wcs if wcs is None or isinstance(wcs, Tagged) else tagged(wcs)
+
+
 def usable(wcs: Any) -> Any:
     """Return something to be called for a WCS as a model holds it: itself, if it is no tree."""
     if not isinstance(wcs, Tagged):
@@ -51,7 +57,8 @@ def usable(wcs: Any) -> Any:
         made = TreeWCS(wcs)
     except Unknown:
         return wcs.resolve()
-    return made if made.has_inverse else wcs.resolve()
+    # gwcs looks for pixels by itself, but not for what some WCS have beside: the slit, the order.
+    return made if made.has_inverse or made.inputs > 2 else wcs.resolve()
 
 
 def bounds_of(wcs: Any) -> Bounds | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -62,6 +62,24 @@ class Frame(NamedTuple):
         )
 
 
+class _Step:
+    """The transform between two frames, and its functions."""
+
+    def __init__(self, node: Tagged) -> None:
+        self.transform = transform(node)
+        self.forward = self.transform.forward()
+
+    @cached_property
+    def backward(self) -> Function:
+        return self.transform.backward()
+
+
+@lru_cache(maxsize=32)
+def _shared_step(node: Tagged) -> _Step:
+    """Return a step that many WCS may have: the spectra of an exposure differ in the first one only."""
+    return _Step(node)
+
+
 class TreeWCS:
     """World coordinates, from the tree of a WCS: any number of axes, on both sides.
 
@@ -91,9 +109,11 @@ class TreeWCS:
         steps = [step.value for step in tree.value["steps"]]
         self.described_frames = [Frame.of(step["frame"]) for step in steps]
         self.frames = [frame.name for frame in self.described_frames]
-        self._transforms = [transform(step["transform"]) for step in steps[:-1]]
-        self._forward = [t.forward() for t in self._transforms]
-        self.bounding_box: Bounds | CompoundBounds | None = self._transforms[0].bounds()
+        nodes = [step["transform"] for step in steps[:-1]]
+        if not all(isinstance(node, Tagged) for node in nodes) or not nodes:
+            raise Unknown("steps of another layout")
+        self._steps = [_Step(nodes[0]), *map(_shared_step, nodes[1:])]
+        self.bounding_box: Bounds | CompoundBounds | None = self._steps[0].transform.bounds()
 
     @property
     def array_shape(self) -> tuple[int, ...] | None:
@@ -121,16 +141,16 @@ class TreeWCS:
     @cached_property
     def inputs(self) -> int:
         """How many pixel coordinates there are, with the slit or order that some take beside them."""
-        return self._transforms[0].inputs
+        return self._steps[0].transform.inputs
 
     @cached_property
     def outputs(self) -> int:
         """How many world coordinates there are."""
-        return self._transforms[-1].outputs
+        return self._steps[-1].transform.outputs
 
     @cached_property
     def _backward(self) -> list[Function]:
-        return [t.backward() for t in self._transforms]
+        return [step.backward for step in self._steps]
 
     @property
     def has_inverse(self) -> bool:
@@ -187,7 +207,8 @@ class TreeWCS:
             If there is no inverse.
         """
         start, end = self.frames.index(first), self.frames.index(last)
-        functions = self._forward[start:end] if start <= end else self._backward[end:start][::-1]
+        forward = [step.forward for step in self._steps[start:end]]
+        functions = forward if start <= end else self._backward[end:start][::-1]
         found: tuple[F64, ...] = tuple(np.asarray(v, float) for v in values)
         for function in functions:
             found = function(*found)

@@ -51,6 +51,23 @@ def remap(mapping: Sequence[int], inputs: int, name: str | None = None) -> Tagge
     return _transform("remap_axes-1.5.0", value, name)
 
 
+def polynomial(coefficients: Sequence[float], name: str | None = None) -> Tagged:
+    """A polynomial in one variable, of coefficients of rising powers."""
+    return _transform("polynomial-1.3.0", {"coefficients": np.array(coefficients, float)}, name)
+
+
+def table(points: Any, values: Any, name: str | None = None) -> Tagged:
+    """Values between points of one variable, linear; NaN outside."""
+    value = {
+        "bounds_error": False,
+        "fill_value": float("nan"),
+        "lookup_table": np.array(values, float),
+        "method": "linear",
+        "points": [np.array(points, float)],
+    }
+    return _transform("tabular-1.4.0", value, name)
+
+
 def affine(matrix: Any, translation: Any, name: str | None = None) -> Tagged:
     """Turn a vector (x, y) by a matrix, then add another."""
     value = {"matrix": np.array(matrix, float), "translation": np.array(translation, float)}
@@ -60,6 +77,29 @@ def affine(matrix: Any, translation: Any, name: str | None = None) -> Tagged:
 def both(first: Tagged, second: Tagged, name: str | None = None) -> Tagged:
     """One transform beside the other: each has its own inputs and outputs."""
     return _transform("concatenate-1.4.0", {"forward": [first, second]}, name)
+
+
+def beside(*parts: Tagged) -> Tagged:
+    """Any number of transforms, each beside the ones before."""
+    first, *rest = parts
+    for part in rest:
+        first = both(first, part)
+    return first
+
+
+def total(first: Tagged, second: Tagged) -> Tagged:
+    """The sum of two transforms of the same inputs."""
+    return _transform("add-1.4.0", {"forward": [first, second]}, None)
+
+
+def difference(first: Tagged, second: Tagged) -> Tagged:
+    """One transform less another, of the same inputs."""
+    return _transform("subtract-1.4.0", {"forward": [first, second]}, None)
+
+
+def product(first: Tagged, second: Tagged) -> Tagged:
+    """One transform times another, of the same inputs."""
+    return _transform("multiply-1.4.0", {"forward": [first, second]}, None)
 
 
 def quotient(above: Tagged, below: Tagged) -> Tagged:
@@ -95,6 +135,12 @@ def tangent_plane(crpix: Any, crval: Any, cdelt: Any, pc: Any) -> Tagged:
     return Tagged(f"{_GWCS}fitswcs_imaging-1.0.0", value)
 
 
+def with_inverse(transform: Tagged, inverse: Tagged) -> Tagged:
+    """Return a copy of a transform that brings an inverse."""
+    assert isinstance(transform.value, dict)
+    return Tagged(transform.tag, transform.value | {"inverse": inverse})
+
+
 def bounded(transform: Tagged, bounds: Bounds, inputs: Sequence[str] = ("x0", "x1")) -> Tagged:
     """Return a copy of a transform with a bounding box: ((x0, x1), (y0, y1)), outer edges of pixels."""
     intervals = {name: [float(v) for v in pair] for name, pair in zip(inputs, bounds, strict=True)}
@@ -117,17 +163,34 @@ def frame(name: str, axes: tuple[str, str], unit: str) -> Tagged:
     return Tagged(f"{_GWCS}frame2d-1.2.0", value)
 
 
-def sky(name: str = "world") -> Tagged:
+def sky(name: str = "world", axes: tuple[str, str] = ("lon", "lat")) -> Tagged:
     """RA and Dec in degrees, ICRS."""
     value = {
         "name": name,
-        "axes_names": ["lon", "lat"],
+        "axes_names": list(axes),
         "axes_order": [0, 1],
         "axis_physical_types": ["pos.eq.ra", "pos.eq.dec"],
         "reference_frame": Tagged(_ICRS, {"frame_attributes": {}}),
         "unit": [Tagged(_UNIT, "deg"), Tagged(_UNIT, "deg")],
     }
     return Tagged(f"{_GWCS}celestial_frame-1.2.0", value)
+
+
+def spectrum(name: str, axis: str) -> Tagged:
+    """Wavelengths in µm, beside two coordinates of a place."""
+    value = {
+        "name": name,
+        "axes_names": [axis],
+        "axes_order": [2],
+        "axis_physical_types": ["em.wl"],
+        "unit": [Tagged(_UNIT, "um")],
+    }
+    return Tagged(f"{_GWCS}spectral_frame-1.2.0", value)
+
+
+def composite(name: str, *frames: Tagged) -> Tagged:
+    """Frames that are one together."""
+    return Tagged(f"{_GWCS}composite_frame-1.0.0", {"name": name, "frames": list(frames)})
 
 
 def wcs(steps: Sequence[tuple[Tagged, Tagged | None]], pixel_shape: Sequence[int] | None = None) -> Tagged:

@@ -103,6 +103,18 @@ def test_simulate(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("simulate", "sim", "--ngroups=many") == 2
 
 
+def test_simulate_guide_stars(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("simulate", "sim", "--guide_star=fgs_fineguide", "--seed=3") == 0
+    assert "export CRDS_PATH=" in capsys.readouterr().out
+    assert [p.name for p in Path("sim").glob("*.fits")] == [
+        "jw01234001001_gs-fineguide_2023056000000_uncal.fits"
+    ]
+    assert run("simulate", "sim", "--guide_star=FGS_GUIDE") == 2
+    assert "known: FGS_ID-IMAGE" in capsys.readouterr().err
+    assert run("simulate", "sim", "--guide_star=FGS_TRACK", "--ngroups=3") == 2
+    assert "has no option 'ngroups'" in capsys.readouterr().err
+
+
 def test_log_file_and_verbose(crds: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("run", "dq_init", crds.uncal[0], "--log-file=run.log", "--log-stream=null", "-v") == 0
     assert "step dq_init with mask reference" in Path("run.log").read_text()

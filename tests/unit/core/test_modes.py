@@ -26,7 +26,7 @@ def test_mosaics_are_made_of_images_of_four_instruments():
     [
         ("nrc_image", "image", {"mosaic"}),
         ("NIS_SOSS", "soss", {"tso", "template"}),
-        (" MIR_LRS-SLITLESS", "slitless", {"tso"}),
+        (" MIR_LRS-SLITLESS", "slitless", {"tso", "prism"}),
         ("NRS_BRIGHTOBJ", "slit", {"tso"}),
         ("NRC_DARK", "none", {"internal"}),
         ("SOMETHING", "unknown", set()),

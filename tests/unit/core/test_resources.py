@@ -2,8 +2,10 @@
 
 import pytest
 
+from webbcal.core import resources
 from webbcal.core.errors import ParameterError
-from webbcal.core.resources import Resources, parse_size
+from webbcal.core.resources import Resources, cores, parse_size
+from webbcal.core.threads import run_on_threads
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,29 @@ def test_threads_that_are_none_are_named(monkeypatch, text):
         Resources.of_machine()
     with pytest.raises(ParameterError, match="threads"):
         Resources.of_machine(threads=text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "have", "number"),
+    [("none", 8, 1), ("quarter", 8, 2), ("half", 8, 4), ("all", 8, 8), ("quarter", 2, 1), ("3", 8, 3),
+     (12, 8, 8), (" Half ", 5, 2)],
+)  # fmt: skip
+def test_cores(asked, have, number):
+    assert cores(asked, have) == number
+
+
+@pytest.mark.parametrize("asked", ["some", "0", "-1", "1.5", ""])
+def test_cores_that_are_none_are_named(asked):
+    with pytest.raises(ParameterError, match=r"jump.maximum_cores = .*'half'"):
+        cores(asked, 4, "jump.maximum_cores")
+
+
+def test_what_is_called_within_a_run_is_told_its_threads(monkeypatch):
+    monkeypatch.setenv("WEBBCAL_THREADS", "7")
+    assert resources.threads_here() == 7
+    with resources.using(lambda: 2):
+        assert resources.threads_here() == 2
+        with resources.using(lambda: 1):
+            found = run_on_threads(lambda _: resources.threads_here(), range(4), 2)
+        assert found == [1] * 4 and resources.threads_here() == 2
+    assert resources.threads_here() == 7

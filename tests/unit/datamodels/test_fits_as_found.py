@@ -88,6 +88,34 @@ def test_compressed_images(codec, kind, options, look, tmp_path):
     assert not [k for k in fits.getheader(out, "SCI") if k.startswith("Z")]
 
 
+@pytest.mark.parametrize(
+    ("codec", "keyword", "value"),
+    [("RICE_1", "ZVAL2", -32), ("RICE_1", "ZVAL2", 8), ("RICE_1", "ZVAL1", 0), ("RICE_1", "ZVAL1", "x")],
+)
+def test_settings_that_would_let_a_decoder_leave_its_memory(codec, keyword, value, tmp_path):
+    image = fits.CompImageHDU(np.arange(100, dtype="i2").reshape(10, 10), name="SCI", compression_type=codec)
+    path = write(tmp_path / "a.fits", image)
+    with fits.open(path, mode="update", disable_image_compression=True) as hdus:
+        assert keyword in hdus[1].header
+        hdus[1].header[keyword] = value
+    with pytest.raises(
+        InputError, match=r"a\.fits: SCI: the compressed image cannot be read .*(BLOCKSIZE|BYTEPIX)"
+    ):
+        str(datamodels.open(path).data)
+
+
+def test_a_wavelet_tile_of_another_size(tmp_path):
+    values = np.arange(40 * 50, dtype="i4").reshape(40, 50)
+    image = fits.CompImageHDU(values, name="SCI", compression_type="HCOMPRESS_1", tile_shape=(16, 50))
+    path = write(tmp_path / "a.fits", image)
+    assert (datamodels.open(path).data == values).all()
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"\xdd\x99\0\0\0\x10\0\0\0\x32", b"\xdd\x99\0\0\x10\x10\0\0\0\x32", 1))
+    assert path.read_bytes() != content
+    with pytest.raises(InputError, match=r"a tile is of another size"):
+        str(datamodels.open(path).data)
+
+
 def test_a_damaged_compressed_image_is_named(tmp_path):
     hdu = fits.CompImageHDU(np.arange(400, dtype="i4").reshape(20, 20), name="SCI")
     content = bytearray(write(tmp_path / "a.fits", hdu).read_bytes())

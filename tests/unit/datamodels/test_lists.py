@@ -135,3 +135,14 @@ def test_opening_many_slits_reads_headers_alone(slits, tmp_path, monkeypatch):
             ("S1", (4, 6), 21),
             ("S2", (4, 6), 22),
         ]
+
+
+def test_units_of_slits_are_those_of_the_product(slits):
+    with pytest.raises(AttributeError, match="bunit_data"):
+        slits.meta.bunit_data  # noqa: B018
+    for slit in slits.slits:
+        slit.meta.bunit_data = "MJy/sr"
+    assert slits.meta.bunit_data == "MJy/sr" and "bunit_data" not in slits.meta.instance
+    slits.slits[1].meta.bunit_data = "Jy"
+    with pytest.raises(AttributeError, match="bunit_data"):
+        slits.meta.bunit_data  # noqa: B018

@@ -87,6 +87,10 @@ def test_a_reference_made_of_nothing_says_what_it_is_for(tmp_path):
     assert (grism.meta.instrument.name, grism.meta.exposure.type) == ("NIRCAM", "NRC_WFSS")
     assert grism.orders == [1, 2] and grism.meta.reftype == "specwcs"
     assert datamodels.IFUPostModel(slice_models={"slice_0": {"xpoly": Shift(3)}}).slice_0.xpoly(1) == 4
+    shutters = np.zeros(3, [("NO", "f4"), ("CX", "f4")])
+    parts = {"models": {"Q1": Shift(1), "Q2": Shift(2)}, "data": {"Q1": shutters, "Q2": shutters}}
+    msa = datamodels.MSAModel(datamodels.MSAModel(**parts).save(tmp_path / "msa.asdf"))
+    assert msa.Q2.model(1) == 3 and len(msa.Q1.data) == 3 and msa.meta.instrument.name == "NIRSPEC"
     lrs = datamodels.MiriLRSSpecwcsModel(x_ref=326.1)
     assert lrs.meta.x_ref == 326.1 and lrs.meta.instrument.filter == "P750L"
 

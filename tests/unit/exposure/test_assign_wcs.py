@@ -214,7 +214,7 @@ def test_a_reference_from_a_file(tmp_path, done):
     np.testing.assert_array_equal(found.meta.wcs(10.0, 20.0), done.meta.wcs(10.0, 20.0))
 
 
-@pytest.mark.parametrize("exp_type", ["NRC_WFSS", "NIS_SOSS", "MIR_LRS-FIXEDSLIT", "NRS_FIXEDSLIT"])
+@pytest.mark.parametrize("exp_type", ["NRS_FIXEDSLIT", "NRS_MSASPEC", "NRS_IFU", "MIR_MRS"])
 def test_modes_to_come(exp_type):
     model = image(SUB)
     model.meta.exposure.type = exp_type

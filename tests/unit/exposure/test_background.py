@@ -7,7 +7,7 @@ import pytest
 from stage2_cases import CONFIG, SHAPE, rate
 
 from webbcal import datamodels
-from webbcal.core.errors import InputError, PlanError
+from webbcal.core.errors import InputError
 from webbcal.exposure.background.bkg_subtract import BackgroundStep
 from webbcal.run.record import runs_of
 
@@ -159,10 +159,8 @@ def test_backgrounds_that_do_not_fit(background, message):
         run(rate(), [background()])
 
 
-@pytest.mark.parametrize("exp_type", ["NIS_WFSS", "NRC_WFSS", "MIR_WFSS", "NIS_SOSS"])
-def test_modes_with_a_model_of_the_background(exp_type):
-    with pytest.raises(PlanError, match=exp_type):
-        run(rate(**{"exposure.type": exp_type}), [rate()])
+def test_grisms_without_a_field_have_backgrounds_like_images():
+    assert (run(rate(**{"exposure.type": "NRC_GRISM"}), [rate(3.0)]).data == 7).all()
 
 
 def test_tilts_of_the_grating_must_agree():

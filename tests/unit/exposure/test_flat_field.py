@@ -112,13 +112,18 @@ def test_what_is_no_image_is_skipped():
         (lambda: flat(**{"instrument.detector": "NRCA1"}), "NRCA1.*NRCB1"),
         (lambda: flat(**{"subarray.xstart": 300}), "does not contain"),
         (lambda: flat(shape=(32, 64)), "does not contain|must agree"),
-        (lambda: flat(reftype="gain"), "GAIN"),
         (lambda: "missing_flat.fits", "missing_flat.fits"),
     ],
 )
 def test_references_that_do_not_fit(reference, message):
     with pytest.raises(ReferenceFileError, match=f"(?s){message}"):
         run(rate(), reference())
+
+
+def test_a_file_of_another_type_is_refused(tmp_path):
+    flat(reftype="gain").save(tmp_path / "gain.fits")
+    with pytest.raises(ReferenceFileError, match="GAIN"):
+        run(rate(), str(tmp_path / "gain.fits"))
 
 
 def test_a_damaged_reference_is_named(tmp_path):
@@ -157,3 +162,18 @@ def test_threads_do_not_matter(monkeypatch):
         results.append(run(made, reference))
     for name in ("data", "err", "dq", "var_flat", "var_poisson"):
         np.testing.assert_array_equal(getattr(results[0], name), getattr(results[1], name))
+
+
+def test_single_spectra_on_the_detector():
+    """A slit as large as the subarray lies where that lies, whatever its own corner says."""
+    image = rate(nints=2)
+    slit = datamodels.SlitModel(image)
+    slit.xstart, slit.ystart = image.meta.subarray.xstart, image.meta.subarray.ystart
+    result = run(slit, flat())
+    assert (result.data == 5).all() and result.var_flat.shape == (2, *SHAPE)
+
+
+def test_spectra_that_were_cut_out_are_skipped():
+    model = rate()
+    model.meta.cal_step.extract_2d = "COMPLETE"
+    assert run(model, flat()).meta.cal_step.flat_field == "SKIPPED"

@@ -71,9 +71,7 @@ def test_small_arrays_keep_type_and_values(dtype):
     assert read["a"].dtype == array.dtype and read["b"].shape == (0, 3)
 
 
-@pytest.mark.parametrize(
-    "value", [object(), 1j, b"bytes", {1, 2}, np.zeros(1001), np.zeros(2, [("a", "f4")])]
-)
+@pytest.mark.parametrize("value", [object(), 1j, b"bytes", {1, 2}, np.zeros(2, [("a", "f4")])])
 def test_other_values_are_left_to_the_library(value):
     with pytest.raises(NotPlain):
         asdf_text.write({"a": value})

@@ -31,6 +31,7 @@ def flat(value=2.0, dq=0, err=0.1):
     ("value", "dq", "expected"),
     [
         (np.nan, 0, (1.0, BAD)),
+        (np.inf, 0, (1.0, BAD)),
         (0.0, 4, (1.0, BAD | 4)),
         (0.8, DQ["NO_FLAT_FIELD"], (1.0, BAD)),
         (0.8, DQ["DO_NOT_USE"], (1.0, DQ["DO_NOT_USE"])),

@@ -205,12 +205,13 @@ def test_wrong_arrays_are_refused():
         )
 
 
+@pytest.mark.parametrize("none", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
-def test_a_nan_is_no_sample(backend):
+def test_what_is_not_finite_is_no_sample(backend, none):
     data = np.broadcast_to(5.0 + 10.0 * np.arange(6), (3, 1, 4, 6)).swapaxes(1, 3).astype(np.float32).copy()
-    data[:, :, 1] = np.nan  # nothing at all
-    data[0, :, 2] = np.nan  # an integration without samples
-    data[1, 2, 3] = np.nan  # one sample
+    data[:, :, 1] = none  # nothing at all
+    data[0, :, 2] = none  # an integration without samples
+    data[1, 2, 3] = none  # one sample
     shape, image = data.shape, data.shape[2:]
     ones, settings = np.ones(image, np.float32), ramp_fit.RampFitSettings(1, 1)
     flags, pixels = np.zeros(shape, np.uint8), np.zeros(image, np.uint32)

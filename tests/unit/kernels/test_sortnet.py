@@ -5,8 +5,8 @@ from webbcal.kernels.compiling import kernel
 
 
 @kernel
-def sort_columns(a, n):
-    sortnet.sort_columns(a, n)
+def sort_columns(a, comparisons):
+    sortnet.sort_columns(a, comparisons)
 
 
 @kernel
@@ -21,7 +21,7 @@ def test_sorts_columns_of_any_length():
         a[rng.random(a.shape) < 0.1] = np.inf
         expected = a.copy()
         expected[:n] = np.sort(a[:n], axis=0)
-        sort_columns(a, n)
+        sort_columns(a, sortnet.network(n))
         np.testing.assert_array_equal(a, expected)
 
 

@@ -98,9 +98,11 @@ def test_leading_axes(values, tmp_path):
 
 def test_dark_with_integrations(values, tmp_path):
     path = tmp_path / "dark.fits"
-    described(datamodels.DarkMIRIModel(data=np.stack([values, values + 1])[:, None]), "DARK").save(path)
+    dark = described(datamodels.DarkMIRIModel(data=np.stack([values, values + 1])[:, None]), "DARK")
+    dark.meta.instrument.name, dark.meta.instrument.detector = "MIRI", "MIRIMAGE"
+    dark.save(path)
     reference = Reference("dark", path)
-    reference.check(exposure())
+    reference.check(exposure(instrument="MIRI", detector="MIRIMAGE"))
     assert reference.read("data").shape == (2, 1, 10, 10)
 
 
@@ -165,3 +167,32 @@ def test_files_that_cannot_be_opened(gain_file, tmp_path):
     flat.save(tmp_path / "cube.fits")
     with pytest.raises(ReferenceFileError, match="cannot be opened"):
         Reference("gain", tmp_path / "cube.fits").check(exposure())
+
+
+@pytest.mark.parametrize("given", [np.ones((NY, NX)), 5, {"data": 1}])
+def test_what_is_no_reference_at_all(given):
+    with pytest.raises(ReferenceFileError, match=f"override_gain is an? {type(given).__name__}"):
+        Reference("gain", given, "override").check(exposure())
+
+
+def test_a_model_of_another_kind(values):
+    model = described(datamodels.ReadnoiseModel(data=values), None)
+    with pytest.raises(ReferenceFileError, match="override_gain is a model for readnoise references"):
+        Reference("gain", model, "override").check(exposure())
+
+
+def test_a_product_in_place_of_a_reference(values, tmp_path, caplog):
+    model = described(datamodels.ImageModel(values), None)
+    path = model.save(tmp_path / "plain.fits")
+    Reference("gain", path, "override").check(exposure())
+    assert "product" not in caplog.text
+    model.meta.cal_step.ramp_fit = "COMPLETE"
+    Reference("gain", model.save(tmp_path / "rate.fits"), "override").check(exposure())
+    assert "gain reference rate.fits is the product of a calibration" in caplog.text
+
+
+def test_an_exposure_in_place_of_a_dark(values, tmp_path):
+    model = described(datamodels.RampModel(data=np.stack([values] * 6).reshape(2, 3, NY, NX)), None)
+    path = model.save(tmp_path / "uncal.fits")
+    with pytest.raises(ReferenceFileError, match="only darks of MIRI"):
+        Reference("dark", path, "override").check(exposure())

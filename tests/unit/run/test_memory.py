@@ -25,6 +25,21 @@ from webbcal import simulate
             "nints": 6,
         },
         {"subarray": "SUBGRISM256", "readpatt": "SHALLOW2", "ngroups": 8, "nints": 2},
+        {
+            "subarray": "SUBSTRIP96",
+            "detector": "NIS",
+            "filter": "F277W",
+            "readpatt": "NISRAPID",
+            "ngroups": 3,
+            "nints": 16,
+        },
+        {
+            "subarray": "FULL",
+            "detector": "NRS1",
+            "filter": "F290LP",
+            "readpatt": "NRSIRS2RAPID",
+            "ngroups": 3,
+        },
     ],
     ids=lambda c: c["subarray"],
 )

@@ -67,9 +67,9 @@ def test_unknown_parameter_names_the_nearest() -> None:
 
 def test_setting_an_unknown_attribute_warns_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     pipeline = Detector1Pipeline()
-    pipeline.persistence.input_trapsfilled = "before_trapsfilled.fits"
-    assert "has no parameter 'input_trapsfilled'" in caplog.text
-    assert pipeline.persistence.input_trapsfilled == "before_trapsfilled.fits"
+    pipeline.jump.yint_threshold = 4.0
+    assert "has no parameter 'yint_threshold'" in caplog.text
+    assert pipeline.jump.yint_threshold == 4.0
 
 
 def test_spec_is_text_of_own_parameters() -> None:

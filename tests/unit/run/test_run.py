@@ -269,6 +269,28 @@ def test_too_little_memory_is_said_before_work(crds: Any, cls: Any) -> None:
     assert written() == set()
 
 
+def test_ramps_between_passes_do_not_fill_a_large_memory(crds: Any) -> None:
+    for most, kept in (("400MB", 100_000_000), ("1TB", 256 << 20), ("1MB", 32 << 20)):
+        assert Detector1Pipeline(max_memory=most).plan(crds.uncal[0]).kept_bytes == kept
+
+
+def test_maximum_cores_holds_for_the_run(crds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBBCAL_THREADS", "8")
+
+    def threads(pipeline: dict[str, Any] | None = None, **steps: Any) -> int:
+        plan = Detector1Pipeline(steps=steps, **(pipeline or {})).plan(crds.uncal[0])
+        return int(plan.threads)
+
+    assert threads() == 8  # the default of '1' is nobody's wish
+    assert threads(jump={"maximum_cores": "half"}) == 4
+    assert threads(jump={"maximum_cores": "none"}) == 1
+    assert threads(jump={"maximum_cores": "none"}, ramp_fit={"maximum_cores": "3"}) == 3
+    assert threads(jump={"maximum_cores": "none", "skip": True}) == 8
+    assert threads({"threads": 2}, ramp_fit={"maximum_cores": "all"}) == 2
+    with pytest.raises(ParameterError, match=r"jump.maximum_cores = 'many': must be .*'quarter'"):
+        threads(jump={"maximum_cores": "many"})
+
+
 @pytest.mark.parametrize(
     "words", [{"max_memory": "much"}, {"threads": 0}, {"threads": "two"}, {"max_memory": 0}]
 )

@@ -16,7 +16,7 @@ from webbcal.pipeline.detector1 import Detector1Pipeline
 from webbcal.run.pipeline import Pipeline
 from webbcal.run.record import runs_of
 from webbcal.run.step import Step
-from webbcal.run.user_methods import record_step_status
+from webbcal.run.step_status import record_step_status
 
 MODULE = '''
 from webbcal.run.step import Step

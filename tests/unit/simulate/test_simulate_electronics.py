@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from webbcal.core.errors import ParameterError
-from webbcal.simulate.cosmic_rays import rays, snowballs
+from webbcal.simulate.cosmic_rays import rays
 from webbcal.simulate.electronics import Electronics, ReadoutChain, pink
 from webbcal.simulate.geometry import find_aperture
 from webbcal.simulate.nonlinearity import linearise, respond
@@ -133,10 +133,3 @@ def test_grazing_particles_leave_tracks():
     found, _ = label(image.reshape(512, 512) > 200, structure=np.ones((3, 3)))
     lengths = [max(s.stop - s.start for s in box) for box in find_objects(found)]
     assert max(lengths) >= 5 and np.median(lengths) <= 3
-
-
-def test_snowballs_are_round_and_saturating():
-    d = snowballs(stream(5, "snow"), (256, 256), 1.0, 100.0)
-    assert d.electrons.max() >= 2.5e5
-    assert len(d.index) > 50
-    assert len(snowballs(stream(5, "snow"), (256, 256), 1.0, 0.0).index) == 0

@@ -7,7 +7,6 @@ import pytest
 
 from webbcal import datamodels, simulate
 from webbcal.core.dqflags import pixel as DQ
-from webbcal.core.errors import ParameterError
 from webbcal.simulate.geometry import find_aperture
 from webbcal.simulate.optics import find_filter
 from webbcal.simulate.personality import personality
@@ -122,7 +121,3 @@ def test_miri():
     assert find_aperture("MIRIMAGE", "SUB256").box.slices == (slice(50, 306), slice(412, 668))
     band = find_filter("MIRI", "F2550W")
     assert throughput_left("MIRI", band, 60300.0) < throughput_left("MIRI", band, 59800.0) < 1.0
-    with pytest.raises(ParameterError, match="rate_universe"):
-        simulate.expose(MIRI)
-    with pytest.raises(ParameterError, match="rate_universe"):
-        simulate.universe("nowhere", MIRI)

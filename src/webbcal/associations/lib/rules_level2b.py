@@ -1,6 +1,6 @@
 """The rules by which each exposure makes a product: ``Asn_Lv2Image``, …"""
 
-from webbcal.associations.asn_from_list import RULES, Rule
+from webbcal.associations.rules import RULES, Rule
 
 _NAMES = sorted(name for name, rule in RULES.items() if rule.level == 2 and name.startswith("Asn_"))
 

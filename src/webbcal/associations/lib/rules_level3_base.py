@@ -1,5 +1,5 @@
 """The rule by which all exposures make one product."""
 
-from webbcal.associations.asn_from_list import DMS_Level3_Base
+from webbcal.associations.rules import DMS_Level3_Base
 
 __all__ = ["DMS_Level3_Base"]

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from webbcal.combine.alignment import catalogs
 from webbcal.combine.alignment import groups as alignment
@@ -15,6 +15,7 @@ from webbcal.combine.alignment.groups import FitSettings, Geometry, Image
 from webbcal.combine.members.list_step import ListStep, Outcome, group_of
 from webbcal.combine.members.opening import has_wcs
 from webbcal.combine.sources.finder_settings import FinderSettings
+from webbcal.core.wording import a_or_an
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run
@@ -37,38 +38,13 @@ _TOO_FEW = "at least two exposures are needed to align"
 
 
 @dataclass(frozen=True)
-class TweakRegParameters(SipSettings, StepParameters):
+class TweakRegParameters(FinderSettings, SipSettings, StepParameters):
     """Parameters of `TweakRegStep`."""
 
     save_catalogs: bool = param(False, "Save the catalogue of each image (…_cat)")
     use_custom_catalogs: bool = param(False, "Use the user's catalogues instead of finding sources")
     catalog_format: str = param("ecsv", "Format of saved catalogues: ecsv or fits")
     catfile: str = param("", "File that lists images and the user's catalogues")
-    starfinder: Literal["dao", "iraf", "segmentation"] = param("iraf", "How sources are found")
-    snr_threshold: float = param(10.0, "Threshold above the background, in its rms")
-    kernel_fwhm: float = param(2.5, "FWHM of the Gaussian that sources are like", unit="pixel")
-    bkg_boxsize: int = param(400, "Boxes that the background is measured in", unit="pixel")
-    minsep_fwhm: float = param(0.0, "Smallest separation of stars, in FWHM (dao, iraf)")
-    sigma_radius: float = param(1.5, "Radius of the Gaussian kernel, in its sigma (dao, iraf)")
-    sharplo: float = param(0.5, "Smallest sharpness (dao, iraf)")
-    sharphi: float = param(2.0, "Largest sharpness (dao, iraf)")
-    roundlo: float = param(0.0, "Smallest roundness (dao, iraf)")
-    roundhi: float = param(0.2, "Largest roundness (dao, iraf)")
-    brightest: int = param(200, "Keep this many of the brightest sources (dao, iraf)")
-    peakmax: float | None = param(None, "Leave out sources with a higher peak (dao, iraf)")
-    npixels: int = param(10, "Smallest number of connected pixels (segmentation)")
-    connectivity: Literal[4, 8] = param(8, "Neighbours that count as connected (segmentation)")
-    nlevels: int = param(32, "Levels of deblending (segmentation)")
-    contrast: float = param(0.001, "Share of a source's flux that a deblended part has (segmentation)")
-    multithresh_mode: Literal["exponential", "linear", "sinh"] = param(
-        "exponential", "Spacing of the levels of deblending (segmentation)"
-    )
-    localbkg_width: int = param(0, "Width of the annulus of a local background (segmentation)", unit="pixel")
-    apermask_method: Literal["correct", "mask", "none"] = param(
-        "correct", "What is done about neighbours in an aperture (segmentation)"
-    )
-    kron_params: list[float] | None = param(None, "Kron aperture: 2 or 3 numbers (segmentation)")
-    deblend: bool = param(True, "Separate sources that touch (segmentation)")
     enforce_user_order: bool = param(False, "Align in the order given, not of overlap")
     expand_refcat: bool = param(False, "Add the sources of aligned images to those aligned to")
     minobj: int = param(15, "Smallest number of matched sources")
@@ -120,7 +96,11 @@ class TweakRegStep(ListStep):
         missing = [name for name in _ANGLES if getattr(model.meta.wcsinfo, name) is None]
         if missing:
             return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
-        return None if len(model.shape) == 2 else f"is a {type(model).__name__}: alignment works on images"
+        return (
+            None
+            if len(model.shape) == 2
+            else f"is {a_or_an(type(model).__name__)}: alignment works on images"
+        )
 
     def scratch_bytes(self, sizes: Sizes, p: TweakRegParameters) -> int:
         """An image for each thread, while sources are found."""
@@ -153,14 +133,13 @@ class TweakRegStep(ListStep):
         """Give each image its catalogue: the user's, or one that is made."""
         models = [m for m, _ in usable]
         chosen = catalogs.chosen_catalogs(models, p.use_custom_catalogs, p.catfile)
-        settings = FinderSettings(**{f.name: getattr(p, f.name) for f in fields(FinderSettings)})
 
         def catalog(number: int) -> Table:
             path = chosen[number]
             if path is not None:
                 models[number].meta.tweakreg_catalog = path
                 return catalogs.user_catalog(path, models[number])
-            return catalogs.catalog_of_image(models[number], settings)
+            return catalogs.catalog_of_image(models[number], p)
 
         with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
             warnings.simplefilter("ignore")  # of NaN, and of images without detections: both are told below

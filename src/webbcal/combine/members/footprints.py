@@ -41,7 +41,7 @@ def polygons_of(model: Any) -> list[F64]:
     return found
 
 
-def outline(polygons: Sequence[F64], wcs: Any, shape: tuple[int, int]) -> str | None:
+def outline(polygons: Sequence[F64], wcs: Any, shape: tuple[int, int] | None) -> str | None:
     """Return, as S_REGION, the union of polygons within the pixels of an image; None if it is empty.
 
     Parameters
@@ -50,15 +50,16 @@ def outline(polygons: Sequence[F64], wcs: Any, shape: tuple[int, int]) -> str | 
         RA, Dec in degrees.
     wcs : gwcs.WCS
         That of the image: without distortion, so that lines stay lines.
-    shape : tuple of int
-        Rows and columns of the image.
+    shape : tuple of int or None
+        Rows and columns of the image; None for all of the plane.
     """
     import shapely
 
-    ny, nx = shape
     flat = [np.array(wcs.invert(*polygon.T, with_bounding_box=False)).T for polygon in polygons]
     union = shapely.union_all([shapely.make_valid(shapely.Polygon(p)) for p in flat])
-    whole = shapely.intersection(union, shapely.box(-0.5, -0.5, nx - 0.5, ny - 0.5))
+    whole = union
+    if shape is not None:
+        whole = shapely.intersection(union, shapely.box(-0.5, -0.5, shape[1] - 0.5, shape[0] - 0.5))
     parts = [part for part in getattr(whole, "geoms", [whole]) if part.geom_type == "Polygon" and part.area]
     if not parts:
         log.warning("the input footprints do not overlap with the output image; S_REGION is left out")

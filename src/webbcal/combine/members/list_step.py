@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from webbcal import datamodels
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association
 from webbcal.associations.containers import is_container, is_library
@@ -170,6 +171,26 @@ class ListStep(Step):
             note_association(run, association, models)
         return models
 
+    def opened_to_read(self, run: Run, init: Any) -> list[Any]:
+        """Return models that the step only reads. A product of an association names the output."""
+        if is_model(init):
+            return [init]
+        if isinstance(init, (list, tuple)) and init and all(map(is_model, init)):
+            return list(init)
+        if is_path(init) and not is_association(init):
+            return [self.open_model(init)]
+        association = as_level3(self.located(init))
+        product = association.products[0]
+        if product.name and not run.is_part:
+            run.own_name = f"{product.name}{self.output_ext}"
+        models = [
+            member.model or run.closes(datamodels.open(association.resolve(member)))
+            for member in product.science
+        ]
+        if is_association(init):
+            note_association(run, association, models)
+        return models
+
     def left_out(self, run: Run, model: Any) -> Any:
         """Record that a pipeline was told to leave this step out."""
         plan = told_to_skip(self)
@@ -179,6 +200,11 @@ class ListStep(Step):
             record.append(each, [plan], None, join=join)
         run.note_done([plan])
         return model
+
+
+def is_path(init: Any) -> bool:
+    """Tell whether an input is the path of a file."""
+    return isinstance(init, (str, os.PathLike))
 
 
 def is_association(init: Any) -> bool:

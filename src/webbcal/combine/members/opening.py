@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webbcal import datamodels
 from webbcal.associations.association import Association, Product
 from webbcal.core.errors import InputError
+from webbcal.core.wording import a_or_an
+from webbcal.datamodels.lists import ListModel, items_of
+from webbcal.library.groups import exposure_name
 from webbcal.run.exposure import meta_value
 
 log = logging.getLogger(__name__)
@@ -19,6 +22,8 @@ _COMPANIONS = ("err", "dq", "var_poisson", "var_rnoise", "var_flat")
 #: What exposures may differ in if they must: label and place in the metadata.
 _MAY_DIFFER = {"filter": "meta.instrument.filter", "pupil": "meta.instrument.pupil"}
 _SHOULD_AGREE = {"instrument": "meta.instrument.name", "unit": "meta.bunit_data"}
+#: What tells files of one exposure apart.
+_ONE_EXPOSURE = ("meta.instrument.detector", "meta.exposure.segment_number", "meta.subarray.name")
 _NAMED = 3  # files that a message names
 
 
@@ -54,6 +59,10 @@ def check_arrays(model: Any, name: str) -> None:
     InputError
         Naming the array.
     """
+    if isinstance(model, ListModel):
+        if not len(items_of(model)):
+            raise InputError(f"{name}: has no slits; make the file again")
+        return
     if model.shape is None:
         raise InputError(f"{name}: has no science array (SCI extension); is it a JWST exposure?")
     for array in _COMPANIONS:
@@ -77,7 +86,7 @@ def check_calibrated(models: Sequence[Any], names: Sequence[str]) -> None:
         kind = type(model).__name__
         if kind != "ImageModel" or len(model.shape or ()) != 2:
             raise InputError(
-                f"{name}: is a {kind}; calwebb_image3 combines calibrated images (_cal), which "
+                f"{name}: is {a_or_an(kind)}; calwebb_image3 combines calibrated images (_cal), which "
                 "calwebb_image2 makes"
             )
         if model.meta.cal_step.resample == "COMPLETE":
@@ -87,19 +96,67 @@ def check_calibrated(models: Sequence[Any], names: Sequence[str]) -> None:
                 f"{name}: has no WCS; calwebb_image3 combines calibrated images (_cal), which calwebb_image2 "
                 "makes (assign_wcs attaches the WCS)"
             )
-    for what, path in _SHOULD_AGREE.items():
+    check_agreement(models, {}, "give those of one {what} (the steps run alone take them, with a warning)")
+
+
+def check_agreement(models: Sequence[Any], more: Mapping[str, str], advice: str) -> None:
+    """Make sure that exposures are of one instrument and unit, and agree in what else they must.
+
+    Parameters
+    ----------
+    models : sequence of DataModel
+    more : mapping
+        What they must agree in, in words -> place in the metadata.
+    advice : str
+        What to do, with ``{what}`` for the thing they differ in.
+
+    Raises
+    ------
+    InputError
+        Naming the exposures.
+    """
+    for what, path in (_SHOULD_AGREE | dict(more)).items():
         if mixture := _mixture(models, path):
             raise InputError(
-                f"exposures of several {what}s cannot be combined: {mixture}; give those of one {what} (the "
-                "steps run alone take them, with a warning)"
+                f"exposures of several {what}s cannot be combined: {mixture}; {advice.format(what=what)}"
             )
 
 
 def warn_of_mixtures(models: Sequence[Any]) -> None:
-    """Warn if exposures differ in what they should agree in."""
+    """Warn if exposures differ in what they should agree in, or one is there under several names.
+
+    Raises
+    ------
+    InputError
+        If one model is there twice.
+    """
+    _look_for_repeats(models)
     for what, path in (_SHOULD_AGREE | _MAY_DIFFER).items():
         if mixture := _mixture(models, path):
             log.warning("exposures of several %ss are combined: %s", what, mixture)
+
+
+def _look_for_repeats(models: Sequence[Any]) -> None:
+    """Refuse a model that is given twice; warn of copies of an exposure."""
+    seen: set[int] = set()
+    for model in models:
+        if id(model.contents) in seen:
+            raise InputError(
+                f"{model.meta.filename}: the model is given twice; it counts once, so give it once"
+            )
+        seen.add(id(model.contents))
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for model in models:
+        name = exposure_name(model.meta.observation)
+        if name is not None:
+            key = name, *(meta_value(model, path) for path in _ONE_EXPOSURE)
+            found.setdefault(key, []).append(str(model.meta.filename))
+    for (name, detector, *_), files in found.items():
+        if len(files) > 1:
+            log.warning(
+                "%s are one exposure of one detector (%s %s), which counts %d times: weights and errors are "
+                "wrong; leave out all but one", _names(files), name, detector, len(files),
+            )  # fmt: skip
 
 
 def has_wcs(model: Any) -> bool:

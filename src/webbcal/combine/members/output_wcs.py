@@ -199,21 +199,42 @@ def grid_from_file(path: str, output_shape: tuple[int, int] | None, first: Any) 
     ParameterError
         If nothing tells the shape.
     """
-    if not Path(path).is_file():
-        raise MissingInputError(f"output_wcs: {path} does not exist; check the path")
-    tree = tree_of_asdf(path, f"output_wcs: {path}")
-    wcs = usable(tree.get("wcs"))
-    if _world_axes(wcs) != 2:
-        raise InputError(
-            f"output_wcs: {path} has no imaging WCS (a gwcs.WCS with two axes) under the key 'wcs'"
-        )
-    shape = _shape_of(wcs, tree, output_shape)
-    wcs.array_shape = shape
+    wcs, tree = wcs_from_file(path, output_shape, axes=2)
+    shape = wcs.array_shape
     scale = tree.get("pixel_scale") or (np.sqrt(tree["pixel_area"]) if tree.get("pixel_area") else None)
     if scale is None:
         scale = 3600.0 * np.degrees(np.sqrt(mean_pixel_area(wcs, shape)))
     area = first.meta.photometry.pixelarea_steradians or mean_pixel_area(wcs_of(first), first.shape)
     return OutputGrid(wcs, shape, float(scale), float(scale) / (3600.0 * np.degrees(np.sqrt(area))))
+
+
+def wcs_from_file(path: str, output_shape: tuple[int, int] | None, axes: int) -> tuple[Any, dict[str, Any]]:
+    """Return the WCS under ``wcs`` in an ASDF file, which knows its shape then, and the tree of the file.
+
+    Parameters
+    ----------
+    path : str
+    output_shape : tuple of int, optional
+        Columns and rows; overrides what the file says.
+    axes : int
+        How many world axes it must have: 2 for an image, 3 for a spectrum.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no ASDF file, or holds no such WCS.
+    ParameterError
+        If nothing tells the shape.
+    """
+    if not Path(path).is_file():
+        raise MissingInputError(f"output_wcs: {path} does not exist; check the path")
+    tree = tree_of_asdf(path, f"output_wcs: {path}")
+    wcs = usable(tree.get("wcs"))
+    if _world_axes(wcs) != axes:
+        kind = "imaging WCS (a gwcs.WCS with two axes)" if axes == 2 else f"gwcs.WCS with {axes} axes"
+        raise InputError(f"output_wcs: {path} has no {kind} under the key 'wcs'")
+    wcs.array_shape = _shape_of(wcs, tree, output_shape)
+    return wcs, tree
 
 
 def _world_axes(wcs: Any) -> int:

@@ -16,17 +16,45 @@ from webbcal.combine.members.footprints import polygons_of
 from webbcal.combine.members.output_wcs import GridSettings, middle_of
 from webbcal.combine.members.sky_area import polygon_area
 from webbcal.core.errors import InputError
+from webbcal.core.modes import mode_of
+from webbcal.datamodels.lists import ListModel, items_of
 from webbcal.run.exposure import meta_value
 from webbcal.run.planning import Sizes
 from webbcal.wcs.keywords import ApertureKeywords
+from webbcal.wcs.of_model import bounds_of, wcs_of
 
 F64 = NDArray[np.float64]
 
+#: The part of the detector that a slit has, where no WCS tells: that of MIRI LRS is a sixtieth.
+_SLIT_SHARE = 0.05
+
 
 def sizes_of(models: Sequence[Any], settings: GridSettings | None = None) -> Sizes:
-    """Return how many exposures there are, the pixels of the largest, and about those of their mosaic."""
+    """Return how many exposures there are, the pixels of the largest, and about those of their mosaic.
+
+    That of a spectrum in a slit (MIRI LRS) is the part of the detector that it has; many slits have none.
+    """
+    if isinstance(models[0], ListModel):
+        return Sizes(len(models), max(map(_slit_pixels, models)), 0)
+    pixels = max(int(np.prod(model.shape[-2:])) for model in models)
+    mode = mode_of(models[0].meta.exposure.type)
+    if mode.optics == "slit" and mode.has("prism"):
+        return Sizes(len(models), pixels, _rectified(models[0], pixels))
     ny, nx = mosaic_shape(models, settings or GridSettings())
-    return Sizes(len(models), max(int(np.prod(model.shape[-2:])) for model in models), ny * nx)
+    return Sizes(len(models), pixels, ny * nx)
+
+
+def _rectified(model: Any, pixels: int) -> int:
+    """Return about how many pixels the rectified spectrum of a slit has: those where there is a WCS."""
+    wcs = wcs_of(model)
+    bounds = None if wcs is None else bounds_of(wcs)
+    if bounds is None:
+        return int(pixels * _SLIT_SHARE)
+    return int(np.prod([high - low for low, high in bounds[:2]]))
+
+
+def _slit_pixels(model: Any) -> int:
+    return sum(int(np.prod(slit.shape)) for slit in items_of(model))
 
 
 def describe(models: Sequence[Any]) -> str:

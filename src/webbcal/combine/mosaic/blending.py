@@ -6,6 +6,7 @@ for each exposure and a column for each keyword that has a value in any.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from webbcal.datamodels.table import Schema, schema_of, walk
+
+log = logging.getLogger(__name__)
 
 #: Keywords without a column, by their place in ``meta``.
 _NO_COLUMN = {
@@ -109,18 +112,26 @@ class Blender:
         names = [keyword for keyword in columns.values() if keyword in present]
         if not names:
             return None
-        arrays = [_column([row.get(name, np.nan) for row in self._rows]) for name in names]
+        arrays = [_column(name, [row.get(name, np.nan) for row in self._rows]) for name in names]
         table = np.empty(len(self._rows), [(n, a.dtype) for n, a in zip(names, arrays, strict=True)])
         for name, array in zip(names, arrays, strict=True):
             table[name] = array
         return table
 
 
-def _column(values: list[Any]) -> np.ndarray:
+def _column(name: str, values: list[Any]) -> np.ndarray:
     array = np.array(values)
-    if array.dtype.kind == "U":
-        return np.char.encode(array, "ascii", "replace")
-    return array
+    if array.dtype.kind != "U":
+        return array
+    altered = sorted({value for value in values if isinstance(value, str) and not value.isascii()})
+    if altered:
+        log.warning(
+            "HDRTAB, the table of all exposures: column %s has ? for what is not ASCII (%s), the only text "
+            "of FITS tables; the exposures keep it",
+            name,
+            ", ".join(altered),
+        )
+    return np.char.encode(array, "ascii", "replace")
 
 
 def _is_own(path: str) -> bool:

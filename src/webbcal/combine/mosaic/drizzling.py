@@ -124,9 +124,25 @@ def drop(
     if how.kernel == "square" and how.pixfrac >= _POINT:
         drizzle_kernels.drizzle(region.values, region.weight, region.dq, *places, how.pixfrac, sums, bits)
         return Dropped(target, sums, bits)
+    if how.kernel == "point":
+        drop_points(region, places, sums, bits)
+        return Dropped(target, sums, bits)
     library = _Library(region, places, how, target.shape)
     library.drop(sums, bits)
     return Dropped(target, sums, bits, library.hits())
+
+
+def drop_points(region: Region, places: Places, sums: F32, flags: NDArray[np.uint32]) -> None:
+    """Drop each pixel on the output pixel that holds its centre, in place; as `Dropped` holds the results."""
+    x, y = (place[1:-1, 1:-1] for place in places)
+    rows, columns = sums.shape[:2]
+    with np.errstate(invalid="ignore"):
+        inside = (x >= -0.5) & (x < columns - 0.5) & (y >= -0.5) & (y < rows - 0.5) & (region.weight > 0)
+    to = np.floor(y[inside] + 0.5).astype(int), np.floor(x[inside] + 0.5).astype(int)
+    weight = region.weight[inside][:, None]
+    np.add.at(sums, to, np.hstack([weight * region.values[inside], weight]))
+    if flags.size:
+        np.bitwise_or.at(flags, to, region.dq[inside])
 
 
 class _Library:

@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +110,13 @@ class Region:
         return self.values[..., 0]
 
 
+class Positions(Protocol):
+    """Where the pixels of an image lie in the output."""
+
+    def __call__(self, box: Box, out: F64 | None = None) -> tuple[F64, F64]:
+        """Return x and y of the centres of a box of pixels; NaN where there is none."""
+
+
 class WeightedImage:
     """An image whose regions come with their weights.
 
@@ -210,9 +217,18 @@ class InputImage(WeightedImage):
             raise InputError(f"{self.name} has no WCS (meta.wcs); run assign_wcs on it first")
         (x0, x1), (y0, y1) = pixel_bounds(wcs, self.shape)
         self.box = Box(y0, y1 + 1, x0, x1 + 1)
-        self.map = PixelMap(wcs, grid.wcs, self.shape)
-        self._edges, self._cells = _cells(self.map, self.box)
+        self.map, self._edges, self._cells = self.placed(wcs, grid.wcs)
         self._footprint = self.footprint(grid)
+
+    def placed(self, wcs: Any, to: Any) -> tuple[Positions, tuple[Any, Any], tuple[F32, F32]]:
+        """Return where its pixels lie in the output, and the cells by which those of a tile are found.
+
+        Cells are told by their edges along y and x, and by the boxes around them in the output: (lowest,
+        highest), each of shape (2, rows, columns): x and y.
+        """
+        pixel_map = PixelMap(wcs, to, self.shape)
+        edges = cell_edges(self.box)
+        return pixel_map, edges, _cells(pixel_map, edges)
 
     @property
     def tilt(self) -> float:
@@ -222,7 +238,8 @@ class InputImage(WeightedImage):
 
     def footprint(self, grid: OutputGrid) -> Box:
         """Return the pixels of the output that the image may reach."""
-        lowest, highest = self._cells[0].reshape(2, -1).min(axis=1), self._cells[1].reshape(2, -1).max(axis=1)
+        lowest = np.fmin.reduce(self._cells[0].reshape(2, -1), axis=1)
+        highest = np.fmax.reduce(self._cells[1].reshape(2, -1), axis=1)
         (x0, y0), (x1, y1) = np.floor(lowest).astype(int) - 2, np.ceil(highest).astype(int) + 3
         ny, nx = grid.shape
         y0, x0 = min(max(0, y0), ny), min(max(0, x0), nx)
@@ -271,14 +288,18 @@ def _fits(source: Any, shape: tuple[int, int], name: str, array: str) -> bool:
     return True
 
 
-def _cells(pixel_map: PixelMap, box: Box) -> tuple[tuple[Any, Any], tuple[F32, F32]]:
-    """Return the edges of cells of pixels along y and x, and the boxes around the cells in the output.
+def cell_edges(box: Box) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return the edges of cells of pixels along y and x that tile a box."""
+    sides = ((box.y0, box.y1), (box.x0, box.x1))
+    y, x = (np.append(np.arange(a, b, _CELL), b) for a, b in sides)
+    return y, x
 
-    The boxes are (lowest, highest), each of shape (2, rows, columns): x and y.
-    """
-    y, x = (np.append(np.arange(a, b, _CELL), b) for a, b in ((box.y0, box.y1), (box.x0, box.x1)))
+
+def _cells(pixel_map: PixelMap, edges: tuple[Any, Any]) -> tuple[F32, F32]:
+    """Return the boxes around cells in the output."""
+    y, x = edges
     yy, xx = np.meshgrid(y - 0.5, x - 0.5, indexing="ij")
     mapped = np.array(pixel_map.at(xx.ravel(), yy.ravel())).reshape(2, *xx.shape)
     corners = np.array([mapped[:, j : j + len(y) - 1, i : i + len(x) - 1] for j in (0, 1) for i in (0, 1)])
     lowest, highest = corners.min(axis=0), corners.max(axis=0)
-    return (y, x), (lowest.astype(np.float32), highest.astype(np.float32))  # hundreds of images are kept
+    return lowest.astype(np.float32), highest.astype(np.float32)  # hundreds of images are kept

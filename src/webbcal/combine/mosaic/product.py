@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from webbcal import datamodels
@@ -48,7 +48,27 @@ def metadata_of(grid: OutputGrid, models: Sequence[Any], blend: bool, errors: bo
     errors : bool
         Whether there are errors.
     """
-    product = datamodels.ImageModel()
+    product = gathered(datamodels.ImageModel, models, blend, errors)
+    set_wcs(product, grid)
+    polygons = [polygon for model in models for polygon in polygons_of(model)]
+    product.meta.wcsinfo.s_region = outline(polygons, grid.wcs, grid.shape)
+    product.meta.photometry.pixelarea_arcsecsq = grid.pixel_area
+    product.meta.photometry.pixelarea_steradians = grid.pixel_area / _ARCSEC2
+    return product
+
+
+def gathered(kind: Callable[[], Any], models: Sequence[Any], blend: bool, errors: bool) -> Any:
+    """Return a model with the metadata of those that are combined in it.
+
+    Parameters
+    ----------
+    kind : callable
+        Its class.
+    models : sequence of DataModel
+    blend, errors : bool
+        As in `metadata_of`.
+    """
+    product = kind()
     product.update(models[0])
     if blend:
         blender = Blender()
@@ -57,12 +77,7 @@ def metadata_of(grid: OutputGrid, models: Sequence[Any], blend: bool, errors: bo
         blender.apply(product)
     if not errors and product.meta.hasattr("bunit_err"):
         del product.meta.bunit_err  # or there would be an ERR extension with nothing but this keyword
-    set_wcs(product, grid)
     _set_times(product, models)
-    polygons = [polygon for model in models for polygon in polygons_of(model)]
-    product.meta.wcsinfo.s_region = outline(polygons, grid.wcs, grid.shape)
-    product.meta.photometry.pixelarea_arcsecsq = grid.pixel_area
-    product.meta.photometry.pixelarea_steradians = grid.pixel_area / _ARCSEC2
     product.meta.background.level = product.meta.background.subtracted = None  # what was left is subtracted
     for name in ("pool_name", "table_name"):
         value = getattr(models[0].meta.asn, name)

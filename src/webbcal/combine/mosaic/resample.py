@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from webbcal import datamodels
-from webbcal.associations import as_level3
 from webbcal.associations.sources import is_model
-from webbcal.combine.members.list_step import ListStep, groups_of, is_association, note_association
+from webbcal.combine.members.list_step import ListStep, groups_of, is_association, is_path
 from webbcal.combine.members.opening import warn_of_mixtures
 from webbcal.combine.members.output_wcs import GridSettings, OutputGrid, grid_around, grid_from_file
 from webbcal.combine.mosaic.drizzling import Drop, fill_value
@@ -48,9 +45,11 @@ class ResampleParameters(StepParameters):
     )
     fillval: str = param("NAN", "Value of output pixels without data")
     weight_type: Literal["ivm", "exptime"] | None = param("ivm", "How input pixels are weighted")
-    output_shape: list | None = param(None, "Columns and rows of the output", kind="int_list")
-    crpix: list | None = param(None, "0-based pixel (x, y) of the reference position", kind="float_list")
-    crval: list | None = param(None, "RA, Dec of the reference pixel", unit="deg", kind="float_list")
+    output_shape: list[int] | None = param(None, "Columns and rows of the output", kind="int_list")
+    crpix: list[float] | None = param(
+        None, "0-based pixel (x, y) of the reference position", kind="float_list"
+    )
+    crval: list[float] | None = param(None, "RA, Dec of the reference pixel", unit="deg", kind="float_list")
     rotation: float | None = param(None, "Position angle of the output's y axis", unit="deg")
     pixel_scale_ratio: float = param(1.0, "Output to input pixel scale")
     pixel_scale: float | None = param(None, "Output pixel scale; overrides the ratio", unit="arcsec")
@@ -90,7 +89,7 @@ class ResampleStep(ListStep):
         if not run.is_part:  # a pipeline has looked at what it combines
             warn_of_mixtures(models)
         start = time.perf_counter()
-        alone = is_model(args[0]) or (_is_path(args[0]) and not is_association(args[0]))
+        alone = is_model(args[0]) or (is_path(args[0]) and not is_association(args[0]))
         products = self.make(run, models, blend=self.blendheaders and not alone)
         (plan,) = self.decide(models)
         plan.seconds = time.perf_counter() - start
@@ -207,18 +206,18 @@ class ResampleStep(ListStep):
             If they make no sense.
         """
         p = self.parameters
-        shape = _pair(p.output_shape, "output_shape", int)
+        shape = pair_of(p.output_shape, "output_shape", int)
         if shape is not None and min(shape) < 1:
             raise ParameterError(f"resample.output_shape = {p.output_shape}: both must be at least 1")
         if p.pixel_scale_ratio <= 0 or (p.pixel_scale is not None and p.pixel_scale <= 0):
             raise ParameterError("resample.pixel_scale and pixel_scale_ratio must be positive")
-        crval = _pair(p.crval, "crval", float)
+        crval = pair_of(p.crval, "crval", float)
         if crval is not None and not (-360 <= crval[0] <= 360 and -90 <= crval[1] <= 90):
             raise ParameterError(
                 f"resample.crval = {p.crval}: expected right ascension and declination, degrees"
             )
         return GridSettings(
-            crpix=_pair(p.crpix, "crpix", float),
+            crpix=pair_of(p.crpix, "crpix", float),
             crval=crval,
             rotation=p.rotation,
             pixel_scale_ratio=p.pixel_scale_ratio,
@@ -226,39 +225,15 @@ class ResampleStep(ListStep):
             output_shape=shape,
         )
 
-    def opened(self, run: Run, init: Any) -> list[Any]:
-        """Return the images; they are only read. A product of an association names the output."""
-        if is_model(init):
-            return [init]
-        if isinstance(init, (list, tuple)) and init and all(map(is_model, init)):
-            return list(init)
-        if _is_path(init) and not is_association(init):
-            return [self.open_model(init)]
-        association = as_level3(self.located(init))
-        product = association.products[0]
-        if product.name and not run.is_part:
-            run.own_name = f"{product.name}{self.output_ext}"
-        models = [
-            member.model or run.closes(datamodels.open(association.resolve(member)))
-            for member in product.science
-        ]
-        if is_association(init):
-            note_association(run, association, models)
-        return models
 
-
-def outlier_name(model: Any) -> str:
-    """Return the file name of a single exposure on the grid of the mosaic."""
+def outlier_name(model: Any, suffix: str = "i2d") -> str:
+    """Return the file name of a single exposure on the grid of all."""
     path = PurePath(str(model.meta.filename))
-    return f"{path.stem.rpartition('_')[0] or path.stem}_outlier_i2d{path.suffix or '.fits'}"
+    return f"{path.stem.rpartition('_')[0] or path.stem}_outlier_{suffix}{path.suffix or '.fits'}"
 
 
-def _is_path(init: Any) -> bool:
-    return isinstance(init, (str, os.PathLike))
-
-
-def _pair(values: Any, name: str, kind: Any) -> Any:
-    """Return two numbers, or None.
+def pair_of(values: Any, name: str, kind: Any, step: str = "resample") -> Any:
+    """Return the two numbers of a parameter, or None.
 
     Raises
     ------
@@ -272,5 +247,5 @@ def _pair(values: Any, name: str, kind: Any) -> Any:
         if not (math.isfinite(first) and math.isfinite(second)):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise ParameterError(f"resample.{name} = {values}: expected two numbers") from None
+        raise ParameterError(f"{step}.{name} = {values}: expected two numbers") from None
     return first, second

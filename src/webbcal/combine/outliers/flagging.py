@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from webbcal import kernels
 from webbcal.combine.mosaic.inputs import InputImage
+from webbcal.combine.outliers.expected import Expected
 from webbcal.core.dqflags import pixel
 from webbcal.datamodels.image_arrays import arrays_of
 from webbcal.kernels.images.arithmetic import match_invalid
@@ -39,12 +40,12 @@ def blot(median: F32, image: InputImage) -> F32:
 
     result = np.full(image.shape, np.nan, np.float32)
     for band in image.box.bands(_ROWS):
-        places = np.dstack(image.map(band))
+        places = np.nan_to_num(np.dstack(image.map(band)), copy=False, nan=-1.0)  # outside of the median
         result[band.slices] = blot_image(median, places, fillval=np.nan, iscale=1.0, interp="linear")
     return result
 
 
-def flag(model: Any, expected: F32, thresholds: Thresholds, aligned: bool) -> int:
+def flag(model: Any, expected: Expected, thresholds: Thresholds, aligned: bool) -> int:
     """Flag the outliers of a model, in place; return their number.
 
     Pixels without a value in any array are made the same in all: NaN and DO_NOT_USE.
@@ -52,8 +53,8 @@ def flag(model: Any, expected: F32, thresholds: Thresholds, aligned: bool) -> in
     Parameters
     ----------
     model : ImageModel
-    expected : (ny, nx) float32
-        What its pixels should be.
+    expected : Expected
+        What its pixels should be; its error, if it has one, stands for that of the model.
     thresholds : Thresholds
     aligned : bool
         Whether `expected` was not resampled, so that nothing is allowed for slopes.
@@ -64,10 +65,11 @@ def flag(model: Any, expected: F32, thresholds: Thresholds, aligned: bool) -> in
         If an array of the model has another shape than its data.
     """
     image = arrays_of(model, threads=1)
+    error = image.err if expected.error is None else expected.error
     if aligned:
-        found = outliers.find_aligned(image.data, image.err, expected, thresholds.snr[0])
+        found = outliers.find_aligned(image.data, error, expected.data, thresholds.snr[0])
     else:
-        found = outliers.find(image.data, image.err, expected, thresholds)
+        found = outliers.find(image.data, error, expected.data, thresholds)
     image.dq[found] |= OUTLIER
     match_invalid(image)
     return int(np.count_nonzero(found))

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from webbcal import datamodels
 from webbcal.combine.members.list_step import ListStep, Outcome, groups_of
-from webbcal.combine.members.output_wcs import GridSettings, OutputGrid, grid_around
-from webbcal.combine.mosaic.drizzling import Drop, fill_value
+from webbcal.combine.members.output_wcs import OutputGrid
+from webbcal.combine.mosaic.drizzling import fill_value
 from webbcal.combine.mosaic.inputs import InputImage, WeightedImage, Weighting
-from webbcal.combine.mosaic.product import describe, product_of, set_wcs
 from webbcal.combine.mosaic.tiles import Mosaic, Wanted, make_mosaic
+from webbcal.combine.outliers.expected import Expected, as_they_are, median_of
 from webbcal.combine.outliers.flagging import background_of, blot, flag
-from webbcal.combine.outliers.median import ImageStack, weight_threshold
+from webbcal.combine.outliers.kinds import ImagingKind, kind_of
 from webbcal.core.box import Box
-from webbcal.core.errors import InputError, ParameterError, PlanError
-from webbcal.core.leftovers import ENDING, mark
-from webbcal.core.modes import mode_of
+from webbcal.core.errors import InputError, ParameterError
 from webbcal.kernels.outliers.settings import Thresholds
+from webbcal.run.aside import put_aside
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run, current
-from webbcal.wcs.of_model import stored_wcs
 
 log = logging.getLogger(__name__)
-
-F32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,7 @@ class OutlierDetectionParameters(StepParameters):
 
 
 class OutlierDetectionStep(ListStep):
-    """Flag outliers in images; see the module's text.
+    """Flag outliers in images and in spectra of slits; see the module's text.
 
     Exposures are resampled to a common grid and their median is taken, which no cosmic ray survives. It is
     interpolated back to the pixels of each image, and what deviates is flagged OUTLIER and DO_NOT_USE. No
@@ -82,11 +72,11 @@ class OutlierDetectionStep(ListStep):
         Raises
         ------
         PlanError
-            For exposure types other than imaging.
+            For exposure types that are neither images nor spectra in slits.
         """
         if len(models) < 2:
             return "outliers are found by comparing exposures, and there is only one"
-        _check_types(models)
+        kind_of(models)
         return None
 
     def scratch_bytes(self, sizes: Sizes, p: OutlierDetectionParameters) -> int:
@@ -102,11 +92,7 @@ class OutlierDetectionStep(ListStep):
             run.note_saved(path)
             model.reopen(path)  # the pipeline has the model too, and must not keep the arrays in memory
         elif not self.in_memory:
-            folder = tempfile.TemporaryDirectory(ENDING, f".image.{mark()}", self.output_folder)
-            path = str(Path(folder.name) / str(model.meta.filename))
-            model.save(path)
-            model.reopen(path)
-            model._temporary = folder  # it goes when the image does
+            put_aside(model, self.output_folder)
         return model
 
     def output_paths(self, models: Sequence[Any]) -> list[str]:
@@ -115,6 +101,13 @@ class OutlierDetectionStep(ListStep):
             return []
         suffix, several = self.suffix or self.default_suffix(), len(models) > 1
         return [self._path_of(m, suffix, k if several else None) for k, m in enumerate(models)]
+
+    def save_result(self, run: Run) -> None:
+        """Save what hooks have changed, under the names that it has without them."""
+        models = run.result if isinstance(run.result, (list, tuple)) else [run.result]
+        for model, path in zip(models, self.output_paths(models), strict=True):
+            model.save(path)
+            run.note_saved(path)
 
     def _path_of(self, model: Any, suffix: str, index: int | None = None) -> str:
         base = self.output_file or str(model.meta.filename).replace("_outlier_", "_")
@@ -135,19 +128,19 @@ class OutlierDetectionStep(ListStep):
         snr, scale = _two(p.snr, "snr"), _two(p.scale, "scale")
         weighting, threads = Weighting.of(p.weight_type, p.good_bits), run.resources.threads
         self.check_output_folder()  # the stack of images lies there while the median is taken
-        images: list[Any] = []
+        kind, images = kind_of(models), []
         if p.resample_data:
-            grid = grid_around(models, GridSettings())
-            images = [InputImage(model, grid, weighting) for model in models]
-            median = self._resampled_median(models, images, grid, p, threads)
+            grid = kind.grid(models)
+            images = [kind.image(model, grid, weighting) for model in models]
+            median = self._resampled_median(kind, models, images, grid, p, threads)
         else:
-            median = self._aligned_median(models, weighting, p, threads)
+            median = self._aligned_median(kind, models, weighting, p, threads)
 
         def compare(k: int) -> Outcome:
             model = models[k]
-            expected = blot(median, images[k]) if p.resample_data else median
+            expected = median.mapped(lambda image: blot(image, images[k])) if p.resample_data else median
             if p.save_intermediate_results and p.resample_data:
-                self._save_image(expected, model, "blot")
+                self._save_image(kind.blotted(expected, model), model, "blot")
             thresholds = Thresholds(snr, scale, background_of(model, p.backg))
             number = flag(model, expected, thresholds, aligned=not p.resample_data)
             log.info("%s: %d pixels are outliers", model.meta.filename, number)
@@ -157,32 +150,42 @@ class OutlierDetectionStep(ListStep):
 
     def _resampled_median(
         self,
+        kind: ImagingKind,
         models: Sequence[Any],
-        images: list[InputImage],
+        images: Sequence[InputImage],
         grid: OutputGrid,
         p: OutlierDetectionParameters,
         threads: int,
-    ) -> F32:
-        how = Drop(p.kernel, p.pixfrac, grid.pixel_scale_ratio or 1.0)
-        wanted = Wanted(errors=None, context=False, fill=fill_value(p.fillval))
+    ) -> Expected:
+        how = kind.drop(grid, p.kernel, p.pixfrac)
+        wanted = Wanted("drizzled" if kind.with_errors else None, context=False, fill=fill_value(p.fillval))
         whole = Box.of_shape(grid.shape)
-        with ImageStack(grid.shape, self.output_folder) as stack:
+        first: list[Any] = []
+
+        def resampled() -> Iterator[tuple[Box, Mosaic]]:
             for members in groups_of(models).values():
                 chosen = [images[k] for k in members]
                 box = whole if p.save_intermediate_results else _around(chosen, grid)
                 mosaic = make_mosaic(chosen, box, how, wanted, threads)
                 if p.save_intermediate_results:
-                    self._save_resampled(mosaic, grid, [models[k] for k in members], how, p)
-                mosaic.data[mosaic.weights < weight_threshold(mosaic.weights, p.maskpt)] = np.nan
-                stack.append(box, mosaic.data)
-            median = stack.median(threads)
+                    product = kind.resampled(mosaic, grid, [models[k] for k in members], how, p)
+                    self._save_image(product, models[members[0]], f"outlier_{kind.suffix}")
+                    first[:] = first or [product]
+                yield box, mosaic
+
+        median = median_of(resampled(), grid.shape, p.maskpt, self.output_folder, threads)
         if p.save_intermediate_results:
-            self._save_image(median, models[0], "median", grid)
+            self._save_image(kind.median(median, models[0], grid, *first), models[0], "median")
         return median
 
     def _aligned_median(
-        self, models: Sequence[Any], weighting: Weighting, p: OutlierDetectionParameters, threads: int
-    ) -> F32:
+        self,
+        kind: ImagingKind,
+        models: Sequence[Any],
+        weighting: Weighting,
+        p: OutlierDetectionParameters,
+        threads: int,
+    ) -> Expected:
         shapes = {tuple(model.shape) for model in models}
         if len(shapes) > 1:
             raise InputError(
@@ -190,39 +193,17 @@ class OutlierDetectionStep(ListStep):
                 "set resample_data=True"
             )
         (shape,) = shapes
-        whole = Box.of_shape(shape)
-        with ImageStack(shape, self.output_folder) as stack:
-            for model in models:
-                region = WeightedImage(model, weighting).region(whole)
-                region.data[region.weight < weight_threshold(region.weight, p.maskpt)] = np.nan
-                stack.append(whole, region.data)
-            median = stack.median(threads)
+        images = as_they_are([WeightedImage(model, weighting) for model in models], kind.with_errors)
+        median = median_of(images, shape, p.maskpt, self.output_folder, threads)
         if p.save_intermediate_results:
-            self._save_image(median, models[0], "median")
+            self._save_image(kind.median(median, models[0], None), models[0], "median")
         return median
 
-    # ---------------------------------------------------------------- intermediate results
-    def _save_resampled(
-        self,
-        mosaic: Mosaic,
-        grid: OutputGrid,
-        models: Sequence[Any],
-        how: Drop,
-        p: OutlierDetectionParameters,
-    ) -> None:
-        product = product_of(mosaic, grid, models, blend=False)
-        describe(product, grid, how, p.weight_type, p.fillval, 1)
-        product.save(self._path_of(models[0], "outlier_i2d"))
-
-    def _save_image(self, image: F32, model: Any, suffix: str, grid: OutputGrid | None = None) -> None:
-        product = datamodels.ImageModel(image)
-        product.update(model)
-        if product.meta.hasattr("bunit_err"):
-            del product.meta.bunit_err  # or there would be an ERR extension with nothing but this keyword
-        if grid is None:
-            product.meta.wcs = stored_wcs(model)
-        else:
-            set_wcs(product, grid)
+    def _save_image(self, product: Any, model: Any, suffix: str) -> None:
+        """Save an intermediate result of an exposure, or of the slit of one."""
+        name = str(getattr(model, "name", None) or "").lower()
+        if name and f"_{name}" not in str(model.meta.filename):
+            suffix = f"{name}_{suffix}"
         product.save(self._path_of(model, suffix))
 
 
@@ -232,16 +213,6 @@ def _around(images: Sequence[InputImage], grid: OutputGrid) -> Box:
     return Box(
         min(b.y0 for b in boxes), max(b.y1 for b in boxes), min(b.x0 for b in boxes), max(b.x1 for b in boxes)
     )
-
-
-def _check_types(models: Sequence[Any]) -> None:
-    for model in models:
-        exp_type = str(model.meta.exposure.type).upper()
-        if not mode_of(exp_type).has("mosaic"):
-            raise PlanError(
-                f"{model.meta.filename}: outlier detection of {exp_type} exposures is not available in "
-                "this version of webbcal; run with outlier_detection.skip=true to go on without"
-            )
 
 
 def _two(text: str, name: str) -> tuple[float, float]:

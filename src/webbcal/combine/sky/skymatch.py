@@ -18,6 +18,7 @@ from webbcal.combine.sky.statistics import SkyStatistic
 from webbcal.core import dqflags
 from webbcal.core.errors import InputError, ParameterError, unreadable
 from webbcal.core.suffixes import remove_suffix
+from webbcal.core.wording import a_or_an
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import Sizes
 from webbcal.run.run import Run
@@ -72,7 +73,7 @@ class SkyMatchStep(ListStep):
         if p.skymethod == "user":
             return None
         if len(model.shape or ()) != 2:
-            return f"is a {type(model).__name__}: the sky is measured on images"
+            return f"is {a_or_an(type(model).__name__)}: the sky is measured on images"
         if "match" in p.skymethod and not has_wcs(model):
             return "has no WCS: run assign_wcs on it first"
         return None

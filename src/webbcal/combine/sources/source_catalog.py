@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from webbcal.combine.sources.source_shape import (
     sharpness_and_roundness,
 )
 from webbcal.core.errors import InputError, SkipStep
+from webbcal.core.wording import a_or_an
 from webbcal.run import record
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SourceCatalogParameters(StepParameters):
+class SourceCatalogParameters(FinderSettings, StepParameters):
     """Parameters of `SourceCatalogStep`."""
 
     aperture_ee1: int = param(30, "Encircled energy of the smallest aperture", unit="percent")
@@ -47,29 +48,12 @@ class SourceCatalogParameters(StepParameters):
     snr_threshold: float = param(3.0, "Signal to noise per pixel above which there are sources")
     bkg_boxsize: int = param(1000, "Side of the boxes in which the sky is measured", unit="pixel", ge=1)
     kernel_fwhm: float = param(2.0, "FWHM of the Gaussian that the image is smoothed with", unit="pixel")
-    minsep_fwhm: float = param(0.0, "dao, iraf: least distance of sources, in units of kernel_fwhm")
-    sigma_radius: float = param(1.5, "dao, iraf: radius of the kernel, in units of its sigma")
-    sharplo: float = param(0.5, "dao, iraf: least sharpness")
-    sharphi: float = param(2.0, "dao, iraf: largest sharpness")
-    roundlo: float = param(0.0, "dao, iraf: least roundness")
-    roundhi: float = param(0.2, "dao, iraf: largest roundness")
-    brightest: int | None = param(200, "dao, iraf: number of brightest sources that are kept")
-    peakmax: float | None = param(None, "dao, iraf: largest peak, above the sky", unit="Jy/pixel")
-    npixels: int = param(25, "segmentation: least number of connected pixels", ge=1)
-    connectivity: Literal[4, 8] = param(8, "segmentation: neighbours that a pixel is connected to")
-    nlevels: int = param(32, "segmentation: levels at which a segment may split", ge=1)
-    contrast: float = param(
-        0.001, "segmentation: least share of the light for a source of its own", ge=0, le=1
+    brightest: int | None = param(200, "Keep this many of the brightest sources (dao, iraf)")  # type: ignore[assignment]
+    peakmax: float | None = param(
+        None, "Leave out sources with a higher peak above the sky (dao, iraf)", unit="Jy/pixel"
     )
-    multithresh_mode: Literal["exponential", "linear", "sinh"] = param(
-        "exponential", "segmentation: spacing of the levels"
-    )
-    localbkg_width: int = param(0, "segmentation: width of a ring of local background", unit="pixel", ge=0)
-    apermask_method: Literal["correct", "mask", "none"] = param(
-        "correct", "segmentation: what neighbours in apertures are replaced by"
-    )
-    kron_params: list[float] | None = param(None, "segmentation: Kron aperture; no column depends on it")
-    deblend: bool = param(True, "segmentation: split segments with several peaks")
+    npixels: int = param(25, "Smallest number of connected pixels (segmentation)", ge=1)
+    kron_params: list[float] | None = param(None, "Kron aperture (segmentation); no column depends on it")
 
 
 @dataclass(frozen=True)
@@ -96,7 +80,7 @@ class SourceCatalogStep(ModelStep):
         """Skip what is no image."""
         kind = type(model).__name__
         if kind != "ImageModel":
-            return f"works on mosaics (ImageModel), but the input is a {kind}"
+            return f"works on mosaics (ImageModel), but the input is {a_or_an(kind)}"
         return None
 
     def scratch_bytes(self, sizes: Sizes, p: SourceCatalogParameters) -> int:
@@ -122,9 +106,8 @@ class SourceCatalogStep(ModelStep):
         apertures = read_apertures(references["apcorr"], model, percentages)
         vega_offset = read_vega_offset(references["abvegaoffset"], model)
         data, err, mask = _image_in_jansky(model)
-        finder = FinderSettings(**{name: getattr(p, name) for name in FinderSettings.__dataclass_fields__})
         wcs = wcs_of(model)
-        sources = find_sources(data, mask, finder, err, wcs)
+        sources = find_sources(data, mask, p, err, wcs)
         if not len(sources):
             raise SkipStep(
                 f"no sources found in {model.meta.filename} above {p.snr_threshold:g} times the noise of the "
@@ -146,7 +129,7 @@ class SourceCatalogStep(ModelStep):
             wcs.pixel_to_world(sources.x, sources.y),
             _direction_of_north(wcs, model.meta.wcsinfo),
         )
-        table = catalog_table(measured, _settings(finder))
+        table = catalog_table(measured, _settings(p))
         log.info(
             "%s: %d sources, %d of them extended", model.meta.filename, len(sources), measured.extended.sum()
         )
@@ -216,7 +199,7 @@ def write_catalog(table: Any, path: str) -> None:
 
 def _settings(finder: FinderSettings) -> dict[str, Any]:
     if finder.starfinder != "segmentation":
-        return {key: value for key, value in asdict(finder).items() if key in ("starfinder", "kernel_fwhm")}
+        return {"starfinder": finder.starfinder, "kernel_fwhm": finder.kernel_fwhm}
     return {
         "local_bkg_width": finder.localbkg_width,
         "aperture_mask_method": finder.apermask_method,

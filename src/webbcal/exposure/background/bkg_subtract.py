@@ -1,10 +1,10 @@
-"""``bkg_subtract``: subtract the average of background exposures."""
+"""``bkg_subtract``: subtract the average of background exposures, or a reference scaled to the exposure."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,30 @@ from webbcal.core.errors import InputError, MissingInputError, SkipStep
 from webbcal.core.modes import mode_of
 from webbcal.datamodels.image_arrays import arrays_of
 from webbcal.exposure.background.average import Backdrop, average
-from webbcal.exposure.images import unavailable, why_no_image
+from webbcal.exposure.background.template import has_template, reference_types, subtract_soss, subtract_wfss
+from webbcal.exposure.geometry.field_files import FieldFiles
+from webbcal.exposure.images import why_no_image
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.planning import ModelPlan, StepPlan
 from webbcal.run.run import Run
+from webbcal.run.unused_parameters import say_unused
 
 log = logging.getLogger(__name__)
 
+#: Parameters for exposures that are subtracted, and for templates.
+_OF_EXPOSURES = ("bkg_list", "save_combined_background", "sigma", "maxiters")
+_OF_TEMPLATES = ("soss_", "wfss_")
 #: What a background must have in common with the exposure.
 _SAME = ("name", "detector", "filter", "pupil", "grating", "band")
 
 
 class BackgroundStep(ModelStep):
-    """Subtract the sigma-clipped average of background exposures."""
+    """Subtract the background.
+
+    Grism exposures and SOSS have references for it, which are scaled to the exposure (`template.py`); from
+    others the sigma-clipped average of background exposures is subtracted.
+    """
 
     class_alias = "bkg_subtract"
     only_once = True
@@ -49,19 +59,32 @@ class BackgroundStep(ModelStep):
         save_combined_background: bool = param(False, "Save the average background (_combinedbackground)")
         sigma: float = param(3.0, "Clipping limit", unit="standard deviations")
         maxiters: int | None = param(None, "Rounds of clipping at most; None or 0: until nothing changes")
-        soss_source_percentile: float = param(35.0, "Percentile above which pixels are sources (SOSS)")
-        soss_bkg_percentile: list | None = param(
-            None, "Percentiles of the background (SOSS)", kind="float_list"
+        soss_source_percentile: float = param(
+            35.0, "Percentile above which pixels are sources (SOSS)", ge=0, le=100
+        )
+        soss_bkg_percentile: list[float] | None = param(
+            None, "Percentiles of the background; None: 25, 50 (SOSS)", kind="float_list"
         )
         wfss_mmag_extract: float | None = param(None, "Faintest source to mask (WFSS)", unit="AB mag")
-        wfss_mask: str | None = param(None, "File with a mask of sources (WFSS)")
-        wfss_maxiter: int = param(5, "Rounds of outlier rejection at most (WFSS)")
-        wfss_rms_stop: float = param(0.0, "Improvement of the RMS at which to stop (WFSS)", unit="%")
-        wfss_outlier_percent: float = param(1.0, "Share of outliers to reject in a round (WFSS)", unit="%")
+        wfss_mask: str | None = param(
+            None, "File with a mask of the background (its array `mask`), in place of the catalogue's (WFSS)"
+        )
+        wfss_maxiter: int = param(5, "Rounds of outlier rejection at most (WFSS)", ge=0)
+        wfss_rms_stop: float = param(0.0, "Improvement of the RMS at which to stop (WFSS)", ge=0, unit="%")
+        wfss_outlier_percent: float = param(
+            1.0, "Share of outliers to reject on either side in a round (WFSS)", ge=0, le=50, unit="%"
+        )
+        wfss_even_weights: bool = param(
+            False,
+            "Scale with weights that do not follow each pixel's own photons: no bias to low values (WFSS)",
+            beyond=True,
+        )
 
     def inputs(self, args: Sequence[Any]) -> tuple[Any, ...]:
-        """Return an exposure and its backgrounds, which may be given one by one."""
-        return tuple(args) if len(args) < 3 else (args[0], list(args[1:]))
+        """Return an exposure and its backgrounds, which may be given one by one; or these and its field."""
+        if len(args) < 3 or isinstance(args[2], FieldFiles):
+            return tuple(args)
+        return args[0], list(args[1:])
 
     def work(self, run: Run, *args: Any) -> Any:
         """Run on an exposure and its backgrounds.
@@ -82,6 +105,9 @@ class BackgroundStep(ModelStep):
     def decide(self, model: Any, *more: Any) -> StepPlan:
         """Decide whether the step applies, with these backgrounds."""
         plan = super().decide(model)
+        if has_template(model):
+            plan.more = more[1:]
+            return plan
         plan.more = _listed(more[0] if more and more[0] is not None else self.bkg_list)
         if plan.applied and not plan.more:
             plan.skip("no background exposures given")
@@ -95,29 +121,42 @@ class BackgroundStep(ModelStep):
         return {"combined background": path}
 
     def _sorted(self, init: Any, *more: Any) -> tuple[Any, ...]:
-        """Return the exposure, and its backgrounds if the association has them, or else what was given."""
-        science, members = _members(self.located(init))
-        return (science, members) if members else (science, *more)
+        """Return the exposure, the association's backgrounds or else those given, and the field."""
+        science, members, field = _members(self.located(init), self.open_model)
+        if field is None:
+            return (science, members, *more[1:]) if members else (science, *more)
+        return science, members or (more[0] if more else None), field
 
     def reference_types_of(self, model: Any) -> Sequence[str]:
-        """No references: see `reason_to_skip`."""
-        return ()
+        """Only templates are references."""
+        return reference_types(model) if has_template(model) else ()
+
+    def check_reference(self, reference: Any, model: Any) -> None:
+        """Templates of SOSS are cut to the subarray by rules of their own."""
+        if len(reference.model.shape or ()) != 3:
+            super().check_reference(reference, model)
 
     def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
-        """Skip what is no image, and refuse the modes that need a model of the background.
-
-        Raises
-        ------
-        PlanError
-            For grism images and SOSS.
-        """
-        if mode_of(model.meta.exposure.type).has("template"):
-            raise unavailable(model, "background subtraction", "bkg_subtract")
+        """Skip what is no image."""
         return why_no_image(model)
 
     def perform(self, run: Run, model: Any, plan: StepPlan) -> Any:
-        """Subtract the backgrounds that the plan knows."""
+        """Subtract a template, or the backgrounds that the plan knows."""
+        self._say_unused(model)
+        if has_template(model):
+            field = next(iter(plan.more), None) or FieldFiles.of_model(model)
+            subtract = subtract_soss if mode_of(model.meta.exposure.type).optics == "soss" else subtract_wfss
+            subtract(model, plan.references, self.parameters, field, run.resources.threads)
+            return model
         return self._subtracted(model, [self._open(b, model) for b in plan.more], self.parameters, run)
+
+    def _say_unused(self, model: Any) -> None:
+        """Say which parameters are of other modes."""
+        of_others = [n for n in vars(self.parameters) if n.startswith(_OF_TEMPLATES)]
+        if has_template(model):
+            own = "soss_" if mode_of(model.meta.exposure.type).optics == "soss" else "wfss_"
+            of_others = [*_OF_EXPOSURES, *(n for n in of_others if not n.startswith(own))]
+        say_unused("bkg_subtract", self.parameters, of_others, f"the exposure is {model.meta.exposure.type}")
 
     def _subtracted(self, model: Any, backgrounds: Sequence[Any], p: Parameters, run: Run) -> Any:
         """Average the backgrounds, and subtract."""
@@ -176,17 +215,24 @@ def _check_tilts(science: Any, backdrops: Sequence[Backdrop]) -> None:
                 raise SkipStep(f"{tilt.upper()} is {ours}, but {theirs} in background {model.meta.filename}")
 
 
-def _members(init: Any) -> tuple[Any, list[Any]]:
-    """Return the science exposure and the backgrounds of an association; anything else is an exposure."""
+def _members(init: Any, opened: Callable[[Any], Any]) -> tuple[Any, list[Any], FieldFiles | None]:
+    """Return the science exposure, the backgrounds and the field of an association; all else is an exposure.
+
+    An exposure with a catalogue is opened, so that it can name it.
+    """
     named = isinstance(init, (str, os.PathLike))
     if not (isinstance(init, Mapping) or (named and is_association_name(init))):
-        return init, []
+        return init, [], None
     asn = as_level2(init)
     product = asn.products[0]
     if len(asn.products) > 1:
         log.warning("%s has %d products; only the first is used", asn.filename, len(asn.products))
     sources = [m.model or asn.resolve(m) for m in (product.science[0], *product.members_of("background"))]
-    return sources[0], sources[1:]
+    if not product.members_of("sourcecat"):
+        return sources[0], sources[1:], None
+    science, field = opened(sources[0]), FieldFiles.of_product(product, asn.resolve)
+    field.name_in(science.meta)
+    return science, sources[1:], field
 
 
 def _listed(given: Any) -> list[Any]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webbcal.core.errors import ReferenceFileError
+from webbcal.core.wording import a_or_an
 from webbcal.run.exposure import Exposure
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.run import Run
-from webbcal.wcs.modes import check_imaging, why_no_wcs
+from webbcal.wcs.modes import wcs_kind, why_no_wcs
 from webbcal.wcs.sip_settings import SipSettings
-
-log = logging.getLogger(__name__)
 
 _REFERENCES = (
     "distortion",
@@ -41,7 +38,9 @@ _REFERENCES = (
 class AssignWcsParameters(SipSettings, StepParameters):
     """Parameters of `AssignWcsStep`."""
 
-    sip_approx: bool = param(True, "Write a SIP approximation of the WCS to the header (imaging)")
+    sip_approx: bool = param(
+        True, "Write a SIP approximation of the WCS to the header (images and wide-field grisms)"
+    )
     slit_y_low: float = param(-0.55, "Lower edge of a slit (NIRSpec)")
     slit_y_high: float = param(0.55, "Upper edge of a slit (NIRSpec)")
     nrs_ifu_slice_wcs: bool = param(False, "One WCS a slice instead of one for the image (NIRSpec IFU)")
@@ -60,31 +59,16 @@ class AssignWcsStep(ModelStep):
         """Skip what has no WCS, and refuse types that are not available yet."""
         kind = type(model).__name__
         if kind not in ("ImageModel", "CubeModel", "IFUImageModel"):
-            return f"works on rates (ImageModel, CubeModel), but the input is a {kind}"
+            return f"works on rates (ImageModel, CubeModel), but the input is {a_or_an(kind)}"
         exp_type = Exposure.of_model(model).exp_type
         reason = why_no_wcs(exp_type)
         if reason is None:
-            check_imaging(exp_type)
+            wcs_kind(exp_type)
         return reason
 
     def apply(self, model: Any, references: Mapping[str, Any], p: AssignWcsParameters, run: Run) -> Any:
-        """Attach the WCS."""
-        from webbcal.wcs.footprint import update_s_region
-        from webbcal.wcs.imaging import imaging_wcs
-        from webbcal.wcs.of_model import bounds_of, wcs_of
-        from webbcal.wcs.sip import update_sip
+        """Attach the WCS, and set what the header says of it."""
+        from webbcal.wcs.attach import attach_wcs
 
-        distortion = references["distortion"]
-        if distortion is None:
-            raise ReferenceFileError(
-                f"{model.meta.filename}: CRDS has no DISTORTION reference for this exposure (N/A), and the "
-                "WCS cannot be made without; give one with override_distortion"
-            )
-        model.meta.wcs = imaging_wcs(model, distortion, references["filteroffset"])
-        update_s_region(model)
-        if p.sip_approx:
-            wcs = wcs_of(model)
-            bounds = bounds_of(wcs)
-            assert bounds is not None
-            update_sip(model, wcs, bounds, p)
+        attach_wcs(model, references, p if p.sip_approx else None)
         return model

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from webbcal.core.box import Box
+from webbcal.core.errors import SkipStep
 from webbcal.datamodels.image_arrays import arrays_of
 from webbcal.exposure.images import by_bands, unavailable, why_no_image
+from webbcal.exposure.response.guide_star_flat import flat_field as guide_star_flat_field
+from webbcal.exposure.response.guide_star_flat import why_no_flat
 from webbcal.kernels.images.arithmetic import Flat, divide_flat, multiply_flat, prepare_flat
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
@@ -45,7 +48,7 @@ class FlatFieldStep(ModelStep):
         return super().get_ref_override(reference_type)
 
     def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
-        """Skip what is no image, and refuse what is not available yet.
+        """Skip what is neither an image nor a spectrum on the detector; refuse what is not available yet.
 
         Raises
         ------
@@ -54,11 +57,25 @@ class FlatFieldStep(ModelStep):
         """
         if str(model.meta.instrument.name).upper() == "NIRSPEC":
             raise unavailable(model, "flat-fielding", "flat_field")
+        if model.meta.cal_step.extract_2d == "COMPLETE":
+            return "spectra were cut out already (extract_2d): their pixels are flat-fielded before"
+        if _is_guide_star(model) or type(model).__name__ == "SlitModel":
+            return None
         return why_no_image(model)
+
+    def check_reference(self, reference: Any, model: Any) -> None:
+        """Stacked images of guide stars are no part of the detector."""
+        if not (_is_guide_star(model) and why_no_flat(model, reference)):
+            super().check_reference(reference, model)
 
     def apply(self, model: Any, references: Mapping[str, Any], p: Parameters, run: Run) -> Any:
         """Apply the flat to all rows."""
         reference, threads = references["flat"], run.resources.threads
+        if _is_guide_star(model):
+            if reason := why_no_flat(model, reference):
+                raise SkipStep(reason)
+            guide_star_flat_field(model, _flat(reference, Box.of_shape(model.shape)), p.inverse)
+            return model
         image = arrays_of(model, threads, create=("var_flat",))
         correct = multiply_flat if p.inverse else divide_flat
 
@@ -92,6 +109,10 @@ class FlatFieldStep(ModelStep):
         (path,) = self.extra_products().values()
         result.save(path)
         run.note_saved(path)
+
+
+def _is_guide_star(model: Any) -> bool:
+    return type(model).__name__ == "GuiderCalModel"
 
 
 def _flat(reference: Any, box: Box) -> Flat:

@@ -1,30 +1,35 @@
-"""``photom``: from count rates to surface brightness."""
+"""``photom``: from count rates to surface brightness, of images and of spectra."""
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from webbcal.core.box import Box
 from webbcal.core.errors import SkipStep
-from webbcal.datamodels.image_arrays import arrays_of
-from webbcal.exposure.images import by_bands, unavailable, why_no_image
-from webbcal.exposure.response import photom_table
-from webbcal.kernels.images.arithmetic import convert_units
-from webbcal.run.exposure import meta_value
+from webbcal.core.modes import mode_of
+from webbcal.datamodels.lists import items_of
+from webbcal.exposure.images import unavailable, why_no_image
+from webbcal.exposure.response.photom_arrays import MJSR_TO_UJA2, convert, note_factor
+from webbcal.exposure.response.photom_slits import calibrate_slits, calibrate_spectrum, calibrate_tables
+from webbcal.exposure.response.photom_table import Calibration
+from webbcal.run.exposure import Exposure, meta_value
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.run import Run
+from webbcal.wcs.spectral_keywords import dispersion_axis
+
+__all__ = ["MJSR_TO_UJA2", "PhotomStep"]
 
 log = logging.getLogger(__name__)
 
-#: MJy/sr in µJy/arcsec².
-MJSR_TO_UJA2 = 1e12 * (math.pi / 180.0 / 3600.0) ** 2
+#: Models of spectra cut from an exposure.
+_SLITS = ("SlitModel", "MultiSlitModel")
+#: Optics whose light is dispersed: their tables are against wavelength.
+_DISPERSED = ("slit", "slitless", "grism", "soss")
 
 
 class PhotomStep(ModelStep):
@@ -44,17 +49,29 @@ class PhotomStep(ModelStep):
         apply_time_correction: bool = param(True, "Correct for the change of throughput in time")
 
     def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
-        """Skip what is no image, and refuse spectra.
+        """Skip what is neither image nor spectrum, and refuse what is not available yet.
 
         Raises
         ------
         PlanError
-            For NIRSpec and MIRI's MRS, which are calibrated by wavelength.
+            For NIRSpec and MIRI's MRS.
         """
-        instrument = model.meta.instrument
+        instrument, kind = model.meta.instrument, type(model).__name__
+        soss = mode_of(model.meta.exposure.type).optics == "soss"
+        if kind == "TSOMultiSpecModel":
+            return None if soss else "only spectra of SOSS are calibrated after their extraction"
         if str(instrument.name).upper() == "NIRSPEC" or "IFU" in str(instrument.detector).upper():
             raise unavailable(model, "photometric calibration", "photom")
-        return why_no_image(model)
+        if soss:
+            return "spectra of SOSS are calibrated after their extraction"
+        return None if kind in _SLITS else why_no_image(model)
+
+    def check_reference(self, reference: Any, model: Any) -> None:
+        """Make sure that a reference is of the detector; a map of pixels lies over the exposure."""
+        if type(model).__name__ in (*_SLITS, "TSOMultiSpecModel"):
+            reference.check(Exposure.of_frame(model), model)
+        else:
+            super().check_reference(reference, model)
 
     def apply(self, model: Any, references: Mapping[str, Any], p: Parameters, run: Run) -> Any:
         """Attach the pixel areas, find the factor, and convert.
@@ -65,41 +82,41 @@ class PhotomStep(ModelStep):
             If the reference has no row for the exposure, or for integrations of NIRISS (which AMI takes as
             rates): pixel areas are attached, and the data stay in DN/s.
         """
-        reference, name = references["photom"], str(model.meta.filename or "input model")
-        _attach_areas(model, reference, references["area"])
-        if str(model.meta.instrument.name).upper() == "NIRISS" and type(model).__name__ == "CubeModel":
+        reference, kind = references["photom"], type(model).__name__
+        if p.source_type is not None:
+            log.warning("photom.source_type has no effect: it matters for NIRSpec only")
+        spectral = mode_of(model.meta.exposure.type).optics in _DISPERSED
+        calibration = Calibration(model, reference, spectral, p.apply_time_correction)
+        if kind == "TSOMultiSpecModel":
+            calibrate_tables(model, calibration, p.inverse)
+            return model
+        slits = items_of(model)
+        _attach_areas(slits, reference, references["area"])
+        if str(model.meta.instrument.name).upper() == "NIRISS" and kind == "CubeModel":
             raise SkipStep("integrations of NIRISS stay in DN/s")
-        row = photom_table.find_row(reference, model)
-        if row is None:
-            wanted = photom_table.describe(photom_table.keys_of(model)[0])
-            raise SkipStep(f"{reference.name} has no row for {wanted}; the data of {name} stay in DN/s")
-        factor = photom_table.conversion(reference, row)
-        if p.apply_time_correction:
-            left = photom_table.throughput_left(reference, row, model.meta.exposure.mid_time, name)
-            factor = factor if left == 1.0 else factor / left
-        _convert(model, factor, p.inverse, run.resources.threads)
+        if kind == "MultiSlitModel":
+            calibrate_slits(model, calibration, p.inverse, run.resources.threads)
+        elif spectral:
+            axis = dispersion_axis(model)
+            calibrate_spectrum(model, calibration, axis, p.inverse, run.resources.threads)
+        else:
+            factor, _ = calibration.factor()
+            note_factor(model, factor)
+            convert(model, factor, None, p.inverse, run.resources.threads)
         return model
 
 
-def _convert(model: Any, factor: np.floating, inverse: bool, threads: int) -> None:
-    image = arrays_of(model, threads)
+def _attach_areas(items: Sequence[Any], photom: Any, area: Any) -> None:
+    """Set AREA (cut to the exposure, on the first slit), PIXAR_SR and PIXAR_A2.
 
-    def work(box: Box) -> None:
-        convert_units(image.rows(box.y0, box.y1), factor, inverse)
-
-    by_bands(image.data.shape, work, threads)
-    model.meta.photometry.conversion_megajanskys = float(factor)
-    model.meta.photometry.conversion_microjanskys = float(factor * factor.dtype.type(MJSR_TO_UJA2))
-    model.meta.bunit_data = model.meta.bunit_err = "DN/s" if inverse else "MJy/sr"
-
-
-def _attach_areas(model: Any, photom: Any, area: Any) -> None:
-    """Set AREA (cut to the exposure), PIXAR_SR and PIXAR_A2; older AREA files lack the keywords."""
-    if area is not None:
-        model.area = area.read("data").astype(np.float32, copy=False)
+    Older AREA files lack the keywords.
+    """
+    if area is not None and len(items):
+        items[0].area = area.read("data").astype(np.float32, copy=False)
     for keyword, name in (("PIXAR_SR", "pixelarea_steradians"), ("PIXAR_A2", "pixelarea_arcsecsq")):
         values = [meta_value(r, f"meta.photometry.{name}") for r in (area, photom) if r is not None]
         value = next((v for v in values if v is not None), None)
         if value is None:
             log.warning("neither the AREA nor the PHOTOM reference has %s", keyword)
-        setattr(model.meta.photometry, name, None if value is None else float(value))
+        for item in items:
+            setattr(item.meta.photometry, name, None if value is None else float(value))

@@ -1,9 +1,11 @@
 """PHOTOM references: the row that fits an exposure, its conversion factor, and how that changes with time.
 
-A table holds a factor from DN/s to MJy/sr for each combination of optical elements. Tables of coefficients,
-row by row, say what share of the throughput is left at a time (the product of a linear, an exponential and a
-power-law decline). Numbers stay in the precision of the file, as jwst keeps them: the rounding of times to
-single precision (a few minutes) matters at the level of 1e-6 soon after the decline starts.
+A table holds a factor from DN/s to MJy/sr for each combination of optical elements; for spectra also their
+orders, and the response relative to that factor against wavelength (`photom_spectra`). Tables of
+coefficients, row by row, say what share of the throughput is left at a time (the product of a linear, an
+exponential and a power-law decline). Numbers stay in the precision of the file, as jwst keeps them: the
+rounding of times to single precision (a few minutes) matters at the level of 1e-6 soon after the decline
+starts.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.core.errors import InputError, ReferenceFileError
+from webbcal.core.errors import InputError, ReferenceFileError, SkipStep
+from webbcal.core.modes import mode_of
 
 _DAYS_OF_A_YEAR = 365.0
 
@@ -30,29 +33,42 @@ _DECLINES: dict[str, Callable[[float, Any], Any]] = {
 }
 
 
-def keys_of(model: Any) -> list[dict[str, str | None]]:
-    """Return what a row must match, by column, for an imaging exposure; later entries are second choices."""
+def keys_of(model: Any, order: int | None = None) -> list[dict[str, str | None]]:
+    """Return what a row must match, by column, for an exposure; later entries are second choices.
+
+    Parameters
+    ----------
+    model : DataModel
+    order : int, optional
+        The spectral order, where rows are for one.
+    """
     instrument = model.meta.instrument
     name = str(instrument.name).upper()
     if name == "FGS":
         return [{}]  # no filters: the only row
     if name == "MIRI":
         named = {"subarray": _upper(model.meta.subarray.name), "filter": _upper(instrument.filter)}
-        return [named, named | {"subarray": "GENERIC"}]
-    return [{"filter": _upper(instrument.filter), "pupil": _upper(instrument.pupil)}]
+        wide = mode_of(model.meta.exposure.type).is_wide_field
+        return [named] if wide else [named, named | {"subarray": "GENERIC"}]
+    elements = {"filter": _upper(instrument.filter), "pupil": _upper(instrument.pupil)}
+    return [elements if order is None else elements | {"order": str(order)}]
 
 
-def find_row(reference: Any, model: Any) -> int | None:
-    """Return the row of a PHOTOM table for an exposure, or None if there is none.
+def find_row(reference: Any, model: Any, order: int | None = None, spectral: bool = False) -> int | None:
+    """Return the row of a PHOTOM table for an exposure (and a spectral order), or None if there is none.
 
     Raises
     ------
     ReferenceFileError
         If the reference has no such table, or several rows fit.
     """
-    table = _table(reference)
-    for wanted in keys_of(model):
-        if str(model.meta.instrument.name).upper() == "NIRCAM" and "subarray" in table.dtype.names:
+    table = table_of(reference, spectral)
+    for wanted in keys_of(model, order):
+        if (
+            str(model.meta.instrument.name).upper() == "NIRCAM"
+            and "subarray" in table.dtype.names
+            and not spectral
+        ):
             wanted = wanted | {"subarray": _upper(model.meta.subarray.name)}
         rows = _matching(table, wanted, reference)
         if not wanted and len(rows):
@@ -72,13 +88,23 @@ def describe(wanted: Mapping[str, str | None]) -> str:
     return ", ".join(f"{column.upper()} = {value}" for column, value in wanted.items()) or "any exposure"
 
 
-def _table(reference: Any) -> Any:
+def table_of(reference: Any, spectral: bool = False) -> Any:
+    """Return the table of conversion factors, for images or for spectra.
+
+    Raises
+    ------
+    ReferenceFileError
+        If the reference has none of that kind.
+    """
     table = getattr(reference.model, "phot_table", None)
     columns = () if table is None else table.dtype.names
-    if "photmjsr" not in columns or "wavelength" in columns:
+    factor = "photmjsr" in columns or (spectral and "photmj" in columns)
+    if not factor or ("wavelength" in columns) != spectral:
+        kind = "spectral" if spectral else "imaging"
+        needed = "columns photmjsr or photmj, wavelength and relresponse" if spectral else "a column photmjsr"
         raise ReferenceFileError(
-            f"{reference.name} has no table of imaging conversion factors (PHOTOM extension with a column "
-            "photmjsr); check the file, or give another with override_photom"
+            f"{reference.name} has no table of {kind} conversion factors (PHOTOM extension with {needed}); "
+            "check the file, or give another with override_photom"
         )
     return table
 
@@ -92,18 +118,20 @@ def _matching(table: Any, wanted: Mapping[str, str | None], reference: Any) -> n
     return np.nonzero(fits)[0]
 
 
-def conversion(reference: Any, row: int) -> np.floating:
-    """Return the factor from DN/s to MJy/sr of a row of the table (float32).
+def conversion(reference: Any, row: int, spectral: bool = False) -> np.floating:
+    """Return the factor from DN/s to MJy/sr (or MJy) of a row of the table (float32).
 
     Raises
     ------
     ReferenceFileError
         If it is no positive number.
     """
-    factor: np.floating = _table(reference)["photmjsr"][row]
+    table = table_of(reference, spectral)
+    column = "photmjsr" if "photmjsr" in table.dtype.names else "photmj"
+    factor: np.floating = table[column][row]
     if not (np.isfinite(factor) and factor > 0):
         raise ReferenceFileError(
-            f"{reference.name}: photmjsr = {factor} in row {row + 1} is no conversion factor; "
+            f"{reference.name}: {column} = {factor} in row {row + 1} is no conversion factor; "
             "correct it, or give another file with override_photom"
         )
     return factor
@@ -131,7 +159,7 @@ def throughput_left(reference: Any, row: int, time: float | None, name: str) -> 
         If the time is needed but not known.
     """
     share = np.float64(1.0)
-    rows = len(_table(reference))
+    rows = len(reference.model.phot_table)
     for table_name, decline in _DECLINES.items():
         table = getattr(reference.model, table_name) if reference.has(table_name) else None
         if table is None:
@@ -154,3 +182,42 @@ def _upper(text: Any) -> str | None:
     if isinstance(text, bytes):
         text = text.decode("ascii", "replace")
     return None if text is None else str(text).strip().upper()
+
+
+class Calibration:
+    """The PHOTOM reference of an exposure.
+
+    Parameters
+    ----------
+    model : DataModel
+    reference : Reference
+    spectral : bool
+        Whether its table is one of spectra.
+    in_time : bool
+        Whether factors are corrected for the change of throughput.
+    """
+
+    def __init__(self, model: Any, reference: Any, spectral: bool, in_time: bool) -> None:
+        self.model, self.reference, self.spectral = model, reference, spectral
+        self._in_time = in_time
+
+    def factor(self, order: int | None = None) -> tuple[np.floating, int]:
+        """Return the factor from DN/s to physical units, and its row, for an order (of spectra).
+
+        Raises
+        ------
+        SkipStep
+            If there is no row for it.
+        """
+        model, reference = self.model, self.reference
+        name = str(model.meta.filename or "input model")
+        order = (order or 0) if self.spectral else None
+        row = find_row(reference, model, order, self.spectral)
+        if row is None:
+            wanted = describe(keys_of(model, order)[0])
+            raise SkipStep(f"{reference.name} has no row for {wanted}; the data of {name} stay in DN/s")
+        factor = conversion(reference, row, self.spectral)
+        if self._in_time:
+            left = throughput_left(reference, row, model.meta.exposure.mid_time, name)
+            factor = factor if left == 1.0 else factor / left
+        return factor, row

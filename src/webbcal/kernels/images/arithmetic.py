@@ -33,10 +33,10 @@ class Flat:
 def prepare_flat(flat: Flat) -> None:
     """Make a flat safe to divide by, in place.
 
-    NaN and zero are no flat field; a pixel without flat field must not be used; where a flat must not be used
-    it becomes 1.
+    NaN, infinity and zero are no flat field; a pixel without flat field must not be used; where a flat must
+    not be used it becomes 1.
     """
-    empty = np.isnan(flat.data)
+    empty = ~np.isfinite(flat.data)
     empty |= flat.data == 0
     flat.dq[empty] |= NO_FLAT_FIELD
     flat.dq[(flat.dq & NO_FLAT_FIELD) != 0] |= DO_NOT_USE
@@ -101,10 +101,13 @@ def _root_of_sum(terms: list[F32], out: F32) -> None:
     np.sqrt(total, out=out)
 
 
-def convert_units(image: ImageArrays, factor: np.floating, inverse: bool = False) -> None:
+def convert_units(
+    image: ImageArrays, factor: np.floating | NDArray[np.floating], inverse: bool = False
+) -> None:
     """Multiply (or divide) data and error by a factor and variances by its square, in place.
 
-    A float32 factor is applied in single precision; a float64 one in double precision, then rounded.
+    The factor is one for all, or one for each pixel of the band (rows, nx). A float32 factor is applied in
+    single precision; a float64 one in double precision, then rounded.
     """
     operation = np.divide if inverse else np.multiply
     with np.errstate(invalid="ignore", over="ignore"):

@@ -7,6 +7,8 @@ import numpy as np
 from webbcal.core import dqflags
 from webbcal.core.box import Box
 from webbcal.kernels.jump.settings import (
+    FEWEST_INTS,
+    MAD_TO_SIGMA,
     JumpSettings,
     JumpTally,
     Method,
@@ -86,9 +88,33 @@ def _find(
         for values in sets:
             outside[values] = _outside_clip(diffs[values], settings.rejection_threshold)
         return outside
+    if method == Method.RUNNING:
+        return _find_in_time(diffs, variance, settings)
     if method == Method.SINGLE_PASS:
         return np.isfinite(diffs) & (np.abs(diffs - median) / sigma > settings.rejection_threshold)
     return _find_iteratively(np.abs(diffs), variance, settings)
+
+
+def _find_in_time(diffs: np.ndarray, variance: float, settings: JumpSettings) -> np.ndarray:
+    """Compare each difference with the median of those around it in time.
+
+    The noise is that of the photons of this median and the read noise, or, if that is more, what the
+    differences of the pixel scatter about their medians.
+    """
+    half = settings.running_ints // 2
+    nints = len(diffs)
+    running = np.full(diffs.shape, np.nan)
+    for i in range(nints):
+        start = max(0, min(i - half, nints - 2 * half - 1))
+        near = diffs[start : start + 2 * half + 1]
+        for j in range(diffs.shape[1]):
+            if np.count_nonzero(np.isfinite(near[:, j])) >= FEWEST_INTS:
+                running[i, j] = _median(np.where(np.isfinite(near[:, j]), near[:, j], np.nan))
+    off = np.where(np.isfinite(diffs), np.abs((diffs - running).astype(np.float32)), np.float32(np.nan))
+    scatter = MAD_TO_SIGMA * _median(off)
+    sigma = np.maximum(np.sqrt(np.abs(running) + variance), scatter)
+    jumps: np.ndarray = off.astype(np.float64) > settings.rejection_threshold * sigma
+    return jumps
 
 
 def _outside_clip(values: np.ndarray, nsigma: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Parameters of jump detection, and the choice between its three methods."""
+"""Parameters of jump detection, and the choice between its methods."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import numpy as np
 
 from webbcal.core import dqflags
 
+#: Integrations, and of those the usable ones, that it takes to compare them in time.
+FEWEST_INTS = 3
+#: Standard deviation of a normal distribution, in units of its median absolute deviation.
+MAD_TO_SIGMA = 1.4826
+
 
 class Method(IntEnum):
     """How jumps are looked for; the exposure decides (see `choose_method`)."""
@@ -17,6 +22,7 @@ class Method(IntEnum):
     ITERATIVE = 1
     SINGLE_PASS = 2
     SIGMA_CLIP = 3
+    RUNNING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,9 @@ class JumpSettings:
         Sigma clipping compares the same difference across integrations; otherwise all differences.
     nframes : int
         Frames averaged into a group: reduces the read noise.
+    running_ints : int
+        Compare each difference with the median of the same difference in as many integrations around its own
+        (a source may change slowly); 0 to choose between the other methods.
     """
 
     rejection_threshold: float = 4.0
@@ -63,6 +72,7 @@ class JumpSettings:
     minimum_sigclip_groups: int = 100
     only_use_ints: bool = True
     nframes: int = 1
+    running_ints: int = 0
 
     @property
     def spreads(self) -> bool:
@@ -101,6 +111,8 @@ def choose_method(settings: JumpSettings, all_dnu_groups: np.ndarray) -> Method:
         Groups in which every pixel of the frame is DO_NOT_USE.
     """
     nints, ngroups = all_dnu_groups.shape
+    if settings.running_ints and nints >= FEWEST_INTS:
+        return Method.RUNNING
     samples = nints if settings.only_use_ints else int(nints * ngroups - all_dnu_groups.sum())
     if samples >= settings.minimum_sigclip_groups:
         return Method.SIGMA_CLIP

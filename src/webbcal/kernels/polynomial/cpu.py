@@ -1,6 +1,6 @@
 """Linearity correction, compiled: see `webbcal.kernels.polynomial.reference` for the definition.
 
-Everything goes row by row, so that a row's coefficients stay in the first-level cache while all groups
+Everything goes by pieces of a row, so that their coefficients stay in the first-level cache while all groups
 of all integrations pass by, and every inner loop runs along the row (vector instructions).
 """
 
@@ -22,6 +22,7 @@ _NO_LIN_CORR = np.uint32(dqflags.pixel["NO_LIN_CORR"])
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _SEGMENT = 256  # pixels whose frames, in float64, fit in the first-level cache
+_PIECE = 512  # pixels whose coefficients do
 
 
 def linearize(
@@ -52,32 +53,46 @@ def linearize(
 @kernel
 def _by_group(data, groupdq, pixeldq, coeffs, coeffs_dq, zeroframe):  # type: ignore[no-untyped-def]
     nints, ngroups, ny, nx = data.shape
-    c = np.empty((coeffs.shape[0], nx), np.float32)
-    work, bad = np.empty(nx, np.float32), np.empty(nx, np.uint8)
+    c = np.empty((coeffs.shape[0], _PIECE), np.float32)
+    work, bad = np.empty(_PIECE, np.float32), np.empty(_PIECE, np.uint8)
     for y in range(ny):
-        _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, 0, c, bad)
-        for i in range(nints):
-            for g in range(ngroups):
-                values, dq = data[i, g, y], groupdq[i, g, y]
+        for x0 in range(0, nx, _PIECE):
+            x1 = min(x0 + _PIECE, nx)
+            _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, x0, x1 - x0, c, bad)
+            for i in range(nints):
+                for g in range(ngroups):
+                    values = data[i, g, y, x0:x1]
+                    _horner(values, c, work)
+                    _replace(values, work, groupdq[i, g, y, x0:x1])
+            for i in range(zeroframe.shape[0]):
+                values = zeroframe[i, y, x0:x1]
                 _horner(values, c, work)
-                for x in range(nx):
+                for x in range(values.size):
                     old, new = values[x], work[x]  # both loaded first: a select, not a branch
-                    values[x] = old if (dq[x] & _SATURATED) != 0 else new
-        for i in range(zeroframe.shape[0]):
-            values = zeroframe[i, y]
-            _horner(values, c, work)
-            for x in range(nx):
-                old, new = values[x], work[x]
-                values[x] = old if old == _ZERO else new
+                    values[x] = old if old == _ZERO else new
 
 
 @helper
-def _prepare_row(coeffs, coeffs_dq, pixeldq, y, x0, c, bad):  # type: ignore[no-untyped-def]
-    """Copy coefficients from row `y`, column `x0` on into `c`; unusable pixels: identity and a flag.
+def _replace(values, new, dq):  # type: ignore[no-untyped-def]
+    """Put new values in the place of those that are not saturated; most segments have none that is."""
+    some = np.uint8(0)
+    for x in range(values.size):
+        some |= dq[x]
+    if (some & _SATURATED) == 0:
+        for x in range(values.size):
+            values[x] = new[x]
+        return
+    for x in range(values.size):
+        before, after = values[x], new[x]
+        values[x] = before if (dq[x] & _SATURATED) != 0 else after
+
+
+@helper
+def _prepare_row(coeffs, coeffs_dq, pixeldq, y, x0, n, c, bad):  # type: ignore[no-untyped-def]
+    """Copy coefficients of `n` pixels from row `y`, column `x0` on into `c`; unusable ones: identity, a flag.
 
     `bad` is scratch space, a byte a pixel.
     """
-    n = c.shape[1]
     dq, pixels = coeffs_dq[x0 : x0 + n], pixeldq[x0 : x0 + n]
     for x in range(n):
         bad[x] = np.uint8(0)
@@ -100,16 +115,31 @@ def _prepare_row(coeffs, coeffs_dq, pixeldq, y, x0, c, bad):  # type: ignore[no-
 
 @helper
 def _horner(values, c, out):  # type: ignore[no-untyped-def]
-    """Polynomial of a row into `out`, in the precision of `values`."""
-    top, constant = c[c.shape[0] - 1], c[0]
-    for x in range(values.size):
-        out[x] = top[x] * values[x]
-    for j in range(c.shape[0] - 2, 0, -1):
-        term = c[j]
+    """Polynomial of a row into `out`, in the precision of `values`; four terms at a time if there are."""
+    k = c.shape[0] - 1
+    top = c[k]
+    if k >= 4:
+        c1, c2, c3, c4 = c[k - 1], c[k - 2], c[k - 3], c[k - 4]
         for x in range(values.size):
-            out[x] = (out[x] + term[x]) * values[x]
-    for x in range(values.size):
-        out[x] = out[x] + constant[x]
+            v = values[x]
+            out[x] = (((top[x] * v + c1[x]) * v + c2[x]) * v + c3[x]) * v + c4[x]
+        k -= 4
+    else:
+        c1 = c[k - 1]
+        for x in range(values.size):
+            out[x] = top[x] * values[x] + c1[x]
+        k -= 1
+    while k >= 4:
+        c1, c2, c3, c4 = c[k - 1], c[k - 2], c[k - 3], c[k - 4]
+        for x in range(values.size):
+            v = values[x]
+            out[x] = (((out[x] * v + c1[x]) * v + c2[x]) * v + c3[x]) * v + c4[x]
+        k -= 4
+    while k > 0:
+        k -= 1
+        term = c[k]
+        for x in range(values.size):
+            out[x] = out[x] * values[x] + term[x]
 
 
 @kernel
@@ -121,8 +151,8 @@ def _by_frame(data, groupdq, pixeldq, coeffs, coeffs_dq, inverse, nframes):  # t
             x1 = x0 + n
             c, b = np.empty((coeffs.shape[0], n), np.float32), np.empty((inverse.shape[0], n), np.float32)
             bad = np.empty(n, np.uint8)
-            _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, x0, c, bad)
-            _prepare_row(inverse, coeffs_dq[y], pixeldq[y], y, x0, b, bad)
+            _prepare_row(coeffs, coeffs_dq[y], pixeldq[y], y, x0, n, c, bad)
+            _prepare_row(inverse, coeffs_dq[y], pixeldq[y], y, x0, n, b, bad)
             first, rate = np.empty(n, np.float32), np.empty(n, np.float64)
             work = np.empty((nframes + 2, n), np.float64)
             wide_c, wide_b = c.astype(np.float64), b.astype(np.float64)  # converted once, not in each frame

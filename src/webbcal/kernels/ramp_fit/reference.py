@@ -148,7 +148,7 @@ def _prepare(pixel: Pixel, data: np.ndarray, groupdq: np.ndarray, zeroframe: flo
     settings, ngroups = pixel.settings, len(data)
     suppress = settings.suppress_one_group and ngroups > 1
     group_time, frame_time, first_time = settings.times
-    dq: np.ndarray = groupdq.astype(int) | np.where(np.isnan(data), DNU, 0)  # a NaN is no sample
+    dq: np.ndarray = groupdq.astype(int) | np.where(np.isfinite(data), 0, DNU)  # others are no samples
     original_dq = dq.copy()
     values = np.where(dq & SATURATED, np.nan, data.astype(np.float64))
     jumps = [g for g in range(1, ngroups) if dq[g] & JUMP]

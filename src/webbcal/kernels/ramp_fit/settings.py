@@ -101,17 +101,28 @@ def weights(ngroups: int) -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class GroupRange:
-    """Groups to use, ``first <= group <= last``, and what to warn about."""
+    """Groups to use, ``first <= group <= last``, and what to warn about.
+
+    Attributes
+    ----------
+    first, last : int
+    warnings : tuple of str
+    end_dropped : bool
+        The last group of ramps is as if it did not exist: no flag of it counts.
+    """
 
     first: int
     last: int
     warnings: tuple[str, ...] = ()
+    end_dropped: bool = False
 
     def apply(self, groupdq: np.ndarray) -> None:
         """Flag the groups outside the range as DO_NOT_USE, in place; groups are the second axis."""
         dnu = np.uint8(dqflags.group["DO_NOT_USE"])
         groupdq[:, : self.first] |= dnu
         groupdq[:, self.last + 1 :] |= dnu
+        if self.end_dropped:
+            groupdq[:, -1] = dnu
 
 
 def group_range(firstgroup: int | None, lastgroup: int | None, ngroups: int) -> GroupRange:

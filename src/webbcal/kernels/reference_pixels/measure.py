@@ -35,7 +35,7 @@ from webbcal.kernels.reference_pixels.sirs import SirsKernels, sirs_templates
 
 _DO_NOT_USE = np.uint32(dqflags.pixel["DO_NOT_USE"])
 _REFERENCE = np.uint32(dqflags.pixel["REFERENCE_PIXEL"])
-_AMPLIFIERS = 4
+AMPLIFIERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,9 @@ def measure(
     With one amplifier, reference pixels are those flagged so within the border.
     """
     nints, ngroups = border.bottom.shape[:2]
-    sections = _AMPLIFIERS if geometry.by_amplifier else 1
+    sections = AMPLIFIERS if geometry.by_amplifier else 1
     offsets = np.zeros((nints, ngroups, sections, 2))
-    channels = _AMPLIFIERS if options.sirs is not None and geometry.by_amplifier else 1
+    channels = AMPLIFIERS if options.sirs is not None and geometry.by_amplifier else 1
     sides = (nints, ngroups, channels, geometry.size)
     uses_sides = geometry.by_amplifier and options.use_side_ref_pixels
     side = np.zeros(sides) if uses_sides else np.broadcast_to(np.zeros(1), sides)
@@ -223,8 +223,8 @@ def _four_amplifiers(
 ) -> None:
     """Fill `offsets` (ngroups, 4, 2) and `side` (ngroups, channels, size) of one integration."""
     good = Border(*(s & _DO_NOT_USE == 0 for s in dq))
-    width = strips.bottom.shape[-1] // _AMPLIFIERS
-    for amplifier in range(_AMPLIFIERS):
+    width = strips.bottom.shape[-1] // AMPLIFIERS
+    for amplifier in range(AMPLIFIERS):
         start, stop = amplifier * width, (amplifier + 1) * width
         parities = (slice(start, stop, 2), slice(start + 1, stop, 2))
         columns = parities if options.odd_even_columns else (slice(start, stop),)

@@ -3,7 +3,7 @@
 The running median of the side columns is replaced by a convolution whose kernels (one for each side and
 amplifier) were fitted to dark exposures and are stored in Fourier space in the SIRSKERNEL reference
 file. Full frame only, and rarely used, so plain NumPy.
-Reference: Rauscher, B. J., JWST pipeline documentation of the refpix step, and references therein.
+Reference: Rauscher, Fixsen & Mosby 2022, JATIS 8, 028002 ("Simple improved reference subtraction").
 """
 
 from __future__ import annotations
@@ -46,13 +46,19 @@ class SirsKernels:
 
 
 def _smooth_kernels(coefficients: NDArray[Any], gaussmooth: float, halfwidth: int) -> F64:
-    x = np.arange(-halfwidth, halfwidth + 1)
-    window = np.exp(-(x**2) / (2 * gaussmooth**2))
-    window /= np.sum(window)
+    """Turn weights in frequency into kernels in rows, and take out what is faster than `gaussmooth`."""
     centre = coefficients.shape[1] - 1
     rows = slice(centre - halfwidth, centre + halfwidth + 1)
+    low_pass = _gaussian(gaussmooth, halfwidth)
     kernels = [np.fft.fftshift(np.fft.irfft(c))[rows] for c in coefficients]
-    return np.array([np.convolve(k, window, mode="same") for k in kernels])
+    return np.array([np.convolve(kernel, low_pass, mode="same") for kernel in kernels])
+
+
+def _gaussian(sigma: float, halfwidth: int) -> F64:
+    """Return the shares of a normal distribution, cut at `halfwidth`, that fall on rows around its middle."""
+    one_side = np.exp(-0.5 * np.square(np.arange(halfwidth + 1) / sigma))
+    both_sides = np.concatenate((one_side[:0:-1], one_side))
+    return both_sides / both_sides.sum()
 
 
 def sirs_templates(left: F64, right: F64, kernels: SirsKernels, sigreject: float) -> F64:

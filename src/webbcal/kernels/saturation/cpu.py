@@ -20,8 +20,11 @@ _FLOOR = np.uint8(dqflags.group["AD_FLOOR"] | dqflags.group["DO_NOT_USE"])
 _UNUSABLE = np.uint8(_SATURATED | _DO_NOT_USE)
 _NO_SAT_CHECK = np.uint32(dqflags.pixel["NO_SAT_CHECK"])
 _ZERO = np.float32(0)
+_BEYOND = np.float32(ATOD_LIMIT + 1)
 _ONE = np.uint8(1)
 _NONE = np.uint8(0)
+#: Pixels of a row that are passed over together where none of them is saturated: most are.
+_SEGMENT = 32
 
 
 def flag_saturation(
@@ -37,21 +40,44 @@ def flag_saturation(
     zeroframe: F32 | None = None,
 ) -> None:
     """Flag saturated samples and samples on the A/D floor, in place; as `reference.flag_saturation`."""
-    nan = np.isnan(threshold)
-    no_check = ((threshold_dq & _NO_SAT_CHECK) != 0) | nan
-    limit = np.where(no_check, np.float32(ATOD_LIMIT + 1), threshold).astype(np.float32, copy=False)
-    pixeldq |= threshold_dq
-    pixeldq[nan] |= _NO_SAT_CHECK
+    limit, no_check = np.empty(threshold.shape, np.float32), np.empty(threshold.shape, np.bool_)
+    _set_limits(
+        readable(threshold, np.float32, 2),
+        readable(threshold_dq, np.uint32, 2),
+        inplace(pixeldq, np.uint32, 2, "pixeldq"),
+        limit,
+        no_check,
+    )
     _flag(
         readable(data, np.float32, 4),
         inplace(groupdq, np.uint8, 4, "groupdq"),
-        readable(limit, np.float32, 2),
-        readable(no_check, np.bool_, 2),
+        limit,
+        no_check,
         readable(np.zeros_like(limit) if bias is None else bias, np.float32, 2),
         optional_inplace(zeroframe, np.float32, 3, "zeroframe"),
         grow,
         0 if nframes is None else nframes,
     )
+
+
+@kernel
+def _set_limits(threshold, threshold_dq, pixeldq, limit, no_check):  # type: ignore[no-untyped-def]
+    """Limits that nothing reaches where saturation cannot be checked; flags of the pixels."""
+    for y in range(limit.shape[0]):
+        given, flags, pixels, top, unchecked = (
+            threshold[y],
+            threshold_dq[y],
+            pixeldq[y],
+            limit[y],
+            no_check[y],
+        )
+        for x in range(top.size):
+            usable = given[x] == given[x] and (flags[x] & _NO_SAT_CHECK) == 0
+            top[x] = given[x] if usable else _BEYOND
+        for x in range(top.size):
+            pixels[x] |= flags[x] | (np.uint32(0) if given[x] == given[x] else _NO_SAT_CHECK)
+        for x in range(top.size):
+            unchecked[x] = given[x] != given[x] or (flags[x] & _NO_SAT_CHECK) != 0
 
 
 @kernel
@@ -98,11 +124,13 @@ def _forward(plane, flags, limit, seen, hits, hit_rows):  # type: ignore[no-unty
     for y in range(plane.shape[0]):
         values, dq, top, before, hit = plane[y], flags[y], limit[y], seen[y], hits[y]
         some = _NONE
+        # loops over few arrays: the compiler has to know that they are apart
         for x in range(values.size):
-            over = before[x] | np.uint8(values[x] >= top[x])
-            before[x] = over
-            floor = _FLOOR if values[x] <= _ZERO else _NONE
-            new = np.uint8(dq[x] | (over * _SATURATED) | floor)
+            before[x] |= np.uint8(values[x] >= top[x])
+        for x in range(values.size):
+            dq[x] |= _FLOOR if values[x] <= _ZERO else _NONE
+        for x in range(values.size):
+            new = np.uint8(dq[x] | (before[x] * _SATURATED))
             dq[x] = new
             hit[x] = np.uint8((new & _SATURATED) // _SATURATED)
             some |= hit[x]
@@ -110,14 +138,19 @@ def _forward(plane, flags, limit, seen, hits, hit_rows):  # type: ignore[no-unty
 
 
 @helper
+def _any(flags, start, stop, bit):  # type: ignore[no-untyped-def]
+    some = _NONE
+    for x in range(start, stop):
+        some |= flags[x]
+    return (some & bit) != 0
+
+
+@helper
 def _look_back(plane, flags, next_flags, limit, no_check, dilution, hits, hit_rows):  # type: ignore[no-untyped-def]
     """Leave in `hits` the usable samples near saturation whose next group is saturated."""
     for y in range(plane.shape[0]):
         later = next_flags[y]
-        some = _NONE
-        for x in range(later.size):
-            some |= later[x]
-        hit_rows[y] = (some & _SATURATED) != 0
+        hit_rows[y] = _any(later, 0, later.size, _SATURATED)
         if not hit_rows[y]:
             continue
         values, dq, top, hit = plane[y], flags[y], limit[y], hits[y]
@@ -131,13 +164,17 @@ def _look_back(plane, flags, next_flags, limit, no_check, dilution, hits, hit_ro
 def _second_group(ramp, flags, limit, bias, nframes):  # type: ignore[no-untyped-def]
     mean_first, last_third, frames = (nframes + 1) / 2, np.float64(3 * nframes), np.float32(nframes)
     for y in range(ramp.shape[1]):
-        for x in range(ramp.shape[2]):
-            if (flags[2, y, x] & _SATURATED) == 0 or (flags[1, y, x] & _SATURATED) != 0:
+        for start in range(0, ramp.shape[2], _SEGMENT):
+            stop = min(start + _SEGMENT, ramp.shape[2])
+            if not _any(flags[2, y], start, stop, _SATURATED):
                 continue
-            first, base, top = ramp[0, y, x], bias[y, x], limit[y, x]
-            predicted = np.float64(first - base) / mean_first * last_third + np.float64(base)
-            if predicted < np.float64(top) and ramp[1, y, x] - first > (top - first) / frames:
-                flags[1, y, x] |= _DO_NOT_USE
+            for x in range(start, stop):
+                if (flags[2, y, x] & _SATURATED) == 0 or (flags[1, y, x] & _SATURATED) != 0:
+                    continue
+                first, base, top = ramp[0, y, x], bias[y, x], limit[y, x]
+                predicted = np.float64(first - base) / mean_first * last_third + np.float64(base)
+                if predicted < np.float64(top) and ramp[1, y, x] - first > (top - first) / frames:
+                    flags[1, y, x] |= _DO_NOT_USE
 
 
 @helper

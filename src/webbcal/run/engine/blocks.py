@@ -6,6 +6,7 @@ A block is a box of pixels and a range of integrations (and of groups, where the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,27 @@ from numpy.typing import NDArray
 from webbcal.core.box import Box
 
 Array = NDArray[Any]
+
+
+@dataclass(slots=True)
+class Piece:
+    """A part of a product that a step makes beside the ramps (`BlockStep.extra_products`).
+
+    Attributes
+    ----------
+    kind : str
+        Which of the step's products.
+    pixels : Box
+        Where it lies in the product's arrays.
+    arrays : dict
+    leading : dict
+        Where the arrays lie on the axes before rows and columns; all of them by default.
+    """
+
+    kind: str
+    pixels: Box
+    arrays: dict[str, Array]
+    leading: dict[str, tuple[slice, ...]]
 
 
 @dataclass(slots=True)
@@ -37,6 +59,8 @@ class RampBlock:
         float32, (integrations, rows, columns), DN. Blocks that do not hold the first group have none.
     dark_current : ndarray or None
         Average dark current, e-/s, float32 (rows, columns).
+    pieces : sequence of Piece
+        What the step that the block comes from made beside it.
     """
 
     box: Box
@@ -48,6 +72,7 @@ class RampBlock:
     pixeldq: NDArray[np.uint32]
     zeroframe: NDArray[np.float32] | None = None
     dark_current: NDArray[np.float32] | None = None
+    pieces: Sequence[Piece] = ()
 
     @property
     def product(self) -> str:
@@ -85,6 +110,13 @@ class RampBlock:
         zeroframe = None if self.zeroframe is None else self.zeroframe[part]
         return replace(self, ints=ints, data=self.data[part], groupdq=self.groupdq[part], zeroframe=zeroframe)
 
+    def some_groups(self, groups: range) -> RampBlock:
+        """Return some of this block's groups (views)."""
+        part = slice(groups.start - self.groups.start, groups.stop - self.groups.start)
+        zeroframe = self.zeroframe if groups.start == 0 else None
+        data, groupdq = self.data[:, part], self.groupdq[:, part]
+        return replace(self, groups=groups, data=data, groupdq=groupdq, zeroframe=zeroframe)
+
     def arrays(self) -> dict[str, Array]:
         """Interior views of the arrays of the product that this block is part of, by attribute name."""
         ys, xs = self.inner.slices
@@ -119,12 +151,15 @@ class RateBlock:
         The integrations that it holds; None: it is the exposure's rate.
     values : dict
         data, dq, err, var_poisson, var_rnoise: (integrations, rows, columns), or (rows, columns).
+    pieces : sequence of Piece
+        As of a `RampBlock`.
     """
 
     interior: Box
     ints: range | None
     values: dict[str, Array]
     extra: Any = None
+    pieces: Sequence[Piece] = ()
 
     @property
     def product(self) -> str:

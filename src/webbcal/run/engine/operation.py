@@ -6,7 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from webbcal.core.box import Box
 from webbcal.core.threads import run_on_threads
@@ -18,7 +22,15 @@ T = TypeVar("T")
 
 
 class Fold(Protocol):
-    """A step that has to see all integrations of some rows before it can make anything of the first."""
+    """A step that makes something of all integrations of some rows.
+
+    Attributes
+    ----------
+    looks : bool
+        Whether it has to see all of them before it can make anything of the first.
+    """
+
+    looks: bool
 
     def look(self, block: RampBlock) -> None:
         """See some integrations; blocks come in order."""
@@ -33,6 +45,28 @@ class Fold(Protocol):
         """Make the result of the exposure, after all integrations."""
 
 
+class Walk(Protocol):
+    """A step that remembers: it sees the integrations of some rows, or the groups of frames, in order."""
+
+    def apply(self, block: Any) -> Any:
+        """Work on what comes next (in place where it can).
+
+        Returns
+        -------
+        Block, or (Block, Result)
+            As `BlockStep.apply`.
+        """
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What a walk goes over: pixels and integrations, and the threads that nothing else uses meanwhile."""
+
+    box: Box
+    ints: range
+    threads: int = 1
+
+
 class Result(Protocol):
     """What a block tells beside its samples; results of all blocks are merged."""
 
@@ -41,23 +75,35 @@ class Result(Protocol):
 
 
 class BlockWork(Protocol):
-    """What the engine needs of a step."""
+    """What the engine needs of a step, or of a part of a step."""
 
+    def tiling_of(self, exposure: Exposure, p: Any) -> Tiling: ...  # noqa: D102
     @property
-    def tiling(self) -> Tiling: ...  # noqa: D102
+    def looks(self) -> bool: ...  # noqa: D102
+    @property
+    def surveys_all(self) -> bool: ...  # noqa: D102
+    @property
+    def looks_at(self) -> str: ...  # noqa: D102
     @property
     def all_groups(self) -> bool: ...  # noqa: D102
     @property
     def folds(self) -> bool: ...  # noqa: D102
     @property
+    def walks(self) -> bool: ...  # noqa: D102
+    @property
     def produces(self) -> str: ...  # noqa: D102
-    def halo(self, p: Any) -> int: ...  # noqa: D102
+    def halo(self, exposure: Exposure, p: Any) -> int: ...  # noqa: D102
+    def exposure_after(self, exposure: Exposure, p: Any) -> Exposure: ...  # noqa: D102
     def all_integrations(self, exposure: Exposure, p: Any) -> bool: ...  # noqa: D102
     def measure(self, exposure: Exposure, references: Any, p: Any, survey: Survey) -> Any: ...  # noqa: D102
+    def look(self, ints: range, references: Any, p: Any, state: Any, survey: Survey) -> Any: ...  # noqa: D102
     def apply(self, block: Any, references: BlockReferences, p: Any, state: Any) -> Any: ...  # noqa: D102
     def fold(self, box: Box, exposure: Exposure, references: Any, p: Any, state: Any) -> Fold: ...  # noqa: D102
+    def walk(self, stretch: Stretch, exposure: Exposure, references: Any, p: Any, state: Any) -> Walk: ...  # noqa: D102
     def revised(self, result: Any, state: Any) -> Any: ...  # noqa: D102
     def finish(self, model: Any, exposure: Exposure, result: Any, state: Any) -> None: ...  # noqa: D102
+    def conclude(self, exposure: Exposure, result: Any, state: Any) -> None: ...  # noqa: D102
+    def frame_bytes(self, p: Any) -> int: ...  # noqa: D102
 
 
 class Kept:
@@ -117,17 +163,53 @@ class BlockReferences:
         return self._kept.made[full]
 
 
+class Looked(Protocol):
+    """The data after some steps, computed (or read) where they are looked at."""
+
+    def __call__(self, box: Box, ints: range) -> RampBlock: ...  # noqa: D102
+    def flags(self, box: Box, ints: range, groups: range) -> NDArray[np.uint8]: ...  # noqa: D102
+    def some(self, box: Box, ints: range, groups: range) -> RampBlock: ...  # noqa: D102
+    def rates(self, box: Box, ints: range) -> RateBlock: ...  # noqa: D102
+
+
 class Survey:
-    """What a step may look at before it starts: the data as they are just before it."""
+    """What a step may look at before it starts: the data as they are just before it.
+
+    Attributes
+    ----------
+    ints, groups : range
+        Integrations and groups of the exposure.
+    frame : Box
+        Its pixels.
+    threads : int
+        That a step may use for looking.
+    scratch : Path
+        Folder of scratch space, for what a step keeps on its way.
+    """
 
     def __init__(
-        self, upstream: Callable[[Box, range], RampBlock], ints: range, frame: Box, threads: int
+        self, upstream: Looked, ints: range, groups: range, frame: Box, threads: int, scratch: Path
     ) -> None:
-        self._upstream, self.ints, self.frame, self.threads = upstream, ints, frame, threads
+        self._upstream, self.ints, self.groups, self.frame = upstream, ints, groups, frame
+        self.threads, self.scratch = threads, scratch
 
     def block(self, box: Box, ints: range | None = None) -> RampBlock:
         """Return some pixels, of some integrations (all by default)."""
         return self._upstream(box, self.ints if ints is None else ints)
+
+    def rates(self, ints: range | None = None, box: Box | None = None) -> RateBlock:
+        """Return rates of some integrations and pixels (all by default); where the data are rates."""
+        where = self.frame if box is None else box
+        return self._upstream.rates(where, self.ints if ints is None else ints)
+
+    def flags(self, integration: int, group: int) -> NDArray[np.uint8]:
+        """Return the flags of a group's frame, (rows, columns); cheap for a part that begins a pass."""
+        some = range(integration, integration + 1), range(group, group + 1)
+        return self._upstream.flags(self.frame, *some)[0, 0]
+
+    def some(self, box: Box, ints: range, groups: range) -> RampBlock:
+        """Return some pixels, integrations and groups; cheap for a part that begins a pass."""
+        return self._upstream.some(box, ints, groups)
 
     def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """Call `work` on each item, on all threads; return the results in order."""
@@ -136,7 +218,7 @@ class Survey:
 
 @dataclass
 class Operation:
-    """A step bound to an exposure: its parameters, references, what it measured and what it found."""
+    """A step, or a part of one, bound to an exposure: parameters, references, what it measured and found."""
 
     step: BlockWork
     position: int
@@ -146,17 +228,23 @@ class Operation:
     state: Any = None
     result: Any = None
     seconds: float = 0.0
+    _seen: Any = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def tiling(self) -> Tiling:
         """Which blocks it can live with."""
-        return self.step.tiling
+        return self.step.tiling_of(self.exposure, self.parameters)
 
     @property
     def halo(self) -> int:
         """Pixels of halo that it consumes."""
-        return self.step.halo(self.parameters)
+        return self.step.halo(self.exposure, self.parameters)
+
+    @property
+    def frame_after(self) -> Box:
+        """The frame of the blocks that it returns."""
+        return self.step.exposure_after(self.exposure, self.parameters).frame
 
     @property
     def all_integrations(self) -> bool:
@@ -165,18 +253,49 @@ class Operation:
 
     def measure(self, survey: Survey) -> None:
         """Run the measure phase."""
+        start = time.perf_counter()
         self.state = self.step.measure(self.exposure, self.references, self.parameters, survey)
+        self.note(time.perf_counter() - start)
+
+    @property
+    def looks(self) -> bool:
+        """Whether it sees an integration before its first block."""
+        return self.step.looks and self.tiling is Tiling.FRAMES
+
+    def look(self, ints: range, survey: Survey) -> None:
+        """See an integration before its first block, if the step wants to."""
+        if self.looks:
+            start = time.perf_counter()
+            self._seen = self.step.look(ints, self.references, self.parameters, self.state, survey)
+            self.note(time.perf_counter() - start)
 
     def apply(self, block: Block, kept: Kept, surveyed: bool = False) -> Block:
         """Run the step on one block; what it tells is kept, unless it is only looked at before a run."""
-        start = time.perf_counter()
+        if self.step.walks:
+            assert isinstance(block, RampBlock)
+            return self.walked(self.walk(Stretch(block.box, block.ints), kept), block, surveyed)
         box = block.box if isinstance(block, RampBlock) else block.interior
         references = BlockReferences(self.references, box, kept)
-        done = self.step.apply(block, references, self.parameters, self.state)
+        state = self._seen if self.looks else self.state
+        return self._worked(lambda: self.step.apply(block, references, self.parameters, state), surveyed)
+
+    def walk(self, stretch: Stretch, kept: Kept) -> Walk:
+        """Begin to walk."""
+        references = BlockReferences(self.references, stretch.box, kept)
+        return self.step.walk(stretch, self.exposure, references, self.parameters, self.state)
+
+    def walked(self, walk: Walk, block: Block, surveyed: bool = False) -> Block:
+        """Go on with what comes next."""
+        return self._worked(lambda: walk.apply(block), surveyed)
+
+    def _worked(self, work: Callable[[], Any], surveyed: bool) -> Block:
+        start = time.perf_counter()
+        done = work()
         block, told = done if isinstance(done, tuple) else (done, None)
         if not surveyed:
             self.note(time.perf_counter() - start, told)
-        return block
+        made: Block = block
+        return made
 
     def fold(self, box: Box, kept: Kept) -> Fold:
         """Begin with the rows of a task."""

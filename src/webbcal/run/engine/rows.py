@@ -8,7 +8,7 @@ from pathlib import Path
 
 from webbcal.core.box import Box
 from webbcal.run.engine.blocks import Block, RampBlock, chunks
-from webbcal.run.engine.operation import Fold, Kept, Operation
+from webbcal.run.engine.operation import Fold, Kept, Operation, Stretch
 from webbcal.run.engine.sources import Source
 from webbcal.run.engine.store import RampStore, store_for
 from webbcal.run.engine.tiling import KEPT_BYTES, Cut
@@ -59,6 +59,8 @@ class RowsTask:
         for index, operation in enumerate(self.operations):
             if operation.step.folds:
                 stream = self._folded(index, operation, stream)
+            elif operation.step.walks:
+                stream = self._walked(index, operation, stream)
             elif operation.all_integrations and len(self._chunks) > 1:
                 stream = self._together(index, operation, stream)
             else:
@@ -89,6 +91,16 @@ class RowsTask:
             trimmed = self._trimmed(block, halo)
             yield operation.apply(trimmed, self._references)
 
+    def _walked(self, index: int, operation: Operation, stream: Iterator[Block]) -> Iterator[Block]:
+        """Give a step the integrations of its rows in order."""
+        halo, walk = self._halo(index), None
+        for block in stream:
+            trimmed = self._trimmed(block, halo)
+            assert isinstance(trimmed, RampBlock)
+            if walk is None:
+                walk = operation.walk(Stretch(trimmed.box, self.source.ints), self._references)
+            yield operation.walked(walk, trimmed)
+
     def _trimmed(self, block: Block, halo: int) -> Block:
         """Drop rows that are not needed any more, where they are so many that a copy without them pays."""
         if not isinstance(block, RampBlock):
@@ -101,7 +113,7 @@ class RowsTask:
     def _folded(self, index: int, operation: Operation, stream: Iterator[Block]) -> Iterator[Block]:
         """Let a step see all integrations before it works on the first."""
         fold = operation.fold(self.interior, self._references)
-        if len(self._chunks) > 1:
+        if len(self._chunks) > 1 and fold.looks:
             stream = self._seen(index, operation, fold, stream)
         for block in stream:
             trimmed = self._trimmed(block, 0)

@@ -72,6 +72,12 @@ class RampSource:
             dark_current=self._read("average_dark_current", ys, xs),
         )
 
+    def flags(self, box: Box, ints: range, groups: range) -> NDArray[np.uint8]:
+        """Read flags only."""
+        i, g = slice(ints.start, ints.stop), slice(groups.start, groups.stop)
+        found = self._read("groupdq", i, g, *box.slices)
+        return np.zeros((len(ints), len(groups), *box.shape), np.uint8) if found is None else found
+
     def _read(self, name: str, *index: slice) -> NDArray[Any] | None:
         source = self._optional[name]
         return None if source is None else source.read(*index)

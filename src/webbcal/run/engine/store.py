@@ -17,13 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.core.box import Box
-from webbcal.io.scratch import RoomInMemory, ScratchArray, ScratchFile, WritableArray
+from webbcal.io.scratch import Room, RoomArray, room_for
 from webbcal.run.engine.blocks import RampBlock
-
-#: Bytes of a sample: its value and its flags.
-SAMPLE_BYTES = 5
-
-Stored = ScratchArray | WritableArray
+from webbcal.run.engine.tiling import SAMPLE_BYTES
 
 
 class RampStore:
@@ -34,7 +30,7 @@ class RampStore:
     frame : Box
         Its pixels, in the coordinates of the science array.
     ints, groups : range
-    room : ScratchFile or RoomInMemory
+    room : Room
         Where the samples go.
     tiles : sequence of Box, optional
         How it is laid out: boxes that cover the frame, with margins that overlap.
@@ -45,7 +41,7 @@ class RampStore:
         frame: Box,
         ints: range,
         groups: range,
-        room: ScratchFile | RoomInMemory,
+        room: Room,
         tiles: Sequence[Box] = (),
     ) -> None:
         self.frame, self.ints, self.groups = frame, ints, groups
@@ -54,7 +50,7 @@ class RampStore:
         samples = (len(ints), len(groups))
         self._data = [room.allocate((*samples, *t.shape), np.float32) for t in self.tiles]
         self._groupdq = [room.allocate((*samples, *t.shape), np.uint8) for t in self.tiles]
-        self._zeroframe: list[Stored] = []
+        self._zeroframe: list[RoomArray] = []
         self._pixeldq = np.zeros(frame.shape, np.uint32)
         self._dark: NDArray[np.float32] | None = None
         self._lock = threading.Lock()
@@ -115,10 +111,17 @@ class RampStore:
         zeroframe = self._gather(self._zeroframe, box, i) if first else None
         return self._block(box, interior, ints, groups, data, groupdq, zeroframe)
 
+    def flags(self, box: Box, ints: range, groups: range) -> NDArray[np.uint8]:
+        """Return the flags of some samples."""
+        i = slice(ints.start - self.ints.start, ints.stop - self.ints.start)
+        g = slice(groups.start - self.groups.start, groups.stop - self.groups.start)
+        flags: NDArray[np.uint8] = self._gather(self._groupdq, box, i, g)
+        return flags
+
     def read_tile(self, number: int, interior: Box) -> RampBlock:
-        """Return all integrations of a tile as a block with this interior."""
-        data, groupdq = self._data[number].read(), self._groupdq[number].read()
-        zeroframe = self._zeroframe[number].read() if self._zeroframe else None
+        """Return all integrations of a tile as a block with this interior; in memory, not a copy of them."""
+        data, groupdq = self._data[number].whole(), self._groupdq[number].whole()
+        zeroframe = self._zeroframe[number].whole() if self._zeroframe else None
         return self._block(self.tiles[number], interior, self.ints, self.groups, data, groupdq, zeroframe)
 
     def _block(
@@ -131,7 +134,7 @@ class RampStore:
             box, interior, ints, groups, data, groupdq, self._pixeldq[here].copy(), zeroframe, dark
         )
 
-    def _gather(self, stored: Sequence[Stored], box: Box, *leading: slice) -> Any:
+    def _gather(self, stored: Sequence[RoomArray], box: Box, *leading: slice) -> Any:
         """Read a box from the tiles that hold it; where tiles overlap, from that whose interior it is."""
         if len(self.tiles) == 1:
             return stored[0].read(*leading, *box.relative_to(self.tiles[0]).slices)
@@ -161,5 +164,5 @@ def store_for(
     frame: Box, ints: range, groups: range, most: int, folder: Path, tiles: Sequence[Box] = ()
 ) -> RampStore:
     """Return an empty store: in memory if it takes no more than `most` bytes, else in scratch space."""
-    small = RampStore.bytes_of(frame, len(ints), len(groups)) <= most
-    return RampStore(frame, ints, groups, RoomInMemory() if small else ScratchFile(folder), tiles)
+    room = room_for(RampStore.bytes_of(frame, len(ints), len(groups)), most, folder)
+    return RampStore(frame, ints, groups, room, tiles)

@@ -12,13 +12,21 @@ from webbcal.core.box import Box
 #: Bytes of float32 samples that a block should hold, so that it stays in a core's cache.
 BLOCK_BYTES = 4 << 20
 #: Bytes of whole frames that a block of frames may hold.
-FRAMES_BYTES = 48 << 20
-#: Bytes of float32 samples of a block of all integrations, where they are many.
-TILE_BYTES = 16 << 20
+FRAMES_BYTES = 32 << 20
 #: Columns that kernels work on at once: blocks of fewer columns waste time.
 LANES = 64
-#: Bytes of samples that a task may keep in memory until it has seen all its integrations.
-KEPT_BYTES = 8 << 20
+#: Bytes of float32 samples of a block of all integrations, where they are many.
+TILE_BYTES = 16 << 20
+#: Such blocks: how much larger they are, and how much narrower. The first that have enough rows are taken:
+#: rows of halo are dearer than narrow blocks.
+TILES = ((1, 1), (1, 2), (2, 2), (4, 2))
+#: Bytes of samples of as many rows as make a halo worth it; wider ramps get fewer rows.
+FLOOR_BYTES = 16 << 20
+#: Bytes of ramps that a task may keep in memory until it has seen all its integrations. Those of more wait in
+#: scratch space, which takes a third more processor time.
+KEPT_BYTES = 80 << 20
+#: Bytes of a sample that is kept: its value and its flags.
+SAMPLE_BYTES = 5
 
 
 class Tiling(Enum):
@@ -34,21 +42,26 @@ class Tiling(Enum):
 
 
 class Tiled(Protocol):
-    """What has a tiling."""
+    """What has a tiling, and may look at all samples before it starts: then it begins a pass."""
 
     @property
     def tiling(self) -> Tiling: ...  # noqa: D102
+    @property
+    def surveys_all(self) -> bool: ...  # noqa: D102
 
 
 T = TypeVar("T", bound=Tiled)
 
 
 def split(steps: Sequence[T]) -> list[tuple[Tiling, list[T]]]:
-    """Cut a sequence of steps into passes, each of one tiling (ROWS or FRAMES)."""
+    """Cut a sequence of steps into passes, each of one tiling (ROWS or FRAMES).
+
+    What a step looks at that surveys all ramps is kept before, not computed for it: it begins a pass.
+    """
     passes: list[tuple[Tiling, list[T]]] = []
     for step in steps:
         tiling = step.tiling
-        if not passes:
+        if not passes or step.surveys_all:
             passes.append((tiling, [step]))
         elif tiling in (Tiling.EITHER, passes[-1][0]):
             passes[-1][1].append(step)
@@ -103,18 +116,28 @@ def cut_rows(shape: tuple[int, ...], halo: int, threads: int) -> Cut:
     """
     nints, ngroups, ny, nx = shape
     sample = 4 * nx * ngroups
-    floor = max(4 * halo, 1)
+    floor = max(1, min(4 * halo, FLOOR_BYTES // sample))
     rows, ints, columns = BLOCK_BYTES // (sample * nints), nints, nx
     if rows < floor and nints > 1:  # many integrations: some at a time, of more rows
-        pixels = TILE_BYTES // (4 * nints * ngroups)
-        rows = max(2 * floor, min(BLOCK_BYTES // sample, 64))
-        rows = max(halo, 1, min(rows, pixels // LANES - 2))
+        wide = max(floor, min(2 * floor, 2 * BLOCK_BYTES // sample))
+        rows = max(wide, min(BLOCK_BYTES // sample, 64))
+        in_memory = KEPT_BYTES // (SAMPLE_BYTES * nints * ngroups * nx) - 2 * halo
+        rows = min(rows, in_memory) if in_memory >= floor else rows
+        pixels, lanes = _tile(4 * nints * ngroups, floor)
+        rows = max(halo, 1, min(rows, pixels // lanes - 2))
         ints = BLOCK_BYTES // (sample * rows)
-        columns = max(1, pixels // (rows + 2) // LANES) * LANES - 2
+        columns = max(1, pixels // (rows + 2) // lanes) * lanes - 2
     else:
         rows = max(rows, floor)
     rows = max(1, min(rows, -(-ny // threads)))
     return Cut(rows, max(1, min(ints, nints)), ngroups, min(columns, nx))
+
+
+def _tile(ramp_bytes: int, rows: int) -> tuple[int, int]:
+    """Return the pixels of a tile of all integrations, and its columns: if it can be, of this many rows."""
+    choices = [(size * TILE_BYTES // ramp_bytes, LANES // narrower) for size, narrower in TILES]
+    enough = (choice for choice in choices if choice[0] // choice[1] - 2 >= rows)
+    return next(enough, choices[-1])
 
 
 def cut_frames(shape: tuple[int, ...], all_groups: bool) -> Cut:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 #: What the tags of ASDF's own transforms begin with, and those of gwcs.
 ASDF, GWCS = "tag:stsci.edu:asdf/transform/", "tag:stsci.edu:gwcs/"
+#: What the tags of jwst's own transforms begin with.
+JWST = "tag:stsci.edu:jwst_pipeline/"
 
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError)
 

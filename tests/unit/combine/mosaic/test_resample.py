@@ -115,7 +115,7 @@ def test_tiles_do_not_show(exposures, kernel, monkeypatch):
 
 
 def test_many_images_fill_several_planes_of_the_context(exposures):
-    mosaic = ResampleStep(kernel="turbo").run([exposures[k % 4] for k in range(34)])
+    mosaic = ResampleStep(kernel="turbo").run([exposures[k % 4].copy() for k in range(34)])
     assert mosaic.con.shape[0] == 2
     assert set(np.unique(mosaic.con[1].view(np.uint32))) <= {0, 1, 2, 3}
     assert (mosaic.con[0].view(np.uint32) >> 31).max() == 1

@@ -1,0 +1,1 @@
+"""Pixels that are bad: found, and replaced."""

@@ -1,0 +1,1 @@
+"""1/f noise: levels of the background by sigma clipping, stripes by medians, and low frequencies."""

@@ -1,0 +1,1 @@
+"""Means over rings around the pixels of an image."""

@@ -1,0 +1,1 @@
+"""Spectra of sources: extracted, combined, and subtracted as backgrounds."""

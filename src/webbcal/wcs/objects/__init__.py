@@ -1,0 +1,1 @@
+"""Objects of astropy for transforms that only `stdatamodels` has, where that is not installed."""
