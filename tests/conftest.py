@@ -17,6 +17,20 @@ CRDS = ("CRDS_PATH", "CRDS_SERVER_URL", "CRDS_CONTEXT", "CRDS_OBSERVATORY")
 _failed: set[str] = set()
 
 
+#: Scopes of fixtures that several tests share.
+SHARED = ("package", "session", "module")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have tests that share a fixture run on one worker (``--dist loadgroup``): it is made once."""
+    for item in items:
+        made = [known[-1] for known in item._fixtureinfo.name2fixturedefs.values()]  # type: ignore[attr-defined]
+        places = [f.baseid for f in made if f.scope in SHARED and f.baseid not in ("", "tests")]
+        if places and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(min(places, key=len)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
     """Remember the folder of a test that failed."""

@@ -31,8 +31,24 @@ def test_average_equals_reference(nframes, order):
     np.testing.assert_array_equal(found, clean.mean(axis=0, dtype=np.float32))
 
 
+@pytest.mark.parametrize("shape", [(3, 5, 17), (4, 9), (0, 3)], ids=str)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_zero_for_nan_equals_reference(shape, order):
+    rng = np.random.default_rng(5)
+    values = rng.normal(0, 3, shape).astype(np.float32)
+    values[rng.random(shape) < 0.2] = np.nan
+    stored = values.astype(order + "f4")
+    expected = reference.zero_for_nan(stored.copy())
+    found = cpu.zero_for_nan(stored.copy())
+    assert found.dtype == expected.dtype == np.dtype("f4")
+    np.testing.assert_array_equal(found, np.where(np.isnan(values), 0, values))
+    np.testing.assert_array_equal(expected, found)
+
+
 def test_sizes_must_match():
     with pytest.raises(ValueError, match="do not fill"):
         cpu.decode_uint16(np.zeros(5, np.int16), np.zeros(4, np.float32))
     with pytest.raises(TypeError, match="cannot average"):
         cpu.average_frames(np.zeros((2, 3, 3), np.float64), np.zeros((3, 3), np.float32))
+    with pytest.raises(TypeError, match="cannot take"):
+        cpu.zero_for_nan(np.zeros((2, 3)))

@@ -154,7 +154,7 @@ def _groups(reference: Any, plan: dark.DarkPlan, box: Any, integration: int | No
         frames: np.ndarray = reference.read_stored("data", box, *which, slice(start, stop))
         return frames
 
-    return dark.dark_groups(read, plan, frames.average_frames)
+    return dark.dark_groups(read, plan, frames)
 
 
 def _runs(ints: range, state: _State) -> list[tuple[int | None, slice]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.run.block_step import BlockStep
 from webbcal.run.engine.blocks import RampBlock
@@ -16,6 +17,8 @@ from webbcal.run.engine.operation import BlockReferences
 from webbcal.run.engine.tiling import Tiling
 from webbcal.run.exposure import Exposure
 from webbcal.run.parameters import StepParameters
+
+frames = kernels.get("frames")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,5 @@ class ResetStep(BlockStep):
 
 def _anomaly(reference: Any, box: Box, integration: int, groups: slice) -> NDArray[np.float32]:
     """Return the anomaly of some groups of an integration; NaN counts as 0."""
-    data: NDArray[np.float32] = reference.read("data", box, integration, groups)
-    data[np.isnan(data)] = 0.0
+    data: NDArray[np.float32] = frames.zero_for_nan(reference.read_stored("data", box, integration, groups))
     return data

@@ -101,14 +101,15 @@ class RscdStep(BlockStep):
         """Flag one block."""
         inside = block.inner.slices
         lowered, kept = [0, 0], [0, 0]
-        saturated = (block.groupdq & _SATURATED) != 0
         for which, ints in enumerate(_parts(block.ints, state)):
             if len(ints) == 0:
                 continue
             part = slice(ints.start - block.ints.start, ints.stop - block.ints.start)
-            skip = groups_to_reject(saturated[part], state.skip[which])
-            groups = np.arange(len(block.groups))[:, None, None]
-            block.groupdq[part] |= (groups < skip[:, None]) * _DO_NOT_USE
+            # no more groups than that are looked at or flagged
+            flags = block.groupdq[part, : state.skip[which] + 2]
+            skip = groups_to_reject((flags & _SATURATED) != 0, state.skip[which])
+            for group in range(state.skip[which]):
+                flags[:, group] |= (group < skip) * _DO_NOT_USE
             fewer = np.asarray((skip < state.skip[which]).any(axis=0))
             flag_estimated(block, fewer, references)
             lowered[which] = int(newly(fewer, references, f"lowered {which}")[inside].sum())

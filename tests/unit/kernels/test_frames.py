@@ -74,7 +74,7 @@ class TestDarkPlan:
         frames = np.arange(3, dtype=np.float32)[:, None, None] * np.ones((1, 2, 3), np.float32)
         plan = dark.plan_dark(len(expected), nframes, gap, 3)
         assert plan.extrapolated
-        groups = dark.dark_groups(lambda a, b: frames[a:b], plan, cpu.average_frames)
+        groups = dark.dark_groups(lambda a, b: frames[a:b], plan, cpu)
         np.testing.assert_allclose(groups[:, 1, 1], expected)
 
 

@@ -1,6 +1,6 @@
 """Decoding and averaging of frames, compiled: see `webbcal.kernels.frames.reference`.
 
-Both read the bytes as they lie in the FITS file, so that no separate pass swaps them.
+All read the bytes as they lie in the FITS file, so that no separate pass swaps them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,18 @@ def average_frames(frames: NDArray[np.float32], out: NDArray[np.float32]) -> Non
     swap = not frames.dtype.isnative
     bits = np.require(frames, requirements=["C", "W"]).view(np.uint32)
     _average(bits, inplace(out, np.float32, 2, "out"), swap)
+
+
+def zero_for_nan(stored: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values of a reference file with 0 where there is none, in place; as `reference.zero_for_nan`."""
+    if stored.dtype.newbyteorder("=") != np.float32:
+        raise TypeError(f"cannot take {stored.dtype} for float32")
+    bits = np.require(stored, requirements=["C", "W"]).view(np.uint32)
+    values = bits.view(np.float32)  # a row is read before it is written
+    if bits.size:
+        nx = bits.shape[-1]
+        _average(bits.reshape(1, -1, nx), values.reshape(-1, nx), not stored.dtype.isnative)
+    return values
 
 
 @kernel

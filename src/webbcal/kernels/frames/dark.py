@@ -93,7 +93,7 @@ def plan_dark(
 def dark_groups(
     read: ReadFrames,
     plan: DarkPlan,
-    average: Callable[[NDArray[np.float32], NDArray[np.float32]], None] = reference.average_frames,
+    frames: Any = reference,
 ) -> NDArray[Any]:
     """Return the dark of one band, group by group.
 
@@ -104,8 +104,8 @@ def dark_groups(
         only for frames that are needed.
     plan : DarkPlan
         From `plan_dark`, without a reason to skip.
-    average : callable
-        `average_frames` of `webbcal.kernels.frames.cpu` (or of `reference`).
+    frames : module or Kernels
+        `webbcal.kernels.frames.cpu` (or `reference`).
 
     Returns
     -------
@@ -115,12 +115,15 @@ def dark_groups(
     """
     if plan.extrapolated:
         return _extrapolated(read, plan)
+    if plan.matched:
+        found: NDArray[np.float32] = frames.zero_for_nan(read(plan.groups[0].start, plan.groups[-1].stop))
+        return found
     out: NDArray[np.float32] | None = None
     for g, group in enumerate(plan.groups):
-        frames = read(group.start, group.stop)
+        some = read(group.start, group.stop)
         if out is None:
-            out = np.empty((len(plan.groups), *frames.shape[1:]), np.float32)
-        average(frames, out[g])
+            out = np.empty((len(plan.groups), *some.shape[1:]), np.float32)
+        frames.average_frames(some, out[g])
     assert out is not None, "a plan has at least one group"
     return out
 

@@ -36,3 +36,20 @@ def average_frames(frames: NDArray[np.float32], out: NDArray[np.float32]) -> Non
     native = np.nan_to_num(frames.astype(np.float32), nan=0.0, posinf=None, neginf=None)
     native[np.isinf(frames)] = frames[np.isinf(frames)]  # only NaN is replaced
     out[:] = native[0] if len(native) == 1 else native.mean(axis=0)
+
+
+def zero_for_nan(stored: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values of a reference file with 0 where there is none.
+
+    Parameters
+    ----------
+    stored : (..., nx) float32, native or big-endian (as in a FITS file), C-contiguous
+        It may be changed.
+
+    Returns
+    -------
+    float32 of the same shape, native
+    """
+    native = stored.astype(np.float32)
+    native[np.isnan(native)] = 0
+    return native
