@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from webbcal.core.errors import InputError
+from webbcal.core.modes import mode_of
 from webbcal.detector.charge_migration import ChargeMigrationStep
 from webbcal.detector.clean_flicker_noise import CleanFlickerNoiseStep
 from webbcal.detector.dark_current import DarkCurrentStep
@@ -101,7 +103,16 @@ class Detector1Pipeline(SuperstripedPipeline):
         save_calibrated_ramp: bool = param(False, "Save the corrected ramps that are fitted (_ramp)")
 
     def sequence(self, exposure: Exposure) -> Sequence[str]:
-        """MIRI's steps come in another order; persistence is subtracted as soon as ramps are linear."""
+        """MIRI's steps come in another order; persistence is subtracted as soon as ramps are linear.
+
+        Raises
+        ------
+        InputError
+            For guide stars, which have no ramps to fit.
+        """
+        kind = exposure.known("exposure.type")
+        if mode_of(kind).optics == "guider":
+            raise InputError(f"{exposure.filename}: {kind} is an exposure of guide stars; use calwebb_guider")
         if exposure.instrument == "MIRI":
             return MIRI
         if not self.persistence.parameters.subtracts:

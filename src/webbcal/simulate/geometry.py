@@ -243,10 +243,11 @@ def _find_siaf_name(detector: Detector, subarray: str, filter_name: str) -> str:
     stripe = subarray.removeprefix("SUBGRISM")
     subarray = _OTHER_NAMES.get((detector.name, subarray), subarray)
     wanted = [f"{prefix}_{subarray}", f"{prefix}_GRISM{stripe}_{filter_name}", f"{prefix}_GRISMTS{stripe}"]
+    usable = {name for name in names if "STRIPE" not in name}  # those are gathered from several places
     for name in wanted:
-        if name in names:
+        if name in usable:
             return name
-    known = sorted(n.removeprefix(prefix + "_") for n in names if n.startswith(prefix + "_"))
+    known = sorted(n.removeprefix(prefix + "_") for n in usable if n.startswith(prefix + "_"))
     raise ParameterError(f"{detector.name} has no subarray {subarray!r}; the SIAF knows {', '.join(known)}")
 
 

@@ -9,7 +9,9 @@ from webbcal import datamodels
 from webbcal.core.errors import InputError
 from webbcal.detector.dq_init import DQInitStep
 from webbcal.detector.guider_cds import GuiderCdsStep
+from webbcal.pipeline.detector1 import Detector1Pipeline
 from webbcal.pipeline.guider import GuiderPipeline
+from webbcal.run.exposure import Exposure
 
 GAIN, READ_NOISE, TIME = 2.0, 4.0, 0.5
 
@@ -88,3 +90,5 @@ def test_what_is_refused() -> None:
     with pytest.raises(InputError, match="takes guide-star exposures, but EXP_TYPE is FGS_IMAGE"):
         GuiderPipeline().run(image)
     assert GuiderCdsStep(**references()).run(image).meta.cal_step.guider_cds == "SKIPPED"
+    with pytest.raises(InputError, match="FGS_ACQ1 is an exposure of guide stars; use calwebb_guider"):
+        Detector1Pipeline().sequence(Exposure.of_model(exposure("FGS_ACQ1", [[100, 130]])))

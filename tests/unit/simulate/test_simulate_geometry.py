@@ -110,7 +110,9 @@ def test_the_linear_wcs_describes_the_projection():
     np.testing.assert_allclose(back, [x, y], atol=0.02)
 
 
-@pytest.mark.parametrize(("detector", "subarray"), [("NRCA6", "FULL"), ("NRCALONG", "SUB161")])
+@pytest.mark.parametrize(
+    ("detector", "subarray"), [("NRCA6", "FULL"), ("NRCALONG", "SUB161"), ("NRCA1", "41STRIPE1_DHS_F444W")]
+)
 def test_unknown_names_are_reported(detector, subarray):
     with pytest.raises(ParameterError, match=r"NRCA6|SUB161"):
         find_aperture(detector, subarray)
