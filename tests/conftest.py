@@ -68,7 +68,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         cosmic_rays=200.0,  # many, for there is little time
     )  # fmt: skip
     made = simulate.universe(
-        tmp_path_factory.mktemp("world"), config, simulate.ReferenceOptions(subarray_only=True)
+        tmp_path_factory.mktemp("world"),
+        config,
+        simulate.ReferenceOptions(subarray_only=True, stage1_only=True),
     )
     return World(made.folder, made.uncal, made.truth, made.environment)
 

@@ -70,21 +70,23 @@ class Case:
 
 
 def run_both(case, tmp_path, monkeypatch, steps=STEPS, alone=None):
-    """Simulate an exposure, and run both packages on it.
+    """Simulate an exposure, and run both packages on it; the first run saves what each step makes.
 
     `alone` is a step, its parameters and the product (its suffix) of our first run that it is run on as well.
     Returns for each set of parameters the folders of our products and of the peer's.
     """
-    options = simulate.ReferenceOptions(subarray_only=True, dark_frames=case.dark_frames)
+    options = simulate.ReferenceOptions(True, case.dark_frames, stage1_only=True)
     world = simulate.universe(tmp_path / "sim", case.config(), options)
     for key, value in world.environment.items():
         monkeypatch.setenv(key, value)
     folders = [(tmp_path / f"ours{n}", tmp_path / f"theirs{n}") for n in range(len(case.runs))]
-    runs = list(zip(folders, case.runs, strict=True))
-    theirs = [job(world.uncal[0], f[1], run, (*steps, *run)) for f, run in runs]
+    # What others make before the step that they change is what the first makes.
+    saved = [(*(steps if n == 0 else ()), *run) for n, run in enumerate(case.runs)]
+    runs = list(zip(folders, case.runs, saved, strict=True))
+    theirs = [job(world.uncal[0], f[1], run, names) for f, run, names in runs]
     peer = start_peer(theirs, world.environment)
-    for (folder, _), run in runs:
-        words = job(world.uncal[0], folder, run, (*steps, *run))
+    for (folder, _), run, names in runs:
+        words = job(world.uncal[0], folder, run, names)
         Detector1Pipeline.call(words["input"], output_dir=words["output_dir"], **words["parameters"])
     answers = finish_peer(peer)
     if alone is not None:

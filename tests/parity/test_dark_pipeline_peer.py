@@ -15,7 +15,9 @@ def test_dark_pipeline_and_supplied_flags(tmp_path, monkeypatch):
     config = simulate.ExposureConfig(
         detector="NRCA1", subarray="SUB160", readpatt="BRIGHT2", filter="F200W", ngroups=3, zeroframe=True
     )
-    world = simulate.universe(tmp_path / "sim", config, simulate.ReferenceOptions(subarray_only=True))
+    world = simulate.universe(
+        tmp_path / "sim", config, simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
+    )
     for key, value in world.environment.items():
         monkeypatch.setenv(key, value)
     flags = np.zeros((160, 160), np.int32)

@@ -101,7 +101,9 @@ def is_lost_jump(problem, ours, theirs, jumps):
 def test_stars_saturate_soon_enough_to_keep_groups_of_rscd(tmp_path, monkeypatch):
     """The case "sub64" would show nothing of RSCD's exceptions without such stars."""
     case = CASES["sub64"]
-    world = simulate.universe(tmp_path / "sim", case.config(), simulate.ReferenceOptions(subarray_only=True))
+    world = simulate.universe(
+        tmp_path / "sim", case.config(), simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
+    )
     for key, value in world.environment.items():
         monkeypatch.setenv(key, value)
     rate = Detector1Pipeline.call(str(world.uncal[0]))

@@ -49,7 +49,7 @@ def run_both(world, exposure, folders, ours, theirs):
 
 @needs_peer
 def test_flags_and_windows_equal_those_of_the_official_pipeline(tmp_path, monkeypatch):
-    options = simulate.ReferenceOptions(subarray_only=True)
+    options = simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
     world = simulate.universe(tmp_path / "sim", [FIRST, SECOND], options)
     for key, value in world.environment.items():
         monkeypatch.setenv(key, value)

@@ -23,7 +23,9 @@ def test_the_official_pipeline_recovers_the_rates(tmp_path, ipc):
         subarray="SUB160", readpatt="BRIGHT2", ngroups=8, nints=2, zeroframe=True, electronics=QUIET, ipc=ipc,
         cosmic_rays=30.0, sky=simulate.Sky(stars=2000.0, background=50.0),
     )  # fmt: skip
-    world = simulate.universe(tmp_path, config, simulate.ReferenceOptions(subarray_only=True))
+    world = simulate.universe(
+        tmp_path, config, simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
+    )
     command = [str(Path(str(PEER)).parent / "strun"), "calwebb_detector1", str(world.uncal[0])]
     done = subprocess.run(
         [*command, f"--output_dir={tmp_path}"],

@@ -39,7 +39,9 @@ def miri_uncal_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         detector="MIRIMAGE", subarray="SUB64", readpatt="FASTR1", filter="F770W", ngroups=8, nints=2,
         cosmic_rays=20.0,
     )  # fmt: skip
-    made = simulate.universe(tmp_path / "sim", config, simulate.ReferenceOptions(subarray_only=True))
+    made = simulate.universe(
+        tmp_path / "sim", config, simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
+    )
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     Path("miri_F770W_exp1_uncal.fits").symlink_to(made.uncal[0])

@@ -34,7 +34,9 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> simulate.Universe:
     start = FIRST.start_mjd + 150.0 / 86400.0
     second = replace(FIRST, exposure=2, seed=2, dither=(3.0, 3.0), start_mjd=start)
     folder = tmp_path_factory.mktemp("two")
-    return simulate.universe(folder, [FIRST, second], simulate.ReferenceOptions(subarray_only=True))
+    return simulate.universe(
+        folder, [FIRST, second], simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
+    )
 
 
 @pytest.fixture

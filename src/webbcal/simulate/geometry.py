@@ -187,7 +187,7 @@ class Aperture:
         """Solid angle of each pixel, arcsec², shape (ny, nx): the distortion's Jacobian at its centre."""
         from scipy.interpolate import RectBivariateSpline
 
-        box, full = self.box, _siaf(self.detector.instrument)[self.detector.full_aperture]
+        box, full = self.box, siaf(self.detector.instrument)[self.detector.full_aperture]
         y, x = (np.linspace(lo, hi - 1, 33) for lo, hi in ((box.y0, box.y1), (box.x0, box.x1)))
         yy, xx = np.meshgrid(y + 1, x + 1, indexing="ij")
         along_x = [(b - a) for a, b in zip(*(full.sci_to_tel(xx + d, yy) for d in (-0.5, 0.5)), strict=True)]
@@ -200,7 +200,7 @@ class Aperture:
     @property
     def nominal_area(self) -> float:
         """Solid angle (arcsec²) of a pixel at the reference position of the full frame: PIXAR_A2."""
-        full = _siaf(self.detector.instrument)[self.detector.full_aperture]
+        full = siaf(self.detector.instrument)[self.detector.full_aperture]
         return float(full.XSciScale * full.YSciScale)
 
 
@@ -227,8 +227,9 @@ def load_pysiaf() -> ModuleType:
 
 
 @lru_cache
-def _siaf(instrument: str) -> Any:
-    return load_pysiaf().Siaf(_SIAF_NAME[instrument])
+def siaf(instrument: str) -> Any:
+    """Return the apertures of an instrument, read once: it takes a second."""
+    return load_pysiaf().Siaf(_SIAF_NAME.get(instrument, instrument))
 
 
 #: Subarrays that the SIAF knows by another name: detector and SUBARRAY keyword -> aperture.
@@ -239,7 +240,7 @@ def _find_siaf_name(detector: Detector, subarray: str, filter_name: str) -> str:
     """Return the SIAF aperture of a SUBARRAY keyword (grism stripes are filed by filter)."""
     if subarray == "FULL" or (detector.instrument == "NIRSPEC" and subarray in _NIRSPEC_REGIONS):
         return detector.full_aperture
-    prefix, names = detector.siaf_prefix, _siaf(detector.instrument).apertures
+    prefix, names = detector.siaf_prefix, siaf(detector.instrument).apertures
     stripe = subarray.removeprefix("SUBGRISM")
     subarray = _OTHER_NAMES.get((detector.name, subarray), subarray)
     wanted = [f"{prefix}_{subarray}", f"{prefix}_GRISM{stripe}_{filter_name}", f"{prefix}_GRISMTS{stripe}"]
@@ -274,10 +275,10 @@ def find_aperture(detector: str, subarray: str = "FULL", filter_name: str = "") 
         raise ParameterError(f"unknown detector {detector!r}; known: {', '.join(DETECTORS)}")
     d = DETECTORS[detector]
     name = _find_siaf_name(d, subarray, filter_name)
-    siaf = _siaf(d.instrument)
-    a = siaf[name]
+    apertures = siaf(d.instrument)
+    a = apertures[name]
     # The corner comes from the telescope frame: pysiaf's dms_corner() ignores how detectors are turned.
-    x, y = (float(v) for v in siaf[d.full_aperture].tel_to_sci(a.V2Ref, a.V3Ref))
+    x, y = (float(v) for v in apertures[d.full_aperture].tel_to_sci(a.V2Ref, a.V3Ref))
     if (detector, subarray) in _READ_REGION:
         x0, y0, nx, ny = _READ_REGION[detector, subarray]
         x_ref, y_ref = x - x0, y - y0
@@ -389,4 +390,4 @@ class Pointing:
     @property
     def _full(self) -> Any:
         d = self.aperture.detector
-        return _siaf(d.instrument)[d.full_aperture]
+        return siaf(d.instrument)[d.full_aperture]

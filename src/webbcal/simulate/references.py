@@ -56,11 +56,14 @@ class ReferenceOptions:
         Length of the darks, in frames. By default they are as long as the longest exposure that they are for.
     grouped_dark : bool
         Write the dark in the exposure's own read pattern (a small file) instead of frame by frame.
+    stage1_only : bool
+        Write those that stage 1 needs only.
     """
 
     subarray_only: bool = False
     dark_frames: int | None = None
     grouped_dark: bool = False
+    stage1_only: bool = False
 
     def __post_init__(self) -> None:
         if self.dark_frames is not None and (self.dark_frames < 1 or self.grouped_dark):

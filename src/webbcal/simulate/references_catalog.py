@@ -20,7 +20,7 @@ import numpy as np
 
 from webbcal import datamodels
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
-from webbcal.simulate.geometry import DETECTORS, load_pysiaf
+from webbcal.simulate.geometry import DETECTORS, siaf
 from webbcal.simulate.headers import assign
 from webbcal.simulate.optics import PSF_GAUSSIANS, Filter, filters_of
 from webbcal.simulate.references_image import IMAGERS
@@ -133,7 +133,7 @@ def imagers_of(instrument: str) -> list[str]:
 def pixel_scale(detector: str) -> float:
     """Return the mean pixel scale of a detector, arcsec."""
     imager = IMAGERS[detector]
-    aperture = load_pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
+    aperture = siaf(imager.siaf_instrument)[imager.aperture]
     return float(aperture.XSciScale + aperture.YSciScale) / 2.0
 
 

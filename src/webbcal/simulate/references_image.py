@@ -20,7 +20,7 @@ import numpy as np
 
 from webbcal import datamodels
 from webbcal.simulate.crds_cache import USEAFTER, CrdsCache
-from webbcal.simulate.geometry import DETECTORS, load_pysiaf
+from webbcal.simulate.geometry import DETECTORS, siaf
 from webbcal.simulate.headers import IMAGING_TYPES, assign
 from webbcal.simulate.optics import filters_of
 
@@ -90,7 +90,7 @@ def distortion_model(detector: str) -> Any:
     from astropy.modeling.models import AffineTransformation2D, Mapping, Shift
 
     imager = IMAGERS[detector]
-    a = load_pysiaf().Siaf(imager.siaf_instrument)[imager.aperture]
+    a = siaf(imager.siaf_instrument)[imager.aperture]
     shift = Shift(1.0 - a.XSciRef) & Shift(1.0 - a.YSciRef)
     branch = Mapping((0, 1, 0, 1))
     to_ideal = branch | (_polynomial(a, "Sci2IdlX") & _polynomial(a, "Sci2IdlY"))

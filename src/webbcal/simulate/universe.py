@@ -156,19 +156,27 @@ def universe(
     cache = CrdsCache(folder / "crds")
     references = references or ReferenceOptions()
     write_references(cache, exposures, references)
+    if not references.stage1_only:
+        _write_later_references(cache, exposures, references.subarray_only)
+    write_trap_references(cache, exposures, references.subarray_only)
+    written = _written(folder, exposures)
+    truth = tuple(t for _, t in written if t is not None)
+    return Universe(folder, tuple(u for u, _ in written), truth, cache.environment)
+
+
+def _write_later_references(
+    cache: CrdsCache, exposures: Sequence[ExposureConfig], subarray_only: bool
+) -> None:
+    """Write what stages 2 and 3 need."""
     imagers = [config for config in exposures if config.instrument != "NIRSPEC"]
-    write_calibration_references(cache, imagers, references.subarray_only)
+    write_calibration_references(cache, imagers, subarray_only)
     write_image_references(cache, (config.detector for config in imagers))
     if any(config.soss is not None for config in exposures):
         write_pastasoss(cache)
     write_catalog_references(cache, (config.instrument for config in imagers))
     write_parameter_references(cache, (config.instrument for config in imagers))
     write_lrs_references(cache, exposures)
-    write_grism_references(cache, exposures, references.subarray_only)
-    write_trap_references(cache, exposures, references.subarray_only)
-    written = _written(folder, exposures)
-    truth = tuple(t for _, t in written if t is not None)
-    return Universe(folder, tuple(u for u, _ in written), truth, cache.environment)
+    write_grism_references(cache, exposures, subarray_only)
 
 
 def _written(folder: Path, exposures: Sequence[ExposureConfig]) -> list[tuple[Path, Path | None]]:

@@ -73,7 +73,7 @@ def strip(request: Any, tmp_path_factory: pytest.TempPathFactory) -> simulate.Un
         subarray=request.param, ngroups=3, nints=3, **niriss if request.param == "SUBSTRIP96" else {}
     )
     folder = tmp_path_factory.mktemp("strip")
-    return simulate.universe(folder, config, simulate.ReferenceOptions(subarray_only=True))
+    return simulate.universe(folder, config, simulate.ReferenceOptions(subarray_only=True, stage1_only=True))
 
 
 def test_reference_pixels_a_few_integrations_at_a_time(strip: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> simulate.Universe:
         sky=simulate.Sky(stars=3000.0, bright=5.0, star_slope=0.02), cosmic_rays=20.0,
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("miri")
-    return simulate.universe(folder, config, simulate.ReferenceOptions(subarray_only=True))
+    return simulate.universe(folder, config, simulate.ReferenceOptions(subarray_only=True, stage1_only=True))
 
 
 @pytest.fixture

@@ -45,7 +45,9 @@ from webbcal import simulate
 )
 def test_projected_memory_is_within_a_quarter_of_the_measured_peak(config, tmp_path: Path) -> None:
     made = simulate.universe(
-        tmp_path, simulate.ExposureConfig(**config), simulate.ReferenceOptions(subarray_only=True)
+        tmp_path,
+        simulate.ExposureConfig(**config),
+        simulate.ReferenceOptions(subarray_only=True, stage1_only=True),
     )
     environment = dict(os.environ) | made.environment | {"WEBBCAL_THREADS": "2"}
 
