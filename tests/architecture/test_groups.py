@@ -5,7 +5,7 @@ import pytest
 
 @pytest.mark.xdist_group("groups")
 def test_xdist_sees_groups(request):
-    """A version of pytest or xdist that does not would make each of those fixtures on every worker, unnoticed."""
+    """A version that does not would make each of those fixtures on every worker, unnoticed."""
     if getattr(request.config.option, "loadgroup", False):
         assert request.node.nodeid.endswith("@groups")
 
