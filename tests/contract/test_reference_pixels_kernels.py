@@ -50,6 +50,22 @@ def test_subtract(fast_is_x, channels):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("y0", "x0"), [(0, 0), (3, 0), (2, 5)])
+def test_subtract_outputs(y0, x0):
+    rng = np.random.default_rng(y0)
+    data = rng.normal(9000, 300, (2, 5, 7, 26)).astype(np.float32)
+    drift = rng.normal(0, 3, (2, 5, 2, 4)).astype(np.float32)
+    ours, theirs = data.copy(), data.copy()
+    cpu.subtract_outputs(ours, drift, y0, x0)
+    reference.subtract_outputs(theirs, drift, y0, x0)
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(ours[:, 0], data[:, 0])
+    change = ours[1, 4, 2, 3] - data[1, 4, 2, 3]
+    np.testing.assert_allclose(change, -drift[1, 4, (2 + y0) % 2, (3 + x0) % 4], atol=2e-3)
+    with pytest.raises(ValueError, match="do not go with data"):
+        cpu.subtract_outputs(ours, drift[:, :3], y0, x0)
+
+
 @pytest.mark.parametrize("axes", [(-1, 2), (1, -2), (-2, -1), (2, 1)])
 @pytest.mark.parametrize("noutputs", [1, 4])
 def test_whole_correction_on_a_small_detector(axes, noutputs):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from webbcal import kernels
 from webbcal.core.box import Box
 from webbcal.core.errors import SkipStep
-from webbcal.kernels.reference_pixels.miri import OUTPUTS, measure_columns, subtract_columns
+from webbcal.kernels.reference_pixels.miri import OUTPUTS, measure_columns
 from webbcal.run.engine.blocks import RampBlock, chunks
 from webbcal.run.engine.operation import Survey
 from webbcal.run.exposure import Exposure
@@ -32,7 +32,7 @@ class Drift:
     def subtracted(self, block: RampBlock) -> RampBlock:
         """Subtract it from a block."""
         ints = slice(block.ints.start, block.ints.stop)
-        subtract_columns(block.data, self.values[ints], block.box.y0, block.box.x0)
+        reference_pixels.subtract_outputs(block.data, self.values[ints], block.box.y0, block.box.x0)
         return block
 
 

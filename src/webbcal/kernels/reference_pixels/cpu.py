@@ -45,6 +45,13 @@ def subtract(data: F32, fast: F64, slow: F64, channel: Index, single: Mask, fast
     _subtract(data, fast, slow, readable(channel, np.intp, 1), readable(single, np.bool_, 2), fast_is_x)
 
 
+def subtract_outputs(data: F32, drift: F32, y0: int, x0: int) -> None:
+    """Subtract the drifts of outputs that take turns; as `reference.subtract_outputs`."""
+    if drift.shape[:3] != (*data.shape[:2], 2):
+        raise ValueError(f"drifts of {drift.shape[:3]} do not go with data of {data.shape}")
+    _subtract_outputs(inplace(data, np.float32, 4, "data"), readable(drift, np.float32, 4), y0, x0)
+
+
 @helper
 def _round(x, single):  # type: ignore[no-untyped-def]
     return np.float64(np.float32(x)) if single else x
@@ -241,6 +248,21 @@ def _subtract_row(row, first, second, single):  # type: ignore[no-untyped-def]
             row[x] = np.float32((np.float64(row[x]) - first[x]) - second[x])
 
 
+@kernel
+def _subtract_outputs(data, drift, y0, x0):  # type: ignore[no-untyped-def]
+    nints, ngroups, ny, nx = data.shape
+    lines = np.empty((2, nx), np.float32)
+    for i in range(nints):
+        for g in range(1, ngroups):
+            for x in range(nx):
+                output = (x + x0) % drift.shape[3]
+                lines[0, x], lines[1, x] = drift[i, g, 0, output], drift[i, g, 1, output]
+            for y in range(ny):
+                row, first, line = data[i, g, y], data[i, 0, y], lines[(y + y0) % 2]
+                for x in range(nx):
+                    row[x] = ((row[x] - first[x]) - line[x]) + first[x]
+
+
 def warm_up() -> None:
     """Compile what is not compiled yet."""
     single, channel = np.ones(1, np.bool_), np.zeros(1, np.intp)
@@ -248,3 +270,4 @@ def warm_up() -> None:
     running_medians(np.zeros((1, 3, 1), np.float32), np.ones((3, 1), np.bool_), np.zeros((1, 1)), single, 3)
     data, slow = np.zeros((1, 1, 1, 1), np.float32), np.zeros((1, 1, 1, 1))
     subtract(data, slow[0], slow, channel, single[np.newaxis], True)
+    subtract_outputs(data, np.zeros((1, 1, 2, 1), np.float32), 0, 0)

@@ -3,7 +3,7 @@
 Outputs take turns from column to column. For each group, the clipped means of an output's two reference
 columns, odd and even rows apart, are averaged and subtracted from its pixels. They are measured on
 differences from the first group, so that the fixed pattern of the columns has no part in it. All arithmetic
-is in float32, as in the official pipeline; NumPy does it at the speed of the cache.
+is in float32, as in the official pipeline.
 """
 
 from __future__ import annotations
@@ -67,25 +67,3 @@ def measure_columns(
             here = slice(parity, parity + 1) if odd_even_rows else slice(None)
             drift[:, 1:, here, output] = mean.reshape(nints, ngroups - 1, 1)
     return drift
-
-
-def subtract_columns(data: F32, drift: F32, y0: int, x0: int) -> None:
-    """Subtract the drifts from a block, in place.
-
-    Parameters
-    ----------
-    data : (nints, ngroups, rows, columns) float32
-        All groups: the first is what the others are compared with, and stays as it is.
-    drift : (nints, ngroups, 2, 4) float32
-    y0, x0 : int
-        Row and column of the detector of the block's first pixel.
-    """
-    outputs = (np.arange(data.shape[3]) + x0) % OUTPUTS
-    for ramp, drifts in zip(data, drift, strict=True):
-        first = ramp[0].copy()
-        for group, values in zip(ramp[1:], drifts[1:], strict=True):
-            here, next_row = values[y0 % 2, outputs], values[(y0 + 1) % 2, outputs]
-            group -= first
-            group[::2] -= here
-            group[1::2] -= next_row
-            group += first

@@ -116,3 +116,25 @@ def subtract(data: F32, fast: F64, slow: F64, channel: Index, single: Mask, fast
             if single[i, g]:
                 partial = partial.astype(np.float32)
             plane[:] = partial - slow[i, g][channel].T
+
+
+def subtract_outputs(data: F32, drift: F32, y0: int, x0: int) -> None:
+    """Subtract the drifts of outputs that take turns from column to column (MIRI), in place.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, rows, columns) float32
+        All groups: the first is what the others are compared with, and stays as it is.
+    drift : (nints, ngroups, 2, noutputs) float32
+        By parity of the detector's row, and output.
+    y0, x0 : int
+        Row and column of the detector of the first pixel.
+    """
+    outputs = (np.arange(data.shape[3]) + x0) % drift.shape[3]
+    for ramp, drifts in zip(data, drift, strict=True):
+        first = ramp[0].copy()
+        for group, values in zip(ramp[1:], drifts[1:], strict=True):
+            group -= first
+            for row in (0, 1):
+                group[row::2] -= values[(y0 + row) % 2, outputs]
+            group += first
