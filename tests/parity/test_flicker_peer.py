@@ -29,7 +29,7 @@ NIRCAM = [
 
 def run_both(tmp_path, monkeypatch, config, runs, prepare=lambda uncal, world: None, options=None):
     """Run both pipelines with several parameters of the step; return what differs."""
-    options = options or simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
+    options = options or simulate.ReferenceOptions(subarray_only=True)
     world = simulate.universe(tmp_path / "sim", config, options)
     for key, value in world.environment.items():
         monkeypatch.setenv(key, value)

@@ -21,7 +21,7 @@ pytestmark = [needs_peer, pytest.mark.xdist_group("grism steps")]
 NIRCAM, NIRCAM_B, NIRISS_R, NIRISS_C, MIRI, SERIES, SLITLESS = FIELDS = (
     Field(WFSS[0], sources=10),
     Field(WFSS[3], sources=8),
-    Field(WFSS[4], sources=16, seed=5, extended=0.5, on_detector=True),
+    Field(WFSS[4], sources=8, seed=5, extended=0.5, on_detector=True),
     Field(WFSS[5], sources=10, roll=1.0),
     Field(WFSS[6], sources=12),
     Field(TSGRISM[0]),

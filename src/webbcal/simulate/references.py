@@ -57,7 +57,7 @@ class ReferenceOptions:
     grouped_dark : bool
         Write the dark in the exposure's own read pattern (a small file) instead of frame by frame.
     stage1_only : bool
-        Write those that stage 1 needs only.
+        Write those that stage 1 needs only (`clean_flicker_noise` may need a flat and a distortion, too).
     """
 
     subarray_only: bool = False
