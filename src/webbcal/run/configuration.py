@@ -193,6 +193,8 @@ def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, 
             from webbcal.references.bestrefs import best_references
 
             found = best_references(model.get_crds_parameters(), list(kinds))
+    except TypeError:  # users' steps take anything: that is no exposure
+        return
     except WebbcalError as error:
         # Without CRDS the step still runs if all its references are given; if not, that lookup will say so.
         log.debug("no parameter references from CRDS: %s", error)
@@ -200,6 +202,8 @@ def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, 
     for kind, path in found.items():
         if path != "N/A":
             yield kinds[kind], _read(path), f"CRDS {Path(path).name}"
+        else:
+            log.debug("%s: No parameters found", kind.upper())
 
 
 def parameters_type(cls: type) -> str:

@@ -115,11 +115,11 @@ class Step(Parametrised, UserMethods):
         *args
             What `run` takes: a path or a data model.
         **kwargs
-            Parameters; ``steps={"jump": {...}}`` for pipelines; `config_file`; `logcfg`.
+            Parameters; ``steps={"jump": {...}}`` for pipelines; `config_file`; `logcfg`; `configure_log`
+            (False: loggers stay as they are).
         """
-        log_configuration = kwargs.pop("logcfg", None)
-        kwargs.pop("configure_log", None)
-        with logcfg.configured(log_configuration):
+        log_configuration, configure = kwargs.pop("logcfg", None), kwargs.pop("configure_log", True)
+        with logcfg.configured(log_configuration, configure):
             return configuration.build_step(cls, args[0] if args else None, **kwargs).run(*args)
 
     @classmethod
@@ -129,10 +129,17 @@ class Step(Parametrised, UserMethods):
 
     @staticmethod
     def from_cmdline(args: Sequence[str]) -> Step:
-        """Make a step from command-line arguments, run it, and return it."""
+        """Make a step from command-line arguments, run it if there is an input, or needs none; return it.
+
+        Files without a folder are looked for where the first input is, as in the field.
+        """
         arguments = configuration.parse_arguments(args)
-        step: Step = configuration.build_from_arguments(arguments)
-        step.run(*arguments.positional)
+        with logcfg.asked_for(arguments.options, "verbose" in arguments.flags):
+            step: Step = configuration.build_from_arguments(arguments)
+            if arguments.positional and step.input_dir is None:
+                folder = str(Path(arguments.positional[0]).parent)
+                step.set_parameter("input_dir", folder, "command line")
+            step.run(*arguments.positional)
         return step
 
     # ---------------------------------------------------------------- references
@@ -141,7 +148,9 @@ class Step(Parametrised, UserMethods):
         return self._values.get(f"override_{reference_type.replace('-', '_')}")
 
     def get_reference_file(self, input_file: Any, reference_type: str) -> Any:
-        """Return the path (or the user's model) of the best reference for an input, or "N/A".
+        """Return the path (or the user's model) of the best reference for an input; "N/A" if there is none.
+
+        What a user has given to do without one ("N/A" or nothing) is returned as it is.
 
         Raises
         ------
@@ -154,7 +163,7 @@ class Step(Parametrised, UserMethods):
         if run is not None:
             run.references.append((reference_type, reference))
         if reference is None:
-            return "N/A"
+            return "" if self.get_ref_override(reference_type) == "" else "N/A"
         if reference.path is not None and not Path(reference.path).is_file():
             raise MissingReferenceError(
                 f"{reference.path}, given as override_{reference_type}, does not exist"
