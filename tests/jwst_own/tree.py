@@ -28,6 +28,9 @@ class _Absent:
     def __mro_entries__(self, bases):
         raise ImportError(self.__dict__["error"])
 
+    def __iter__(self):
+        raise ImportError(self.__dict__["error"])
+
 """
 
 

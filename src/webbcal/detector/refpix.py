@@ -98,7 +98,7 @@ class RefPixStep(BlockStep):
     ) -> str | None:
         """IRS2 needs its weights."""
         if exposure.irs2 is not None and references.get("refpix") is None:
-            return "there is no REFPIX reference file, without which IRS2 cannot be corrected"
+            return "No refpix reference file found, without which IRS2 cannot be corrected"
         return None
 
     def tiling_of(self, exposure: Exposure, p: Parameters) -> Tiling:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from webbcal.associations.containers import is_container, models_of
 from webbcal.core.errors import MissingReferenceError, OutputError, ParameterError
 from webbcal.core.leftovers import sweep
 from webbcal.core.provided import provided
@@ -237,11 +238,18 @@ class Step(Parametrised, UserMethods):
         output_file: str | None = None,
         force: bool = False,
         **components: Any,
-    ) -> str | None:
-        """Save a model under the step's naming rules, if saving is asked for; return the path."""
+    ) -> Any:
+        """Save a model under the step's naming rules, if saving is asked for; return the path.
+
+        The models of a container or library are saved one by one, with numbers; it returns a list of paths.
+        """
         output_file = output_file or self.output_file
         if not (force or self.saves or output_file):
             return None
+        if is_container(model):
+            several = len(model) > 1
+            numbered = ((m, k if several else idx) for k, m in enumerate(models_of(model)))
+            return [self.save_model(m, suffix, k, output_file, force, **components) for m, k in numbered]
         path = self.path_of(model, suffix, idx, output_file, **components)
         model.save(path)
         self.note_saved(path)
@@ -256,7 +264,7 @@ class Step(Parametrised, UserMethods):
         **components: Any,
     ) -> str:
         """Return the path that `save_model` gives to a model."""
-        if self.output_use_model:
+        if self.output_use_model or (not output_file and not self.search_output_file):
             output_file, idx = model.meta.filename, None
         return self.make_output_path(basepath=output_file, suffix=suffix, idx=idx, **components)
 

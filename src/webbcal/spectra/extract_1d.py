@@ -135,7 +135,7 @@ class Extract1dStep(ModelStep):
     def _work_on_field(self, run: Run, models: Sequence[Any]) -> Any:
         """Extract the spectra of exposures of a field into one product; one exposure after the other."""
         start, plan = time.perf_counter(), self.decide(models[0])
-        result = models[0]
+        result: Any = None
         if plan.applied:
             try:
                 result = self._field(models, plan.references, run)
@@ -144,6 +144,7 @@ class Extract1dStep(ModelStep):
                 plan.skip(str(reason))
         if not plan.applied:
             log.warning("step %s skipped: %s", plan.name, plan.reason)
+            result = models[0] if run.is_part else models[0].copy()
         plan.seconds = time.perf_counter() - start
         return self.recorded(run, plan, result)
 

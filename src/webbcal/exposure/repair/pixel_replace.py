@@ -89,7 +89,8 @@ class PixelReplaceStep(EachSlit):
         wants_trace = self.parameters.algorithm == "trace_model"
         if wants_trace and not any(slit.has("trace_model") for slit in items_of(model)):
             log.warning(
-                "%s has no model of the trace (adaptive_trace_model makes one): algorithm mingrad is used",
+                "%s has no model of the trace (adaptive_trace_model makes one). "
+                "Defaulting to the 'mingrad' method",
                 model.meta.filename,
             )
         return super().perform(run, model, plan)
