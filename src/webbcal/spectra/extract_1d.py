@@ -71,7 +71,7 @@ class Extract1dStep(ModelStep):
             return f"works on images of spectra, but the input is {a_or_an(kind)}"
         if mode_of(exp_type).optics in ("image", "aperture-image", "guider"):
             return f"works on images of spectra, but EXP_TYPE is {exp_type}"
-        return None
+        return None if len(items_of(model)) else "there is nothing to extract: the input has no slits"
 
     def reference_types_of(self, model: Any) -> Sequence[str]:
         """Apertures (but for wide-field grisms, whose slits are cut for their sources) and corrections."""

@@ -17,10 +17,10 @@ import webbcal
 from webbcal import simulate
 
 PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS = Path(__file__).parent / "user_scripts"
 pytestmark = [
     pytest.mark.skipif(not PEER, reason="WEBBCAL_PEER_PYTHON is not set"),
-    pytest.mark.xdist_group("compat scripts"),  # one after the other: they make what the next ones take
+    pytest.mark.xdist_group("user scripts"),  # one after the other: they make what the next ones take
 ]
 #: How a script is run: by `jwst` itself, and by webbcal in its place.
 RUNNERS = {"theirs": [str(PEER)], "ours": [sys.executable, "-m", "webbcal.as_jwst"]}
