@@ -56,18 +56,28 @@ def test_names_are_followed_through_fixtures_and_helpers(tmp_path):
     )
     (tests / "rules.py").write_text("from jwst.associations.lib.constraint import Constraint\n")
     package = Package(tmp_path)
-    assert [name for _, name in package.tests()] == ["test_public", "test_internal", "test_patched", "test_executed"]
+    assert [name for _, name in package.tests()] == [
+        "test_public",
+        "test_internal",
+        "test_patched",
+        "test_executed",
+    ]
     found = {name: package.names_of(file, name) for file, name in package.tests()}
     assert found["test_public"] == {"jwst.jump.JumpStep"}
     assert found["test_internal"] == {"jwst.jump.JumpStep.call", "jwst.jump.jump.inner"}
     assert found["test_patched"] == {"jwst.jump.jump.inner"}
-    assert found["test_executed"] == {"jwst.jump.JumpStep.from_code", "jwst.associations.lib.constraint.Constraint"}
+    assert found["test_executed"] == {
+        "jwst.jump.JumpStep.from_code",
+        "jwst.associations.lib.constraint.Constraint",
+    }
 
 
 def test_what_is_not_there_takes_only_what_uses_it_away():
-    code = tree.guarded("from jwst.nothing import Made\nTABLE = [Made()]\nimport os\ndef test():\n    Made()\n")
+    code = tree.guarded(
+        "from jwst.nothing import Made\nTABLE = [Made()]\nimport os\ndef test():\n    Made()\n"
+    )
     names: dict = {}
-    exec(code, names)  # noqa: S102
+    exec(code, names)
     assert "TABLE" not in names and names["os"] is os
     with pytest.raises(ImportError):
         names["test"]()

@@ -24,6 +24,8 @@ pytestmark = [
 ]
 #: How a script is run: by `jwst` itself, and by webbcal in its place.
 RUNNERS = {"theirs": [str(PEER)], "ours": [sys.executable, "-m", "webbcal.as_jwst"]}
+#: Variables that scripts do not get: they find compiled kernels where users have them.
+_OF_THIS_PROCESS = ("PYTHONPATH", "XDG_CACHE_HOME")
 LOGGING = "[*]\nhandler = file:pipeline.log\nlevel = INFO\n"
 #: What docs/parity.md explains: steps that say that they were skipped, for jwst says nothing of them.
 EXPLAINED = (
@@ -41,7 +43,7 @@ class Place:
     environment: dict[str, str]
 
     def run(self, script: str, *patterns: str | Path) -> dict[str, str]:
-        """Run a script with files as arguments (patterns: of what scripts before made); return what it prints."""
+        """Run a script with files as arguments (patterns: of what was made before); return what it prints."""
         printed = {}
         for who, runner in RUNNERS.items():
             here = self.folder / who
@@ -49,7 +51,7 @@ class Place:
             (here / "log.cfg").write_text(LOGGING)
             words = [str(p) for pattern in patterns for p in _files(here, pattern)]
             own = {"PYTHONPATH": str(Path(webbcal.__file__).parents[1])} if who == "ours" else {}
-            environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+            environment = {k: v for k, v in os.environ.items() if k not in _OF_THIS_PROCESS}
             done = subprocess.run(
                 [*runner, str(SCRIPTS / f"{script}.py"), *words], cwd=here, capture_output=True, text=True,
                 env=environment | self.environment | own, check=False,

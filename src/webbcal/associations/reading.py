@@ -18,7 +18,7 @@ from webbcal.core.sharing import check_size
 log = logging.getLogger(__name__)
 
 
-def load_association(path: str | os.PathLike[str]) -> Association:
+def load_association(path: str | os.PathLike[str], *, twice: bool = False) -> Association:
     """Read an association: JSON, or YAML (as jwst does, with a warning).
 
     Parameters
@@ -26,6 +26,8 @@ def load_association(path: str | os.PathLike[str]) -> Association:
     path : path
         ``~`` and environment variables are expanded. Files of members are looked for in its folder, by
         `Association.resolve`; they need not be there (see `Association.require_files`).
+    twice : bool
+        Whether a member may be there twice; see `validate`.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def load_association(path: str | os.PathLike[str]) -> Association:
     """
     where = Path(os.path.expandvars(path)).expanduser()
     data = _parse(_text(where), where)
-    validate(data, str(where))
+    validate(data, str(where), twice=twice)
     association = Association(data, path=where)
     for member in _nested(association):
         _refuse(association, member)

@@ -1,4 +1,4 @@
-"""`AssociationPool` and `generate` as `jwst.associations` has them: webbcal's generator, on astropy's tables."""
+"""`AssociationPool` and `generate` as `jwst.associations` has them, on webbcal's generator."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class RscdStep(BlockStep):
 
     def reason_to_skip(self, exposure: Exposure, p: StepParameters) -> str | None:
         """Some groups must be left."""
-        if exposure.instrument != "MIRI":
+        if not exposure.is_miri:
             return "it is only for MIRI data"
         few = exposure.ngroups < _FEWEST
         return f"{exposure.ngroups} groups are too few ({_FEWEST} needed)" if few else None

@@ -143,7 +143,9 @@ def combine_products(models: Sequence[Any], exptime_key: str, sigma_clip: float 
                 if _usable(spectrum := InputSpectrum(columns, weight), item.source_id, item.spectral_order):
                     by_order.setdefault(item.spectral_order, []).append((spectrum, item))
     if not by_order:
-        raise SkipStep(f"{models[0].meta.filename}: No valid input spectra found: none has fluxes and wavelengths")
+        raise SkipStep(
+            f"{models[0].meta.filename}: No valid input spectra found: none has fluxes and wavelengths"
+        )
     product = datamodels.MultiCombinedSpecModel()
     product.update(models[0], only="PRIMARY")
     trees: list[Tagged] = []
@@ -238,7 +240,9 @@ def combine_sources(models: Sequence[Any], exptime_key: str, sigma_clip: float |
         if orders := _combined_rows(entries, key, sigma_clip):
             combined[source] = orders
     if not combined:
-        raise SkipStep(f"{models[0].meta.filename}: No valid input spectra found: none has fluxes and wavelengths")
+        raise SkipStep(
+            f"{models[0].meta.filename}: No valid input spectra found: none has fluxes and wavelengths"
+        )
     return _sources_product(models[0], combined)
 
 

@@ -249,7 +249,8 @@ class Extract1dStep(ModelStep):
 
 def _exposure_of(model: Any) -> Any:
     """Return what has the metadata of an exposure: the first, of exposures of a source."""
-    return items_of(model)[0] if type(model).__name__ == "MultiExposureModel" else model
+    of_exposures = type(model).__name__ == "MultiExposureModel" and len(items_of(model)) > 0
+    return items_of(model)[0] if of_exposures else model
 
 
 def is_wide_field(model: Any) -> bool:

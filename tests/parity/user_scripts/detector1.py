@@ -15,7 +15,7 @@ class Brighten(Step):
     factor = float(default=1.5) # What ramps are multiplied by
     """
 
-    def process(self, given):  # noqa: D102
+    def process(self, given):
         result = self.prepare_output(given)
         result.data *= self.factor
         return result
@@ -27,7 +27,11 @@ Detector1Pipeline.call(
     first,
     steps={
         "linearity": {"post_hooks": [Brighten]},
-        "jump": {"pre_hooks": ["hooks_of_mine.mask_corner"], "rejection_threshold": "5", "save_results": "true"},
+        "jump": {
+            "pre_hooks": ["hooks_of_mine.mask_corner"],
+            "rejection_threshold": "5",
+            "save_results": "true",
+        },
         "ramp_fit": {"maximum_cores": "none"},
     },
     **where,

@@ -25,7 +25,7 @@ class Halve(Step):
     divisor = float(min=1, default=2.0) # What data are divided by
     """
 
-    def process(self, given):  # noqa: D102
+    def process(self, given):
         with self.open_model(given) as model:
             result = model.copy()
         result.data /= self.divisor

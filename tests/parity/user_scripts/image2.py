@@ -17,9 +17,7 @@ asn = asn_from_list(rates, rule=DMSLevel2bBase)
 name, text = asn.dump()
 Path("image2_asn.json").write_text(text)
 
-image2 = calwebb_image2.Image2Pipeline(
-    steps={"photom": {"post_hooks": ["hooks_of_mine.Halve(divisor=4)"]}}
-)
+image2 = calwebb_image2.Image2Pipeline(steps={"photom": {"post_hooks": ["hooks_of_mine.Halve(divisor=4)"]}})
 image2.output_dir = "out"
 image2.save_results = True
 image2.assign_wcs.sip_approx = False

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from jwst.associations.asn_from_list import asn_from_list
 from jwst.datamodels import ModelContainer, ModelLibrary
@@ -10,8 +11,7 @@ from jwst.skymatch import SkyMatchStep
 
 cals = sys.argv[1:]
 asn = asn_from_list(cals, product_name="mosaic")
-with open("image3_asn.json", "w") as file:
-    file.write(asn.dump()[1])
+Path("image3_asn.json").write_text(asn.dump()[1])
 
 quick = {"tweakreg": {"skip": True}, "source_catalog": {"skip": "True"}}
 drop = {"pixfrac": "0.8", "rotation": 0.0, "output_shape": [90, 90]}
@@ -28,5 +28,4 @@ with result:
     for model in result:
         levels[f"sky of {model.meta.filename}"] = model.meta.background.level
         result.shelve(model, modify=False)
-with open("out/levels.json", "w") as file:
-    json.dump(levels, file)
+Path("out/levels.json").write_text(json.dumps(levels))

@@ -35,7 +35,7 @@ class FlatOnly(Pipeline):
 
     step_defs = {"assign_wcs": AssignWcsStep, "flat_field": FlatFieldStep}
 
-    def process(self, given):  # noqa: D102
+    def process(self, given):
         with datamodels.open(given) as model:
             result = self.assign_wcs.run(model)
             for _ in range(self.repeat):

@@ -7,6 +7,7 @@ from pool_cases import exposure
 import webbcal
 from webbcal.core.errors import InputError
 
+
 @pytest.fixture
 def associations():
     """Return the module that scripts import."""

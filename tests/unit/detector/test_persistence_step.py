@@ -256,7 +256,11 @@ def test_windows_that_do_not_fit_are_refused(ramp: Any, caplog: pytest.LogCaptur
         run({**one, "pers_time": 6})
         run(one, "NRCA1")
         PersistenceStep(persistence_time=5, persistence_array_file="gone.asdf").run(ramp)
-    for said in ("6 s does not equal persistence_time = 5", "has nothing of detector NRCB1", "does not exist"):
+    for said in (
+        "6 s does not equal persistence_time = 5",
+        "has nothing of detector NRCB1",
+        "does not exist",
+    ):
         assert said in caplog.text
     Path("windows.asdf").write_bytes(b"no asdf")
     with pytest.raises(InputError, match=r"windows.asdf is no ASDF file"):

@@ -118,5 +118,5 @@ def test_a_class_below_jwst_is_imported_where_webbcal_stands_in():
         step_class("jwst.stpipe.Mine")
     with webbcal.as_jwst():
         importlib.import_module("jwst")
-        with pytest.raises(ParameterError, match="webbcal has no jwst.of_mine"):
+        with pytest.raises(ParameterError, match=r"webbcal has no jwst\.of_mine"):
             step_class("jwst.of_mine.Mine")

@@ -80,6 +80,12 @@ class PixelReplaceStep(EachSlit):
             results.append(result)
         return results
 
+    def decide(self, model: Any, *more: Any) -> StepPlan:
+        """Decide whether the step applies; on what is no spectrum it fails, as in jwst."""
+        plan = super().decide(model, *more)
+        plan.failed = not plan.applied
+        return plan
+
     def decided(self, data: Any, *more: Any) -> list[StepPlan]:
         """Decide whether the step applies, for each exposure."""
         return [self.decide(model, *more) for model in (data if isinstance(data, (list, tuple)) else [data])]
