@@ -130,10 +130,7 @@ class Step(Parametrised, UserMethods):
 
     @staticmethod
     def from_cmdline(args: Sequence[str]) -> Step:
-        """Make a step from command-line arguments, run it if there is an input, or needs none; return it.
-
-        Files without a folder are looked for where the first input is, as in the field.
-        """
+        """Make a step from command-line arguments and run it; other files are looked for beside its input."""
         arguments = configuration.parse_arguments(args)
         with logcfg.asked_for(arguments.options, "verbose" in arguments.flags):
             step: Step = configuration.build_from_arguments(arguments)
@@ -149,9 +146,7 @@ class Step(Parametrised, UserMethods):
         return self._values.get(f"override_{reference_type.replace('-', '_')}")
 
     def get_reference_file(self, input_file: Any, reference_type: str) -> Any:
-        """Return the path (or the user's model) of the best reference for an input; "N/A" if there is none.
-
-        What a user has given to do without one ("N/A" or nothing) is returned as it is.
+        """Return the path (or the user's model) of the best reference for an input, or "N/A" (or "").
 
         Raises
         ------
