@@ -27,10 +27,12 @@ RUNNERS = {"theirs": [str(PEER)], "ours": [sys.executable, "-m", "webbcal.as_jws
 #: Variables that scripts do not get: they find compiled kernels where users have them.
 _OF_THIS_PROCESS = ("PYTHONPATH", "XDG_CACHE_HOME")
 LOGGING = "[*]\nhandler = file:pipeline.log\nlevel = INFO\n"
-#: What docs/parity.md explains: steps that say that they were skipped, for jwst says nothing of them.
+#: What docs/parity.md explains: steps that say that they were skipped, for jwst says nothing of them; and
+#: that what is saved within a pipeline knows its association.
 EXPLAINED = (
     re.compile(r"PRIMARY: S_\w+ is 'SKIPPED' instead of '\(none\)'"),
     re.compile(r"PRIMARY: S_REFPIX is 'SKIPPED' instead of 'COMPLETE'"),
+    re.compile(r"_flat_field\.fits: PRIMARY: ASN(POOL|TABLE) is 'singleton' instead of '\(none\)'"),
     re.compile(r"PRIMARY: R_(REFPIX|SIRSKL) is 'N/A' instead of '\(none\)'"),
 )
 
