@@ -298,4 +298,4 @@ def test_windows_go_to_the_folder_of_products_and_are_found_there(
         assert saved[ramp.meta.instrument.detector]["pers_time"] == 5
     step = PersistenceStep(persistence_array_file="w.asdf", persistence_time=6, output_dir=str(out))
     step.run(ramp)
-    assert "persistence_time = 5, not 6" in caplog.text
+    assert "time of 5 s does not equal persistence_time = 6" in caplog.text
