@@ -34,7 +34,7 @@ ALLOWED = {
     "notebook": {"core", "plots", "run"},
     "report": {"associations", "core", "datamodels", "io", "plots", "run", "simulate", "wcs"},
     # What scripts import is in many rooms, which are named in tables and loaded when they are asked for.
-    "compat": {"core", "references", "run"},
+    "compat": {"associations", "core", "references", "run"},
     "cli": {
         "associations",
         "core",

@@ -5,7 +5,8 @@ associations and their rules; `Step` and `Pipeline` of `jwst.stpipe` and `stpipe
 A test is of the surface if whatever it names of `jwst`, `stdatamodels`, `stpipe` and `stcal` is public: in
 its body, its parameters, its fixtures, the functions and constants of its file or of helpers that it uses.
 Attributes that begin with an underscore, and texts that name a module of `jwst` (what is patched, or whose
-log is watched), count as names, too.
+log is watched), count as names, too, and so does what a file of code that a test names imports (rules of
+associations, which are written in terms of the generator's insides).
 """
 
 from __future__ import annotations
@@ -169,7 +170,11 @@ class Package:
     ) -> list[tuple[Path, str, str]]:
         """Return what a used name is in turn made of; note it if it is one of the packages'."""
         first, _, rest = used.partition(".")
-        if used.startswith("'"):  # a text
+        if used.startswith("file:"):  # of code that the test has executed: what it imports is used
+            code = source.path.parent / used.removeprefix("file:")
+            imported = source_of(code).imports.values() if code.is_file() else ()
+            names |= {name for name in imported if name.partition(".")[0] in ROOTS}
+        elif used.startswith("'"):  # a text
             helper = self._helper(used.strip("'"))
             if helper is not None:
                 return [helper]
@@ -242,6 +247,8 @@ def _uses(node: ast.AST, method: str) -> Iterator[str]:
         elif isinstance(part, ast.Constant) and isinstance(part.value, str):
             if re.fullmatch(rf"({'|'.join(ROOTS)})(\.\w+)+", part.value):
                 yield f"'{part.value}'"
+            elif part.value.endswith(".py"):
+                yield f"file:{part.value}"
             elif part.value.isidentifier():  # request.getfixturevalue("…"), usefixtures
                 yield part.value
 

@@ -1,12 +1,14 @@
 """A copy of the tests of an installed `jwst` that can be collected whatever of `jwst` is there.
 
 Each import from its packages stands alone: one that fails leaves something in the name's place that raises
-the same error when it is used, so that a file's other tests still run. Nothing else is changed.
+the same error when it is used; what is made with that when the file is read (a table of cases, say) is left
+out. So a file's other tests still run. Nothing else is changed.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 from pathlib import Path
 
@@ -26,6 +28,9 @@ class _Absent:
     def __mro_entries__(self, bases):
         raise ImportError(self.__dict__["error"])
 
+    def __iter__(self):
+        raise ImportError(self.__dict__["error"])
+
 """
 
 
@@ -39,8 +44,9 @@ def copy_tests(root: Path, target: Path, files: set[str]) -> None:
     target : Path
         Folder that is made.
     files : set of str
-        Test files below `root` that are wanted; others are left out.
+        Test files below `root` that are wanted, with those that they import from; others are left out.
     """
+    files = _with_imported(root, files)
     for folder in sorted({path.parent for path in root.glob("**/tests/*.py")}):
         below = folder.relative_to(root)
         shutil.copytree(
@@ -59,8 +65,21 @@ def copy_tests(root: Path, target: Path, files: set[str]) -> None:
             path.write_text(guarded(path.read_text()))
 
 
+def _with_imported(root: Path, files: set[str]) -> set[str]:
+    """Return test files and those that they import from, and these in turn."""
+    found, todo = set(files), list(files)
+    while todo:
+        text = (root / todo.pop()).read_text()
+        for dotted in re.findall(r"jwst\.([\w.]+\.tests\.test_\w+)", text):
+            name = dotted.replace(".", "/") + ".py"
+            if name not in found and (root / name).is_file():
+                found.add(name)
+                todo.append(name)
+    return found
+
+
 def guarded(source: str) -> str:
-    """Return code in which each import at the top from the packages stands alone, and may fail."""
+    """Return code in which each statement at the top that uses the packages stands alone, and may fail."""
     tree = ast.parse(source)
     tree.body = [new for node in tree.body for new in _guarded(node)]
     code = ast.unparse(ast.fix_missing_locations(tree))
@@ -77,6 +96,14 @@ def _is_future(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
+def _droppable(node: ast.stmt) -> ast.stmt:
+    """Return a statement that is left out if it uses what is not there; a docstring stays one."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return node
+    handler = ast.ExceptHandler(ast.Name("ImportError", ast.Load()), None, [ast.Pass()])
+    return ast.Try([node], [handler], [], [])
+
+
 def _guarded(node: ast.stmt) -> list[ast.stmt]:
     if isinstance(node, ast.Import):
         mine = [alias for alias in node.names if alias.name.partition(".")[0] in ROOTS]
@@ -85,7 +112,7 @@ def _guarded(node: ast.stmt) -> list[ast.stmt]:
     else:
         mine = []
     if not mine:
-        return [node]
+        return [node] if isinstance(node, (ast.Import, ast.ImportFrom)) else [_droppable(node)]
     made: list[ast.stmt] = []
     for alias in node.names:
         single = ast.unparse(

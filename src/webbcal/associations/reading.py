@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +18,7 @@ from webbcal.core.sharing import check_size
 log = logging.getLogger(__name__)
 
 
-def load_association(path: str | os.PathLike[str]) -> Association:
+def load_association(path: str | os.PathLike[str], *, twice: bool = False) -> Association:
     """Read an association: JSON, or YAML (as jwst does, with a warning).
 
     Parameters
@@ -25,6 +26,8 @@ def load_association(path: str | os.PathLike[str]) -> Association:
     path : path
         ``~`` and environment variables are expanded. Files of members are looked for in its folder, by
         `Association.resolve`; they need not be there (see `Association.require_files`).
+    twice : bool
+        Whether a member may be there twice; see `validate`.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def load_association(path: str | os.PathLike[str]) -> Association:
     """
     where = Path(os.path.expandvars(path)).expanduser()
     data = _parse(_text(where), where)
-    validate(data, str(where))
+    validate(data, str(where), twice=twice)
     association = Association(data, path=where)
     for member in _nested(association):
         _refuse(association, member)
@@ -59,7 +62,13 @@ def load_asn(serialized: str | IO[str], fmt: str | None = None, **_: Any) -> Ass
     name = str(getattr(serialized, "name", "the text"))
     data = _parse(serialized if isinstance(serialized, str) else serialized.read(), Path(name))
     validate(data, name)
-    return Association(data)
+    association = Association(data)
+    if any(Path(m.expname).parent.name for p in association.products for m in p.members if m.model is None):
+        warnings.warn(
+            "Input association file contains path information; it will not do where its files are elsewhere",
+            stacklevel=2,
+        )
+    return association
 
 
 def _text(path: Path) -> str:
@@ -90,6 +99,7 @@ def _parse(text: str, path: Path) -> Any:
         check_size(data)
     except InputError as error:
         raise InputError(f"{path}: not an association: {error}") from error
+    _warn_of_yaml(path)
     if path.suffix.lower() in YAML_SUFFIXES:
         log.warning("%s: associations in YAML are deprecated in the field; JSON is safer", path)
     else:
@@ -101,6 +111,15 @@ def _parse(text: str, path: Path) -> Any:
             wrong.colno,
         )
     return data
+
+
+def _warn_of_yaml(path: Path) -> None:
+    """Warn in the field's words, so that filters of warnings that scripts have set know it."""
+    if path.suffix.lower() == ".json":
+        text = "Association file has json suffix but is invalid JSON or is force-loaded as YAML"
+    else:
+        text = "Support for associations as YAML files is deprecated"
+    warnings.warn(f"{text}; use json", DeprecationWarning, stacklevel=4)
 
 
 def _yaml(text: str) -> Any:

@@ -23,6 +23,10 @@ class Rule:
     name: str
     level: int
 
+    def rule_name(self) -> str:
+        """Return its name, as scripts for jwst ask for it."""
+        return self.name
+
 
 DMSLevel2bBase = Rule("DMSLevel2bBase", 2)
 DMS_Level3_Base = Rule("DMS_Level3_Base", 3)

@@ -21,8 +21,10 @@ EXPTYPES = (
 _NOT_BOTH = ("science", "background")
 
 
-def validate(data: Any, where: str) -> None:
+def validate(data: Any, where: str, *, twice: bool = False) -> None:
     """Check the tree of an association; `where` names it in errors.
+
+    What only holds models may have one `twice`; of what is worked on it would count doubly.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def validate(data: Any, where: str) -> None:
     outputs: set[tuple[str, bool]] = set()
     for number, product in enumerate(products, start=1):
         place = f"{where}: product {number}"
-        _check_product(product, place)
+        _check_product(product, place, twice)
         # Products of rates and of rateints may have one name: their results differ in the suffix.
         science = [m for m in product["members"] if m["exptype"].lower() == "science"]
         name = product.get("name")
@@ -62,7 +64,7 @@ def check_exptype(exptype: Any, place: str) -> str:
     raise InputError(f"{place}: unknown exptype {exptype!r}; {hint}")
 
 
-def _check_product(product: Any, place: str) -> None:
+def _check_product(product: Any, place: str, twice: bool) -> None:
     if not isinstance(product, Mapping):
         raise InputError(f"{place}: must be an object with 'name' and 'members'")
     name = product.get("name")
@@ -76,9 +78,9 @@ def _check_product(product: Any, place: str) -> None:
         # Models that were opened from one another are one: they share what they hold.
         one = name_of(source) if is_name(source) else id(getattr(source, "contents", source))
         key = (one, member["exptype"].lower())
-        if key in seen:
+        if key in seen and not twice:
             raise InputError(f"{place}: {name_of(source)} is there twice as {key[1]}; remove one of them")
-        if key[1] in _NOT_BOTH and any((key[0], role) in seen for role in _NOT_BOTH):
+        if not twice and key[1] in _NOT_BOTH and any((key[0], role) in seen for role in _NOT_BOTH):
             raise InputError(f"{place}: {name_of(source)} is its own background; nothing would be left of it")
         seen.add(key)
 

@@ -187,6 +187,8 @@ def as_table(value: Any, schema: Schema, name: str) -> np.ndarray:
         notes = dict(notes_of(value))
     if not isinstance(value, np.ndarray):
         value = np.array([tuple(row) for row in value], dtype=_free_shapes(declared))
+    if value.dtype.names is None and value.ndim == 1 and value.dtype.kind in "fiub":
+        value = value.astype(declared)  # as numpy has it, and the field: a row of each number
     if value.dtype.names is None:
         raise InputError(f"{name}: not a table; give a structured array with columns {declared.names}")
     if _fits(value, schema["datatype"], declared):

@@ -88,10 +88,10 @@ class EmiCorrStep(BlockStep):
     def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """The clocks of the read pattern must be known, and ramps long enough."""
         if exposure.instrument != "MIRI":
-            return "it is for MIRI"
+            return f"not implemented for instrument {exposure.instrument}: it is only for MIRI data"
         readpatt = str(exposure.known("exposure.readpatt"))
         if readpatt.upper() not in _PATTERNS:
-            return f"it is for the read patterns {', '.join(_PATTERNS)}, not {readpatt}"
+            return f"not implemented for read pattern {readpatt}: it is for {', '.join(_PATTERNS)}"
         if exposure.ngroups < _FEWEST:
             return f"{exposure.ngroups} groups are too few ({_FEWEST} needed)"
         if p.onthefly_corr_freq is not None and _case_on_the_fly(exposure, p.onthefly_corr_freq) is None:
@@ -104,7 +104,7 @@ class EmiCorrStep(BlockStep):
         """The reference has clocks and frequencies for some subarrays, speeds and detectors."""
         if p.onthefly_corr_freq is None:
             if references["emicorr"] is None:
-                return "no EMICORR reference (N/A)"
+                return "No EMICORR reference file found (N/A)"
             if _case_of_reference(exposure, references["emicorr"]) is None:
                 name, detector = _case_name(exposure), exposure.detector
                 return f"{references['emicorr'].name} has no frequencies for {name} of {detector}"

@@ -126,7 +126,7 @@ def _read_windows(exposure: Exposure, length: int, path: str | None) -> np.ndarr
     seconds = entry.get("pers_time")
     if seconds != length:
         log.warning(
-            "%s %s is for persistence_time = %s, not %s: no windows of earlier exposures",
+            "%s %s: its time of %s s does not equal persistence_time = %s: no windows of earlier exposures",
             _WHAT, path, seconds, length,
         )  # fmt: skip
         return ends

@@ -62,7 +62,7 @@ class PictureFrameStep(BlockStep):
             For what this version cannot do.
         """
         if exposure.instrument != "NIRSPEC" or exposure.subarray.upper() != "FULL":
-            return "the pattern is known for full frames of NIRSpec only"
+            return "Picture frame correction is not available: it is for full frames of NIRSpec only"
         if exposure.readout is not None and exposure.ngroups == 1:
             return "an integration has one group only"
         if p.mask_science_regions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -32,6 +33,7 @@ from webbcal.run.parameters import StepParameters, param
 from webbcal.run.unused_parameters import say_unused
 
 reference_pixels = kernels.get("reference_pixels")
+log = logging.getLogger(__name__)
 
 #: Parameters that do nothing for MIRI.
 _NEAR_INFRARED = (
@@ -81,6 +83,8 @@ class RefPixStep(BlockStep):
     def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """MIRI's subarrays have none; refuse frames of IRS2 that are none."""
         if exposure.instrument == "MIRI":
+            if p.refpix_algorithm == "sirs":
+                log.warning("Simple Improved Reference Subtraction (SIRS) not applied for MIRI")
             whole = exposure.frame.shape == exposure.full_frame.shape
             return None if whole else "it is for full frames of MIRI"
         if exposure.instrument == "NIRSPEC":
@@ -98,7 +102,7 @@ class RefPixStep(BlockStep):
     ) -> str | None:
         """IRS2 needs its weights."""
         if exposure.irs2 is not None and references.get("refpix") is None:
-            return "there is no REFPIX reference file, without which IRS2 cannot be corrected"
+            return "No refpix reference file found, without which IRS2 cannot be corrected"
         return None
 
     def tiling_of(self, exposure: Exposure, p: Parameters) -> Tiling:
@@ -243,7 +247,13 @@ def _read_strip(box: Box, ints: range, exposure: Exposure, survey: Survey, alone
 def _sirs_kernels(exposure: Exposure, references: Mapping[str, Any], p: RefPixStep.Parameters) -> Any:
     """Return the convolution kernels of the alternative side correction, if asked for and there are any."""
     reference = references.get("sirskernel")
-    if p.refpix_algorithm != "sirs" or reference is None or "FULL" not in exposure.subarray:
+    if p.refpix_algorithm != "sirs":
+        return None
+    if "FULL" not in exposure.subarray:
+        log.warning("Simple Improved Reference Subtraction (SIRS) not applied for subarray data")
+        return None
+    if reference is None:
+        log.warning("No reference file found for the optimized convolution kernel: the median is used")
         return None
     from webbcal.kernels.reference_pixels.sirs import SirsKernels
 

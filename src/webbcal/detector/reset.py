@@ -38,7 +38,7 @@ class ResetStep(BlockStep):
 
     def reason_to_skip(self, exposure: Exposure, p: StepParameters) -> str | None:
         """Other detectors have no such anomaly."""
-        return None if exposure.instrument == "MIRI" else "it is for MIRI"
+        return None if exposure.is_miri else "it is only for MIRI data"
 
     def measure(self, exposure: Exposure, references: Any, p: StepParameters, survey: Any) -> _State:
         """Match the integrations and groups of the reference with those of the exposure."""

@@ -64,8 +64,8 @@ class RscdStep(BlockStep):
 
     def reason_to_skip(self, exposure: Exposure, p: StepParameters) -> str | None:
         """Some groups must be left."""
-        if exposure.instrument != "MIRI":
-            return "it is for MIRI"
+        if not exposure.is_miri:
+            return "it is only for MIRI data"
         few = exposure.ngroups < _FEWEST
         return f"{exposure.ngroups} groups are too few ({_FEWEST} needed)" if few else None
 
@@ -74,7 +74,9 @@ class RscdStep(BlockStep):
     ) -> str | None:
         """The reference has a row for each subarray and read pattern."""
         if _row(exposure, references["rscd"]) is None:
-            return f"{references['rscd'].name} has no row for {_key(exposure)[0]}, {_key(exposure)[1]}"
+            subarray, readpatt = _key(exposure)
+            name = references["rscd"].name
+            return f"READPATT, SUBARRAY combination not found: {name} has no row for {readpatt}, {subarray}"
         return None
 
     def measure(

@@ -23,9 +23,9 @@ def association_from(init: Any) -> Association:
         If it is none, or cannot be read.
     """
     if isinstance(init, (str, os.PathLike)):
-        return load_association(init)
+        return load_association(init, twice=True)
     path = getattr(init, "path", None)
-    validate(dict(init), str(path or "the association"))
+    validate(dict(init), str(path or "the association"), twice=True)
     return Association(dict(init), path=path)
 
 

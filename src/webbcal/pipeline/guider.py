@@ -54,7 +54,7 @@ class GuiderPipeline(Pipeline):
             )
         model = as_ramp(model)
         refuse_twice(model, [getattr(self, name) for name in self.step_defs])
-        return model.copy() if model is init else model
+        return model.copy() if hasattr(init, "meta") else model
 
     def _script(self, model: Any) -> Script:
         """Return the steps in their order."""

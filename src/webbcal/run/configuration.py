@@ -30,6 +30,9 @@ class Configurable(StepLike, Protocol):
     def step_defs(self) -> Mapping[str, type]:
         """Names of its steps, if it is a pipeline."""
 
+    def parameter_infos(self) -> Mapping[str, Any]:
+        """Return what is known of its parameters, by name."""
+
     def open_model(self, init: Any, **kwargs: Any) -> Any:
         """Open an input."""
 
@@ -156,7 +159,7 @@ def build_step(
         for target, file, origin in _crds_layers(step, init):
             apply(target, _as_tree(file), origin)
     if user_file is not None:
-        apply(step, _as_tree(user_file), f"file {config_file}")
+        apply_file(step, config_file, user_file)
     apply(step, parameters, "user")
     return step
 
@@ -166,21 +169,31 @@ def _is_disabled() -> bool:
     return os.environ.get("STPIPE_DISABLE_CRDS_STEPPARS", "").lower() in ("true", "t", "1", "yes", "y")
 
 
-def apply(step: Configurable, parameters: Mapping[str, Any], origin: str) -> None:
-    """Set parameters of a step, and under "steps" those of its steps, remembering the origin."""
+def apply(step: Configurable, parameters: Mapping[str, Any], origin: str, folder: Path | None = None) -> None:
+    """Set parameters of a step, and under "steps" those of its steps, remembering the origin.
+
+    Files that a parameter file names are looked for in its `folder`.
+    """
     for name, value in parameters.items():
         if name == "steps":
-            apply(step, value, origin)
+            apply(step, value, origin, folder)
         elif name in step.step_defs and isinstance(value, Mapping):
             nested = dict(value)
             file = nested.pop("config_file", None)
             if file:
-                apply(getattr(step, name), _as_tree(_read(file)), f"file {file}")
-            apply(getattr(step, name), nested, origin)
+                apply_file(getattr(step, name), file, _read(file))
+            apply(getattr(step, name), nested, origin, folder)
         elif name in ("class", "name") or (isinstance(value, Mapping) and not value):
             continue
         else:
-            step.set_parameter(name, value, origin)
+            info = step.parameter_infos().get(name)
+            named = info is not None and info.kind == "input_file" and value not in (None, "None")
+            step.set_parameter(name, str(folder / value) if folder and named else value, origin)
+
+
+def apply_file(step: Configurable, path: Any, file: Any) -> None:
+    """Set the parameters that a user's file has."""
+    apply(step, _as_tree(file), f"file {path}", Path(path).parent)
 
 
 def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, Any, str]]:
@@ -193,6 +206,8 @@ def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, 
             from webbcal.references.bestrefs import best_references
 
             found = best_references(model.get_crds_parameters(), list(kinds))
+    except TypeError:  # users' steps take anything: that is no exposure
+        return
     except WebbcalError as error:
         # Without CRDS the step still runs if all its references are given; if not, that lookup will say so.
         log.debug("no parameter references from CRDS: %s", error)
@@ -200,6 +215,8 @@ def _crds_layers(step: Configurable, init: Any) -> Iterator[tuple[Configurable, 
     for kind, path in found.items():
         if path != "N/A":
             yield kinds[kind], _read(path), f"CRDS {Path(path).name}"
+        else:
+            log.debug("%s: No parameters found", kind.upper())
 
 
 def parameters_type(cls: type) -> str:
@@ -262,7 +279,7 @@ def step_from_file(cls: type, path: Any, parent: Any, name: str | None) -> Any:
     if not issubclass(actual, cls):
         raise ParameterError(f"{path} is for {actual.__name__}, not {cls.__name__}")
     step = actual(name or file.name, parent=parent, config_file=path)
-    apply(step, _as_tree(file), f"file {path}")
+    apply_file(step, path, file)
     return step
 
 

@@ -246,6 +246,12 @@ class Exposure(_Metadata):
         return str(self.known("subarray.name") or "")
 
     @property
+    def is_miri(self) -> bool:
+        """Whether it is of MIRI, and its detector is not said to be another instrument's."""
+        detector = str(self.known("instrument.detector") or "MIR").upper()
+        return self.instrument == "MIRI" and detector.startswith("MIR")
+
+    @property
     def noutputs(self) -> int | None:
         """Outputs that the detector was read through."""
         noutputs: int | None = self.known("exposure.noutputs")

@@ -21,7 +21,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -262,6 +262,13 @@ def command_line_logging(options: Mapping[str, str], verbose: bool = False) -> I
     """
     with applied(command_line_settings(options, verbose)):
         yield
+
+
+def asked_for(options: Mapping[str, str], verbose: bool) -> AbstractContextManager[None]:
+    """Configure logging as the command line says, if it says anything; else leave it as it is."""
+    if verbose or any(name in options for name in ("log-level", "log-file", "log-stream", "logcfg")):
+        return command_line_logging(options, verbose)
+    return configured()
 
 
 def command_line_settings(options: Mapping[str, str], verbose: bool = False) -> LogSettings:

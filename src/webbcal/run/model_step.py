@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from webbcal.associations.containers import is_container, is_library, models_of
 from webbcal.core.errors import FailedStep, InputError, SkipStep
 from webbcal.run import record
 from webbcal.run.exposure import Exposure
@@ -71,7 +72,11 @@ class ModelStep(Step):
         reference.check(Exposure.of_model(model), model)
 
     def work(self, run: Run, *args: Any) -> Any:
-        """Run the step on a path or model; an input model is not changed."""
+        """Run the step on a path or model, or on each model of a container; an input model is not changed."""
+        if is_container(args[0]) and not is_library(args[0]):
+            made = type(args[0])([self.work(run, model, *args[1:]) for model in models_of(args[0])])
+            made.asn_table = args[0].asn_table
+            return made
         model = self.open_model(args[0])
         if hasattr(args[0], "meta") and not run.is_part:  # opening a model shares its contents
             model = model.copy()

@@ -203,7 +203,10 @@ class Pipeline(Step):
 
     def save_result(self, run: Run) -> None:
         """Save what hooks have changed, or what is not streamed: each product under its own name."""
-        self._save_products(run, [run.result, *run.others])
+        if self.is_opaque and not self.product_suffixes:  # a user's own may return several
+            super().save_result(run)
+        else:
+            self._save_products(run, [run.result, *run.others])
 
     def _save_products(self, run: Run, models: Sequence[Any]) -> None:
         for model in models:

@@ -339,7 +339,7 @@ def skip_without_references(plan: StepPlan) -> None:
     """Skip a step that lacks a reference that it cannot do without."""
     for kind, reference in plan.references.items():
         if reference is None and kind not in plan.step.optional_reference_types:
-            plan.skip(f"no {kind.upper()} reference (N/A)")
+            plan.skip(f"No {kind.upper()} reference file found (N/A)")
             return
 
 

@@ -94,7 +94,7 @@ def step_class(name: str) -> Any:
     if alias is not None and (alias == name or not _is_foreign(name)):
         module, cls = STEPS[alias]
         return getattr(importlib.import_module(module), cls)
-    if _is_foreign(name) or name.rpartition(".")[0] in sys.modules:
+    if _is_foreign(name) or name.rpartition(".")[0] in sys.modules or (name != last and _is_stood_in()):
         return _imported(name)
     known = [*STEPS, *_BY_CLASS]
     raise ParameterError(
@@ -117,6 +117,11 @@ def _imported(name: str) -> Any:
     if not hasattr(found, "step_defs"):
         raise ParameterError(f"{name!r} is no step: {attribute} does not derive from webbcal.run.step.Step")
     return found
+
+
+def _is_stood_in() -> bool:
+    """Tell whether `jwst` is webbcal in this process: then what is found below it is the user's, or ours."""
+    return "webbcal" in getattr(sys.modules.get("jwst"), "__version__", "")
 
 
 def _is_foreign(name: str) -> bool:

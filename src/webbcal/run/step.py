@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from webbcal.associations.containers import is_container, models_of
 from webbcal.core.errors import MissingReferenceError, OutputError, ParameterError
 from webbcal.core.leftovers import sweep
 from webbcal.core.provided import provided
@@ -115,11 +116,11 @@ class Step(Parametrised, UserMethods):
         *args
             What `run` takes: a path or a data model.
         **kwargs
-            Parameters; ``steps={"jump": {...}}`` for pipelines; `config_file`; `logcfg`.
+            Parameters; ``steps={"jump": {...}}`` for pipelines; `config_file`; `logcfg`; `configure_log`
+            (False: loggers stay as they are).
         """
-        log_configuration = kwargs.pop("logcfg", None)
-        kwargs.pop("configure_log", None)
-        with logcfg.configured(log_configuration):
+        log_configuration, configure = kwargs.pop("logcfg", None), kwargs.pop("configure_log", True)
+        with logcfg.configured(log_configuration, configure):
             return configuration.build_step(cls, args[0] if args else None, **kwargs).run(*args)
 
     @classmethod
@@ -129,10 +130,14 @@ class Step(Parametrised, UserMethods):
 
     @staticmethod
     def from_cmdline(args: Sequence[str]) -> Step:
-        """Make a step from command-line arguments, run it, and return it."""
+        """Make a step from command-line arguments and run it; other files are looked for beside its input."""
         arguments = configuration.parse_arguments(args)
-        step: Step = configuration.build_from_arguments(arguments)
-        step.run(*arguments.positional)
+        with logcfg.asked_for(arguments.options, "verbose" in arguments.flags):
+            step: Step = configuration.build_from_arguments(arguments)
+            if arguments.positional and step.input_dir is None:
+                folder = str(Path(arguments.positional[0]).parent)
+                step.set_parameter("input_dir", folder, "command line")
+            step.run(*arguments.positional)
         return step
 
     # ---------------------------------------------------------------- references
@@ -141,7 +146,7 @@ class Step(Parametrised, UserMethods):
         return self._values.get(f"override_{reference_type.replace('-', '_')}")
 
     def get_reference_file(self, input_file: Any, reference_type: str) -> Any:
-        """Return the path (or the user's model) of the best reference for an input, or "N/A".
+        """Return the path (or the user's model) of the best reference for an input, or "N/A" (or "").
 
         Raises
         ------
@@ -154,7 +159,7 @@ class Step(Parametrised, UserMethods):
         if run is not None:
             run.references.append((reference_type, reference))
         if reference is None:
-            return "N/A"
+            return "" if self.get_ref_override(reference_type) == "" else "N/A"
         if reference.path is not None and not Path(reference.path).is_file():
             raise MissingReferenceError(
                 f"{reference.path}, given as override_{reference_type}, does not exist"
@@ -228,11 +233,18 @@ class Step(Parametrised, UserMethods):
         output_file: str | None = None,
         force: bool = False,
         **components: Any,
-    ) -> str | None:
-        """Save a model under the step's naming rules, if saving is asked for; return the path."""
+    ) -> Any:
+        """Save a model under the step's naming rules, if saving is asked for; return the path.
+
+        The models of a container or library are saved one by one, with numbers; it returns a list of paths.
+        """
         output_file = output_file or self.output_file
         if not (force or self.saves or output_file):
             return None
+        if is_container(model):
+            several = len(model) > 1
+            numbered = ((m, k if several else idx) for k, m in enumerate(models_of(model)))
+            return [self.save_model(m, suffix, k, output_file, force, **components) for m, k in numbered]
         path = self.path_of(model, suffix, idx, output_file, **components)
         model.save(path)
         self.note_saved(path)
@@ -247,7 +259,7 @@ class Step(Parametrised, UserMethods):
         **components: Any,
     ) -> str:
         """Return the path that `save_model` gives to a model."""
-        if self.output_use_model:
+        if self.output_use_model or (not output_file and not self.search_output_file):
             output_file, idx = model.meta.filename, None
         return self.make_output_path(basepath=output_file, suffix=suffix, idx=idx, **components)
 

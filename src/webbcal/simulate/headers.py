@@ -170,7 +170,7 @@ def _observation(config: ExposureConfig) -> Meta:
         "observation.time": time,
         "observation.date_beg": begin,
         "observation.date_end": iso_time(config.start_mjd + _elapsed(config) / 86400.0),
-        "observation.observation_id": f"V{visit_id}P0000000002101",
+        "observation.obs_id": f"V{visit_id}P0000000002101",
         "observation.visit_id": visit_id,
         "observation.program_number": program,
         "observation.observation_number": observation,

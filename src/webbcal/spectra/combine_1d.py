@@ -56,7 +56,7 @@ class Combine1dStep(ModelStep):
     def reason_to_skip(self, model: Any, p: Parameters) -> str | None:
         """Skip what holds no spectra."""
         kind = type(model).__name__
-        return None if kind in _KINDS else f"works on extracted spectra, but the input is {a_or_an(kind)}"
+        return None if kind in _KINDS else f"Invalid input model: {a_or_an(kind)}, not extracted spectra"
 
     def decide(self, model: Any, *more: Any) -> StepPlan:
         """Decide whether the step applies, by the first of several products."""
@@ -79,7 +79,7 @@ class Combine1dStep(ModelStep):
         opened = self.open_model(args[0])
         models = models_of(opened) if is_container(opened) else [opened]
         plan = self.decide(models[0])
-        result: Any = models[0]
+        result: Any = None
         if plan.applied:
             try:
                 result = self.apply_to(models)
@@ -88,6 +88,7 @@ class Combine1dStep(ModelStep):
                 plan.skip(str(reason))
         if not plan.applied:
             log.warning("step %s skipped: %s", plan.name, plan.reason)
+            result = models[0] if run.is_part else models[0].copy()
         return self.recorded(run, plan, result)
 
     def apply_to(self, models: Sequence[Any]) -> Any:
@@ -142,7 +143,9 @@ def combine_products(models: Sequence[Any], exptime_key: str, sigma_clip: float 
                 if _usable(spectrum := InputSpectrum(columns, weight), item.source_id, item.spectral_order):
                     by_order.setdefault(item.spectral_order, []).append((spectrum, item))
     if not by_order:
-        raise SkipStep(f"{models[0].meta.filename}: no spectrum has valid fluxes and wavelengths")
+        raise SkipStep(
+            f"{models[0].meta.filename}: No valid input spectra found: none has fluxes and wavelengths"
+        )
     product = datamodels.MultiCombinedSpecModel()
     product.update(models[0], only="PRIMARY")
     trees: list[Tagged] = []
@@ -237,7 +240,9 @@ def combine_sources(models: Sequence[Any], exptime_key: str, sigma_clip: float |
         if orders := _combined_rows(entries, key, sigma_clip):
             combined[source] = orders
     if not combined:
-        raise SkipStep(f"{models[0].meta.filename}: no spectrum has valid fluxes and wavelengths")
+        raise SkipStep(
+            f"{models[0].meta.filename}: No valid input spectra found: none has fluxes and wavelengths"
+        )
     return _sources_product(models[0], combined)
 
 

@@ -71,7 +71,7 @@ class Extract1dStep(ModelStep):
             return f"works on images of spectra, but the input is {a_or_an(kind)}"
         if mode_of(exp_type).optics in ("image", "aperture-image", "guider"):
             return f"works on images of spectra, but EXP_TYPE is {exp_type}"
-        return None
+        return None if len(items_of(model)) else "there is nothing to extract: the input has no slits"
 
     def reference_types_of(self, model: Any) -> Sequence[str]:
         """Apertures (but for wide-field grisms, whose slits are cut for their sources) and corrections."""
@@ -135,7 +135,7 @@ class Extract1dStep(ModelStep):
     def _work_on_field(self, run: Run, models: Sequence[Any]) -> Any:
         """Extract the spectra of exposures of a field into one product; one exposure after the other."""
         start, plan = time.perf_counter(), self.decide(models[0])
-        result = models[0]
+        result: Any = None
         if plan.applied:
             try:
                 result = self._field(models, plan.references, run)
@@ -144,6 +144,7 @@ class Extract1dStep(ModelStep):
                 plan.skip(str(reason))
         if not plan.applied:
             log.warning("step %s skipped: %s", plan.name, plan.reason)
+            result = models[0] if run.is_part else models[0].copy()
         plan.seconds = time.perf_counter() - start
         return self.recorded(run, plan, result)
 
@@ -248,7 +249,8 @@ class Extract1dStep(ModelStep):
 
 def _exposure_of(model: Any) -> Any:
     """Return what has the metadata of an exposure: the first, of exposures of a source."""
-    return items_of(model)[0] if type(model).__name__ == "MultiExposureModel" else model
+    of_exposures = type(model).__name__ == "MultiExposureModel" and len(items_of(model)) > 0
+    return items_of(model)[0] if of_exposures else model
 
 
 def is_wide_field(model: Any) -> bool:

@@ -74,7 +74,7 @@ def test_plan_runs_nothing(crds: Any, capsys: pytest.CaptureFixture[str]) -> Non
     assert run("plan", "calwebb_detector1", crds.uncal[0], *words) == 0
     out = capsys.readouterr().out
     assert "rejection_threshold = 6.0  [user]" in out
-    assert "skip  ipc: no IPC reference (N/A)" in out
+    assert "skip  ipc: No IPC reference file found (N/A)" in out
     assert "LINEARITY reference: linearity reference jwst_nircam_linearity_0001.fits  [crds]" in out
     assert f"out/{ROOT}_rate.fits" in out
     assert "memory: about" in out
@@ -89,7 +89,7 @@ def test_info(crds: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "ImageModel" in out and "Level1bModel" in out
     assert "uint16    2 × 6 × 64 × 64" in out
     assert "rejection_threshold = 6.0 [user]" in out
-    assert "skipped: no IPC reference (N/A)" in out
+    assert "skipped: No IPC reference file found (N/A)" in out
 
 
 def test_simulate(capsys: pytest.CaptureFixture[str]) -> None:

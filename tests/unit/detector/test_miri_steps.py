@@ -92,7 +92,7 @@ def test_rscd_without_a_row_for_the_exposure_is_skipped(exposure: Any) -> None:
     exposure.meta.exposure.readpatt = "ANY"
     done = RscdStep().run(exposure)
     assert done.meta.cal_step.rscd == "SKIPPED"
-    assert "has no row for SUB64, ANY" in reason_of(done)
+    assert "has no row for ANY, SUB64" in reason_of(done)
 
 
 def test_first_and_last_frames(exposure: Any) -> None:
@@ -206,7 +206,7 @@ def test_interference_of_another_subarray_or_read_pattern(exposure: Any, world: 
         EmiCorrStep(skip=False, override_emicorr=other).run(exposure)
     exposure.meta.exposure.readpatt = "FASTGRPAVG8"
     done = EmiCorrStep(skip=False).run(exposure)
-    assert "not FASTGRPAVG8" in reason_of(done)
+    assert "not implemented for read pattern FASTGRPAVG8" in reason_of(done)
 
 
 def test_one_integration_is_the_first(exposure: Any, world: simulate.Universe) -> None:

@@ -175,7 +175,7 @@ def test_in_a_pipeline_it_runs_where_it_is_asked_for(crds: Any) -> None:
     steps = plans(persistence_time=100, skip=False)
     assert steps["persistence"].applied and list(steps)[-3] == "persistence"
     steps = plans(input_trapsfilled="before.fits")  # the cache has no such references
-    assert steps["persistence"].reason == "no TRAPDENSITY reference (N/A)"
+    assert steps["persistence"].reason == "No TRAPDENSITY reference file found (N/A)"
     assert list(steps).index("persistence") == list(steps).index("linearity") + 1
     steps = plans(input_trapsfilled="before.fits", **traps())
     assert steps["persistence"].applied
@@ -256,7 +256,11 @@ def test_windows_that_do_not_fit_are_refused(ramp: Any, caplog: pytest.LogCaptur
         run({**one, "pers_time": 6})
         run(one, "NRCA1")
         PersistenceStep(persistence_time=5, persistence_array_file="gone.asdf").run(ramp)
-    for said in ("is for persistence_time = 6, not 5", "has nothing of detector NRCB1", "does not exist"):
+    for said in (
+        "6 s does not equal persistence_time = 5",
+        "has nothing of detector NRCB1",
+        "does not exist",
+    ):
         assert said in caplog.text
     Path("windows.asdf").write_bytes(b"no asdf")
     with pytest.raises(InputError, match=r"windows.asdf is no ASDF file"):
@@ -294,4 +298,4 @@ def test_windows_go_to_the_folder_of_products_and_are_found_there(
         assert saved[ramp.meta.instrument.detector]["pers_time"] == 5
     step = PersistenceStep(persistence_array_file="w.asdf", persistence_time=6, output_dir=str(out))
     step.run(ramp)
-    assert "persistence_time = 5, not 6" in caplog.text
+    assert "time of 5 s does not equal persistence_time = 6" in caplog.text

@@ -38,4 +38,4 @@ def test_that_there_is_none_is_told(exposure, caplog):
     step = ElectronRateStep(override_gain="N/A", suffix="esec")
     with caplog.at_level(logging.WARNING):
         step.decide(exposure)
-    assert "no esec image of x_rate.fits: no GAIN reference" in caplog.text
+    assert "no esec image of x_rate.fits: No GAIN reference" in caplog.text

@@ -97,7 +97,7 @@ def test_inverse_and_saved_flat(tmp_path):
 def test_without_a_reference_the_step_is_skipped():
     result = run(rate(), "N/A")
     assert result.meta.cal_step.flat_field == "SKIPPED" and (result.data == 10).all()
-    assert runs_of(result)[0]["steps"][0]["reason"] == "no FLAT reference (N/A)"
+    assert runs_of(result)[0]["steps"][0]["reason"] == "No FLAT reference file found (N/A)"
 
 
 def test_what_is_no_image_is_skipped():

@@ -138,6 +138,6 @@ def test_a_slit_whose_direction_is_not_known(caplog):
 
 
 def test_tables_are_skipped_and_profiles_of_integral_fields_refused():
-    assert run(cases.soss_tables()).meta.cal_step.pixel_replace == "SKIPPED"
+    assert run(cases.soss_tables()).meta.cal_step.pixel_replace == "FAILED"
     with pytest.raises(PlanError, match="profiles"):
         run(datamodels.IFUImageModel(data=np.zeros((9, 9), np.float32)), algorithm="fit_profile")

@@ -166,7 +166,7 @@ def test_record_keywords_and_origins(crds: Any) -> None:
     assert steps["jump"]["parameters"]["rejection_threshold"] == {"value": 6.0, "origin": "user"}
     assert steps["jump"]["parameters"]["flag_4_neighbors"]["origin"] == "default"
     assert steps["refpix"]["reason"] == "skip = True (user)"
-    assert steps["ipc"]["reason"] == "no IPC reference (N/A)"
+    assert steps["ipc"]["reason"] == "No IPC reference file found (N/A)"
     assert len(steps["linearity"]["references"]["linearity"]["sha256"]) == 64
 
 

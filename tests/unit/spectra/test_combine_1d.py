@@ -121,7 +121,7 @@ def test_spectra_that_cannot_be_used_are_left_out(caplog):
 def test_nothing_to_combine_is_a_skip(caplog):
     made = Combine1dStep().run(spectra(np.nan)[0])
     assert made.meta.cal_step.combine_1d == "SKIPPED"
-    assert "no spectrum has valid fluxes" in caplog.text
+    assert "No valid input spectra found" in caplog.text
     other = Combine1dStep().run(datamodels.ImageModel((4, 4)))
     assert other.meta.cal_step.combine_1d == "SKIPPED"
 

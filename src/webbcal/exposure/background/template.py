@@ -130,7 +130,7 @@ def _even_error(model: Any, image: ImageArrays, background: NDArray[np.float32],
 
 def _reference(references: Mapping[str, Any]) -> Any:
     if references.get("bkg") is None:
-        raise SkipStep("no BKG reference (N/A)")
+        raise SkipStep("No BKG reference file found (N/A)")
     return references["bkg"]
 
 
@@ -143,7 +143,7 @@ def _free(model: Any, references: Mapping[str, Any], p: TemplateParameters, fiel
         return np.ones(model.shape, bool)
     reference = references["wavelengthrange"]
     if reference is None:
-        raise SkipStep("no WAVELENGTHRANGE reference (N/A)")
+        raise SkipStep("No WAVELENGTHRANGE reference file found (N/A)")
     filter_name = crossing_filter(model)
     ranges = ranges_of(reference, filter_name, default_orders(reference, filter_name))
     sources, _ = select(read_sources(field.needed("catalog", str(model.meta.filename))), p.wfss_mmag_extract)

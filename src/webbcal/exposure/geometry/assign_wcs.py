@@ -59,7 +59,7 @@ class AssignWcsStep(ModelStep):
         """Skip what has no WCS, and refuse types that are not available yet."""
         kind = type(model).__name__
         if kind not in ("ImageModel", "CubeModel", "IFUImageModel"):
-            return f"works on rates (ImageModel, CubeModel), but the input is {a_or_an(kind)}"
+            return f"its type is not supported: works on rates (ImageModel, CubeModel), not {a_or_an(kind)}"
         exp_type = Exposure.of_model(model).exp_type
         reason = why_no_wcs(exp_type)
         if reason is None:

@@ -78,7 +78,7 @@ class Extract2dStep(ModelStep):
         if mode.exp_type.startswith("NRS") and mode.optics in ("slit", "mos", "other"):
             raise unavailable(model, "cutting out slits", "extract_2d")
         if mode.optics != "grism" or mode.has("internal"):
-            return f"exposures of EXP_TYPE {model.meta.exposure.type} have no spectra of sources to cut out"
+            return f"EXP_TYPE {model.meta.exposure.type} not supported: no spectra of sources to cut out"
         kind = type(model).__name__
         if kind not in ("ImageModel", "CubeModel"):
             return f"works on exposures (ImageModel, CubeModel), but the input is {a_or_an(kind)}"

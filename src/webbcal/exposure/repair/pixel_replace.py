@@ -80,6 +80,12 @@ class PixelReplaceStep(EachSlit):
             results.append(result)
         return results
 
+    def decide(self, model: Any, *more: Any) -> StepPlan:
+        """Decide whether the step applies; on what is no spectrum it fails, as in jwst."""
+        plan = super().decide(model, *more)
+        plan.failed = not plan.applied
+        return plan
+
     def decided(self, data: Any, *more: Any) -> list[StepPlan]:
         """Decide whether the step applies, for each exposure."""
         return [self.decide(model, *more) for model in (data if isinstance(data, (list, tuple)) else [data])]
@@ -89,7 +95,8 @@ class PixelReplaceStep(EachSlit):
         wants_trace = self.parameters.algorithm == "trace_model"
         if wants_trace and not any(slit.has("trace_model") for slit in items_of(model)):
             log.warning(
-                "%s has no model of the trace (adaptive_trace_model makes one): algorithm mingrad is used",
+                "%s has no model of the trace (adaptive_trace_model makes one). "
+                "Defaulting to the 'mingrad' method",
                 model.meta.filename,
             )
         return super().perform(run, model, plan)
