@@ -121,7 +121,9 @@ def test_worker_processes_share_memory() -> None:
 
 
 def test_workers_end_with_their_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    )
     executor, told = LocalExecutor("1"), tmp_path / "process"
     executor.submit(task("long", "sleep", file=str(told)), Share())
     while not (told.exists() and told.read_text()):
@@ -143,7 +145,10 @@ def test_dask_without_a_scheduler_is_refused(
 ) -> None:
     dask = pytest.importorskip("dask")
     pytest.importorskip("distributed")
-    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(ParameterError, match=said):
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(ParameterError, match=said),
+    ):
         make_executor(settings)
 
 

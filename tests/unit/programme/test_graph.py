@@ -100,7 +100,10 @@ def test_each_product_of_an_association_is_a_job(raw: Path) -> None:
 def test_a_member_that_nothing_makes_is_missing(raw: Path) -> None:
     members = {f"{FIRST}_cal.fits": "science", "jw01234001001_02101_00009_nrcb1_cal.fits": "science"}
     found = jobs(raw, association(raw / "mine_asn.json", "image3", "mine", members))[-1]
-    assert ["00009_nrcb1_cal.fits is neither there" in given.missing for given in found.inputs] == [False, True]
+    assert ["00009_nrcb1_cal.fits is neither there" in given.missing for given in found.inputs] == [
+        False,
+        True,
+    ]
 
 
 def test_what_webbcal_cannot_make_yet_has_a_problem(raw: Path) -> None:
@@ -135,7 +138,11 @@ def test_a_job_goes_to_another_process_and_back(raw: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("nowhere", "no such file"), ("empty", "has neither exposures"), ("notes.fits", "how far it is calibrated")],
+    [
+        ("nowhere", "no such file"),
+        ("empty", "has neither exposures"),
+        ("notes.fits", "how far it is calibrated"),
+    ],
 )
 def test_what_is_no_input_is_refused(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "empty").mkdir()
