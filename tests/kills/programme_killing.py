@@ -1,7 +1,9 @@
-"""Programmes whose driver or worker is killed at random moments: ``nice python tests/kills/programme_killing.py [KILLS] [SEED]``.
+"""Programmes whose driver or worker is killed at random moments.
 
-Whatever was killed, files with the name of a product are whole, and the programme goes on where it was: in the
-end its products are those of one that nobody disturbed, and each is there once.
+``nice python tests/kills/programme_killing.py [KILLS] [SEED]`` kills as often as one likes.
+
+Whatever was killed, files with the name of a product are whole, and the programme goes on where it was: in
+the end its products are those of one that nobody disturbed, and each is there once.
 """
 
 import os
@@ -45,9 +47,8 @@ class Programme:
         self.raw = exposures(uncal, folder / "raw", count)
         self.killed: Counter[str] = Counter()
         self.problems: list[str] = []
-        self.finish("expected")
         begin = time.monotonic()
-        self.finish("timed")
+        self.finish("expected")
         self.seconds = time.monotonic() - begin
 
     def start(self, out: str) -> subprocess.Popen[bytes]:
@@ -155,9 +156,8 @@ def main(kills: int = 60, seed: int = 1) -> int:
         (folder / "programme").mkdir()
         programme = Programme(world.uncal[0], folder / "programme", environment)
         kill_often(programme, kills, 3, random.Random(seed))
-    print(
-        f"{dict(programme.killed)} killed, runs of {programme.seconds:.1f} s: {len(programme.problems)} problems"
-    )
+    killed = ", ".join(f"{who} {times} times" for who, times in programme.killed.items())
+    print(f"killed: {killed}; runs of {programme.seconds:.1f} s; {len(programme.problems)} problems")
     for problem in programme.problems:
         print(" ", problem)
     return len(programme.problems)

@@ -69,6 +69,10 @@ def main(words: Sequence[str]) -> int:
         from webbcal.programme.outlook import in_text, look_ahead
 
         print(in_text(look_ahead(jobs, settings), settings))
+        if settings.executor.jobqueue:
+            from webbcal.programme.executors.dask import job_script
+
+            print(f"\neach job of the cluster:\n{job_script(settings.executor)}")
         return 0
     return _run(jobs, settings)
 

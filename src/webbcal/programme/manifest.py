@@ -58,6 +58,7 @@ def _account(job: Job, record: Mapping[str, Any], folder: Folder) -> dict[str, A
         "references": {
             r["kind"]: {"file": r["path"], "sha256": r["sha256"], "origin": r["origin"]}
             for r in record["references"]
+            if r["sha256"]
         },
         "context": record["context"],
         "version": record["basis"]["version"],

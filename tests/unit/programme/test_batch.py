@@ -1,4 +1,4 @@
-"""webbcal batch on simulated exposures: products, what is kept and what is made again, failures, the manifest."""
+"""webbcal batch on simulated exposures: products, what is kept and what is not, failures, the manifest."""
 
 import json
 import shlex
@@ -17,10 +17,9 @@ from webbcal.programme.planning import plan_jobs
 from webbcal.programme.settings import merged
 
 FIRST, SECOND = ROOT.format(number=1), ROOT.format(number=2)
-WORDS = [
-    "--executor=serial", "--threads=1", "--image2.resample.skip=true",
-    *(f"--image3.{step}.skip=true" for step in ("tweakreg", "skymatch", "outlier_detection", "source_catalog")),
-]  # fmt: skip
+SKIPPED = ("tweakreg", "skymatch", "outlier_detection", "source_catalog")
+WORDS = ["--executor=serial", "--threads=1", "--image2.resample.skip=true"]
+WORDS += [f"--image3.{step}.skip=true" for step in SKIPPED]
 
 
 @pytest.fixture(scope="module")

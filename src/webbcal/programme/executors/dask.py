@@ -30,7 +30,10 @@ class DaskExecutor:
         distributed = imported("distributed")
         self._lost: tuple[type[BaseException], ...] = (distributed.KilledWorker, CancelledError)
         self._wait, self._first = distributed.wait, "FIRST_COMPLETED"
-        self._cluster = cluster_of(settings) if settings.jobqueue else None
+        self._cluster = None
+        if settings.jobqueue:
+            self._cluster, jobs = cluster_of(settings)
+            self._cluster.scale(jobs=jobs)
         where = self._cluster or settings.scheduler or None
         if where is None and not settings.scheduler_file:
             raise ParameterError(
@@ -48,12 +51,10 @@ class DaskExecutor:
 
     def offer(self, waiting: int) -> Share | None:
         """Return what each task may use, unless the scheduler has enough to do."""
-        most = (
-            max(_LEAST, _AHEAD * sum(self._client.nthreads().values()))
-            if len(self._futures) >= _LEAST
-            else _LEAST
-        )
-        return self._share if len(self._futures) < most else None
+        there = len(self._futures)
+        if there < _LEAST or there < _AHEAD * sum(self._client.nthreads().values()):
+            return self._share
+        return None
 
     def submit(self, task: Task, share: Share) -> None:
         """Send a task to the scheduler."""
@@ -93,8 +94,17 @@ def done_by_worker(task: Task, share: Share) -> Any:
     return called(task, share)
 
 
-def cluster_of(settings: ExecutorSettings) -> Any:
-    """Return the cluster that a table ``[executor.jobqueue]`` describes.
+def job_script(settings: ExecutorSettings) -> str:
+    """Return the script of each job that a batch system would be given."""
+    cluster, _ = cluster_of(settings)
+    try:
+        return str(cluster.job_script())
+    finally:
+        cluster.close()
+
+
+def cluster_of(settings: ExecutorSettings) -> tuple[Any, int]:
+    """Return the cluster that a table ``[executor.jobqueue]`` describes, and how many jobs it is to have.
 
     Raises
     ------
@@ -102,17 +112,16 @@ def cluster_of(settings: ExecutorSettings) -> Any:
         If there is no such kind, or its class does not take what is said.
     """
     words = dict(settings.jobqueue)
-    kind, jobs = str(words.pop("kind", "")), words.pop("jobs", 1)
+    kind, jobs = str(words.pop("kind", "")), positive(words.pop("jobs", 1), "executor.jobqueue.jobs")
     module = imported("dask_jobqueue")
     classes = {n.removesuffix("Cluster").lower(): n for n in dir(module) if n.endswith("Cluster")}
+    classes.pop("jobqueue", None)  # what the others have in common
     if kind.lower() not in classes:
         raise ParameterError(f"executor.jobqueue.kind = {kind!r}: must be one of {', '.join(classes)}")
     try:
-        cluster = getattr(module, classes[kind.lower()])(**words)
+        return getattr(module, classes[kind.lower()])(**words), jobs
     except (TypeError, ValueError) as error:
         raise ParameterError(f"executor.jobqueue: {error}") from error
-    cluster.scale(jobs=positive(jobs, "executor.jobqueue.jobs"))
-    return cluster
 
 
 def imported(name: str) -> Any:
