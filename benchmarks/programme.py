@@ -1,8 +1,8 @@
 """Programmes: a graph of thousands of exposures, and what executors cost.
 
-``python benchmarks/programme.py [N]``. The exposures are headers without data, so that nothing but planning is
-measured. What executors cost is measured with tasks that do nothing; Dask's with a scheduler and workers in
-processes of their own, if it is installed.
+``python benchmarks/programme.py [N]``. The exposures are headers without data, so that nothing but planning
+is measured. What executors cost is measured with tasks that do nothing; Dask's with a scheduler and workers
+in processes of their own, if it is installed.
 """
 
 from __future__ import annotations

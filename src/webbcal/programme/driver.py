@@ -88,8 +88,8 @@ class Driver:
         OutputError
             If the folder cannot be written, or somebody else drives a programme in it.
         """
-        self.folder.prepare()
         try:
+            self.folder.prepare()
             with held(self.folder.driver_lock, wait=False) as ours:
                 if not ours:
                     raise OutputError(

@@ -77,7 +77,13 @@ class Folder:
 
     def write_graph(self, jobs: Iterable[Job]) -> None:
         """Write which jobs there are, for those who look on."""
-        graph = [{"name": j.name, "pipeline": j.pipeline, "level": j.level, "after": j.makers} for j in jobs]
+        graph = [
+            {
+                "name": job.name, "pipeline": job.pipeline, "level": job.level, "after": job.makers,
+                "association": job.association_name,
+            }
+            for job in jobs
+        ]  # fmt: skip
         write_json(self._graph, {"jobs": graph})
 
     def graph(self) -> list[dict[str, Any]]:
@@ -94,6 +100,11 @@ class Folder:
                 f"{self.path}: no programme was run here; give the --output-dir of webbcal batch"
             )
         return jobs
+
+    @property
+    def own_associations(self) -> set[str]:
+        """The names of the associations that a programme has written here, as it made them of others."""
+        return {job["association"] for job in _read(self._graph).get("jobs", [])}
 
     @property
     def _graph(self) -> Path:

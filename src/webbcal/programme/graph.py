@@ -38,7 +38,7 @@ def jobs_of(sources: Sources, grouping: Grouping, settings: Settings) -> list[Jo
         if together.level == 3 or _is_due(together, sources):
             finder.add(_of_association(together, grouping, finder))
     jobs = [replace(job, parameters=settings.parameters_of(job.pipeline, job.mode)) for job in finder.jobs]
-    _check_names(jobs)
+    _check_names(jobs, sources, folder)
     if not jobs:
         raise InputError("there is nothing to do: all exposures are calibrated, and none are combined")
     return jobs
@@ -134,12 +134,20 @@ def _as_member(path: Path, folder: Path) -> str:
     return path.name if path.parent == folder else str(path)
 
 
-def _check_names(jobs: Iterable[Job]) -> None:
+def _check_names(jobs: Iterable[Job], sources: Sources, folder: Path) -> None:
+    """Refuse products and associations that would be written over others."""
+    given = {Path(a.path).resolve() for a in sources.associations if a.path is not None}
     seen: set[str] = set()
     for job in jobs:
-        if job.name in seen:
+        root = _root(job)
+        if job.name in seen or (job.level == 3 and root in sources.exposures):
             raise InputError(
-                f"two products would have the name {_root(job)}; give their associations to programmes with "
-                "folders of their own"
+                f"the name {root} would be that of two products, or of a product and an exposure; change the "
+                "name of the product in its association"
+            )
+        if job.association is not None and (folder / job.association_name).resolve() in given:
+            raise InputError(
+                f"{folder / job.association_name} was given, and would be written over; choose another "
+                "--output-dir, or give the association another name"
             )
         seen.add(job.name)

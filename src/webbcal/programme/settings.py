@@ -147,7 +147,8 @@ def _executor(words: Mapping[str, Any]) -> ExecutorSettings:
     for name in words:
         if name not in known:
             raise ParameterError(f"executor.{name} is not known{suggestion(name, known)}")
-    made = ExecutorSettings(**words)
+    numbers = {name: str(words[name]) for name in ("threads", "max_memory") if words.get(name) is not None}
+    made = ExecutorSettings(**{**words, **numbers})
     if made.kind not in EXECUTORS:
         raise ParameterError(
             f"there is no executor {made.kind!r}{suggestion(made.kind, EXECUTORS)}; "

@@ -11,6 +11,7 @@ from webbcal.associations import Association, load_association
 from webbcal.associations.sources import is_association_name
 from webbcal.core.errors import InputError, MissingInputError
 from webbcal.core.suffixes import remove_suffix
+from webbcal.programme.folder import Folder
 
 #: How far exposures are calibrated, by the endings of their names; of one exposure, the first is taken.
 LEVELS = {"uncal": 1, "rate": 2, "rateints": 2, "cal": 3, "calints": 3}
@@ -109,7 +110,9 @@ def _in_place(place: Path) -> list[Path]:
         if not place.exists():
             raise MissingInputError(f"{place}: there is no such file or folder; check the name")
         return [place]
-    inside = sorted(path for path in place.iterdir() if _is_taken(path))
+    # What programmes write into their folder is no input of them, where that is the folder of exposures, too.
+    own = Folder(place).own_associations
+    inside = sorted(path for path in place.iterdir() if _is_taken(path) and path.name not in own)
     if not inside:
         raise InputError(
             f"{place}: has neither exposures (names that end with "

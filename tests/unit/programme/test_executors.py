@@ -120,6 +120,18 @@ def test_worker_processes_share_memory() -> None:
         executor.close()
 
 
+def test_a_task_that_is_too_large_is_done_alone() -> None:
+    executor = LocalExecutor("4", "1MB")  # less than this process has
+    try:
+        share = executor.offer(1)
+        assert share is not None and share.threads == 4
+        executor.submit(task("large", value=1, needs=3_000_000_000), share)
+        assert executor.offer(1) is None
+        assert executor.wait()[0].result["value"] == 2
+    finally:
+        executor.close()
+
+
 def test_workers_end_with_their_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])

@@ -8,6 +8,7 @@ import pytest
 from programme_cases import ROOT, described, settings
 
 from webbcal.core.errors import InputError
+from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
 from webbcal.programme.planning import plan_jobs
 
@@ -134,6 +135,28 @@ def test_without_a_member_the_association_has_the_others(raw: Path) -> None:
 def test_a_job_goes_to_another_process_and_back(raw: Path) -> None:
     for job in jobs(raw):
         assert Job.of_tree(json.loads(json.dumps(job.as_tree()))) == job
+
+
+def test_what_a_programme_has_written_beside_exposures_is_no_input(raw: Path) -> None:
+    before = jobs(raw)
+    folder = Folder(raw)
+    folder.prepare()
+    folder.write_graph(before)
+    association(raw / before[-1].association_name, "image3", FIELD, {f"{FIRST}_cal.fits": "science"})
+    assert jobs(raw) == before
+
+
+def test_nothing_is_written_over_an_association_that_was_given(raw: Path) -> None:
+    Path("out").mkdir()
+    path = association(Path("out/mine_image3_asn.json"), "image3", "mine", {f"{FIRST}_cal.fits": "science"})
+    with pytest.raises(InputError, match="was given, and would be written over"):
+        jobs(raw, path)
+
+
+def test_a_product_cannot_have_the_name_of_an_exposure(raw: Path) -> None:
+    path = association(raw / "mine_asn.json", "image3", FIRST, {f"{FIRST}_cal.fits": "science"})
+    with pytest.raises(InputError, match=f"the name {FIRST} would be that of two products"):
+        jobs(raw, path)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import selectors
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,16 +57,16 @@ class _Worker:
         return Outcome(name, error=f"its worker was lost ({what})", lost=True)
 
     def end(self) -> None:
-        """End it: what it does is interrupted, and leaves nothing partial."""
-        for file in (self.process.stdin, self.process.stdout):
-            if file is not None and self.task is None:
-                file.close()
-        self.process.terminate()
+        """Wait for its end; what it does was interrupted, and leaves nothing partial."""
         try:
             self.process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for file in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):
+                if file is not None:
+                    file.close()
 
 
 def _started() -> subprocess.Popen[bytes]:
@@ -98,13 +98,16 @@ class LocalExecutor:
         return [worker for worker in self._workers if worker.task is not None]
 
     def offer(self, waiting: int) -> Share | None:
-        """Return an even share of the free cores, and all memory that no task is going to need."""
+        """Return an even share of the free cores, and the memory that no task is going to need."""
         free = self._cores - sum(worker.share.threads for worker in self._busy)
         if free < 1:
             return None
         taken = sum(worker.task.needs for worker in self._busy if worker.task is not None)
-        left = None if self._memory is None else self._memory - taken
-        return None if left is not None and left <= 0 else Share(max(1, free // max(1, waiting)), left)
+        left = None if self._memory is None else max(0, self._memory - taken)
+        if left == 0 and self._busy:
+            return None
+        # A task that has all there is says itself what it lacks.
+        return Share(max(1, free // max(1, waiting)), left if left is None else max(1, left))
 
     def submit(self, task: Task, share: Share) -> None:
         """Give a task to a worker that has none, or to a new one."""
@@ -125,13 +128,15 @@ class LocalExecutor:
                 selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
             ready = [key.data for key, _ in selector.select()]
         outcomes = [worker.answer() for worker in ready]
-        self._workers = [worker for worker in self._workers if worker.process.poll() is None]
+        for worker in [worker for worker in self._workers if worker.process.poll() is not None]:
+            worker.end()
+            self._workers.remove(worker)
         return outcomes
 
     def close(self) -> None:
         """End all workers."""
         for worker in self._workers:
-            worker.process.send_signal(signal.SIGTERM) if os.name == "posix" else None
+            worker.process.terminate()
         for worker in self._workers:
             worker.end()
         self._workers.clear()
