@@ -42,11 +42,16 @@ def task(name: str, function: str = "double", needs: int = 0, **argument: Any) -
     return Task(name, f"{__name__}:{function}", argument, needs)
 
 
-@pytest.fixture(params=["serial", "local", "dask"])
-def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Executor]:
-    """Each kind; that of Dask has a cluster of two processes."""
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers find what is done here."""
     paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+
+@pytest.fixture(params=["serial", "local", "dask"])
+def executor(request: pytest.FixtureRequest, _importable: None) -> Iterator[Executor]:
+    """Each kind; that of Dask has a cluster of two processes."""
     if request.param != "dask":
         made = make_executor(ExecutorSettings(request.param, "2"))
         yield made
@@ -132,10 +137,7 @@ def test_a_task_that_is_too_large_is_done_alone() -> None:
         executor.close()
 
 
-def test_workers_end_with_their_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    )
+def test_workers_end_with_their_executor(tmp_path: Path) -> None:
     executor, told = LocalExecutor("1"), tmp_path / "process"
     executor.submit(task("long", "sleep", file=str(told)), Share())
     while not (told.exists() and told.read_text()):
@@ -152,9 +154,7 @@ def test_workers_end_with_their_executor(tmp_path: Path, monkeypatch: pytest.Mon
         (ExecutorSettings("dask", scheduler="tcp://127.0.0.1:1"), "no Dask scheduler answers"),
     ],
 )
-def test_dask_without_a_scheduler_is_refused(
-    settings: ExecutorSettings, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dask_without_a_scheduler_is_refused(settings: ExecutorSettings, said: str) -> None:
     dask = pytest.importorskip("dask")
     pytest.importorskip("distributed")
     with (
