@@ -14,9 +14,10 @@ from webbcal.core.errors import OutputError
 from webbcal.programme.basis import why
 from webbcal.programme.executors.interface import Executor, Outcome, Task
 from webbcal.programme.folder import Folder
-from webbcal.programme.job import SCIENCE, Input, Job
+from webbcal.programme.job import Job
 from webbcal.programme.locks import held, owner_of
 from webbcal.programme.manifest import write_manifest
+from webbcal.programme.missing import as_it_can_be
 from webbcal.programme.projection import Projection
 from webbcal.programme.settings import Settings
 from webbcal.programme.work import PERFORM, order_of
@@ -118,12 +119,10 @@ class Driver:
         """Look at jobs whose inputs are as they will be: what is to be done, what is not."""
         while self._ready:
             job = self._ready.popleft()
-            gone = [given for given in job.inputs if given.missing or self._failed(given.maker)]
-            reason = job.problem or self._why_left_out(job, gone)
+            job, reason = as_it_can_be(job, self._is_lost, self.settings.allow_missing)
             if reason:
                 self._settle(job, "failed" if job.problem else "left out", {}, reason)
                 continue
-            job = job.without(gone)
             record = self.folder.record(job.name)
             reason = "it is forced" if self.settings.force else why(job, self.folder, record)
             if reason:
@@ -131,18 +130,8 @@ class Driver:
             else:
                 self._settle(job, "kept", record, "")
 
-    def _failed(self, maker: str) -> bool:
-        return maker in self.result.failed or maker in self.result.left_out
-
-    def _why_left_out(self, job: Job, gone: Sequence[Input]) -> str:
-        """Return why a job cannot be done without some of its inputs, "" if it can."""
-        if not gone:
-            return ""
-        why_gone = "; ".join(given.missing or f"{given.maker} was not done" for given in gone[:3])
-        if not self.settings.allow_missing:
-            return f"{why_gone} (--allow-missing goes on without)" if job.association else why_gone
-        left = [given for given in job.inputs if given not in gone and given.role == SCIENCE]
-        return "" if left else f"{why_gone}: no science exposure is left"
+    def _is_lost(self, name: str) -> bool:
+        return name in self.result.failed or name in self.result.left_out
 
     def _begin(self, executor: Executor) -> None:
         """Begin as many jobs as there is room for, those of high levels first: their inputs are fresh."""

@@ -104,7 +104,7 @@ class Folder:
     @property
     def own_associations(self) -> set[str]:
         """The names of the associations that a programme has written here, as it made them of others."""
-        return {job["association"] for job in _read(self._graph).get("jobs", [])}
+        return {job.get("association", "") for job in _read(self._graph).get("jobs", [])}
 
     @property
     def _graph(self) -> Path:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from webbcal.core.resources import Resources
 from webbcal.programme.basis import why
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
+from webbcal.programme.missing import as_it_can_be
 from webbcal.programme.pace import Pace, in_words
 from webbcal.programme.projection import Projection
 from webbcal.programme.settings import Settings
@@ -46,18 +48,17 @@ def look_ahead(jobs: Sequence[Job], settings: Settings) -> list[Expected]:
     for job in jobs:
         pace.learn(job.pipeline, records[job.name])
     expected: dict[str, Expected] = {}
-    for job in jobs:
-        problem = _problem(job, settings, expected)
+
+    def is_lost(name: str) -> bool:
+        return bool(expected[name].reason) and not expected[name].runs
+
+    for planned in jobs:
+        job, problem = as_it_can_be(planned, is_lost, settings.allow_missing)
         if problem:
             expected[job.name] = Expected(job, False, problem)
             continue
         anew = [maker for maker in job.makers if expected[maker].runs]
-        reason = "it is forced" if settings.force else ""
-        if not reason and not records[job.name]:
-            reason = why(job, folder, {})
-        if not reason and anew:
-            reason = f"{anew[0]} runs"
-        reason = reason or why(job, folder, records[job.name])
+        reason = "it is forced" if settings.force else _why(job, folder, records[job.name], anew)
         if reason:
             expected[job.name] = Expected(job, True, reason, projection.of(job, 1), pace.of(job))
         else:
@@ -65,23 +66,11 @@ def look_ahead(jobs: Sequence[Job], settings: Settings) -> list[Expected]:
     return list(expected.values())
 
 
-def _problem(job: Job, settings: Settings, expected: dict[str, Expected]) -> str:
-    """Return why a job is not going to be done, "" if it can."""
-    if job.problem:
-        return job.problem
-    broken = [given for given in job.science if given.maker and _is_broken(expected[given.maker])]
-    missing = [given.missing for given in job.inputs if given.missing]
-    if not settings.allow_missing:
-        missing += [f"{given.maker} cannot be done" for given in broken]
-    elif len(broken) == len(job.science):
-        missing = ["no science exposure is left"]
-    else:
-        missing = []
-    return missing[0] if missing else ""
-
-
-def _is_broken(expected: Expected) -> bool:
-    return bool(expected.reason) and not expected.runs
+def _why(job: Job, folder: Folder, record: dict[str, Any], anew: Sequence[str]) -> str:
+    """Return why a job would run, "" if it would not; jobs in `anew` make its inputs anew."""
+    if record and anew:
+        return f"{anew[0]} runs"
+    return why(job, folder, record)
 
 
 def in_text(expected: Sequence[Expected], settings: Settings) -> str:

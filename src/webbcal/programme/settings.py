@@ -109,7 +109,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     return tree
 
 
-def settings_of(tree: Mapping[str, Any], *, force: bool = False, check: bool = True) -> Settings:
+def settings_of(tree: Mapping[str, Any], *, force: bool = False) -> Settings:
     """Return settings of a tree such as `read_settings` returns, after a look at all of them.
 
     Raises
@@ -127,9 +127,8 @@ def settings_of(tree: Mapping[str, Any], *, force: bool = False, check: bool = T
         if mode not in table():
             raise ParameterError(f"modes: there is no EXP_TYPE {mode!r}{suggestion(mode, table())}")
     parameters = _by_pipeline(tree.get("parameters", {}))
-    if check:
-        for words in (parameters, *modes.values()):
-            check_parameters(words)
+    for words in (parameters, *modes.values()):
+        check_parameters(words)
     return Settings(
         tuple(tree["inputs"]),
         Path(os.path.abspath(os.path.expanduser(tree["output_dir"]))),  # noqa: PTH100, PTH111

@@ -5,10 +5,10 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from astropy.io import fits
-from conftest import World
 from programme_cases import ROOT, Listener, exposures, run, same, settings
 
 from webbcal.cli.main import main
@@ -23,7 +23,7 @@ WORDS += [f"--image3.{step}.skip=true" for step in SKIPPED]
 
 
 @pytest.fixture(scope="module")
-def first_run(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first_run(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a programme of two exposures that was run once."""
     folder = tmp_path_factory.mktemp("programme")
     with pytest.MonkeyPatch.context() as patch:
@@ -35,7 +35,7 @@ def first_run(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def programme(first_run: Path, crds: World, tmp_path: Path) -> Path:
+def programme(first_run: Path, crds: Any, tmp_path: Path) -> Path:
     """That programme, in another place: products are known by their content."""
     shutil.copytree(first_run / "out", tmp_path / "out")
     return first_run / "raw"
@@ -107,7 +107,7 @@ def test_a_product_that_is_lost_is_made_again(programme: Path, how: str) -> None
 
 
 def test_a_reference_that_changes_under_its_name_is_noticed(
-    programme: Path, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    programme: Path, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(world.environment["CRDS_PATH"], tmp_path / "crds")
     monkeypatch.setenv("CRDS_PATH", str(tmp_path / "crds"))
@@ -124,7 +124,7 @@ def test_force_makes_all_again(programme: Path) -> None:
     assert set(again(programme, force=True).states.values()) == {"done"}
 
 
-def test_a_bad_exposure_fails_alone(world: World, crds: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_exposure_fails_alone(world: Any, crds: Any, capsys: pytest.CaptureFixture[str]) -> None:
     raw = exposures(world.uncal[0], Path("raw"))
     damaged = raw / f"{SECOND}_uncal.fits"
     whole = damaged.read_bytes()
@@ -146,7 +146,7 @@ def test_a_bad_exposure_fails_alone(world: World, crds: World, capsys: pytest.Ca
 
 
 def test_a_plan_tells_what_would_be_done_and_writes_nothing(
-    world: World, crds: World, capsys: pytest.CaptureFixture[str]
+    world: Any, crds: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw = exposures(world.uncal[0], Path("raw"))
     assert main(["batch", str(raw), "--output-dir=out", "--plan", *WORDS]) == 0
@@ -177,7 +177,7 @@ def test_references_are_fetched_ahead(programme: Path, capsys: pytest.CaptureFix
 
 
 @pytest.fixture(params=["local", "dask"])
-def executor(request: pytest.FixtureRequest, crds: World) -> Iterator[dict[str, str]]:
+def executor(request: pytest.FixtureRequest, crds: Any) -> Iterator[dict[str, str]]:
     """The words of an executor of two processes, set up for the small universe."""
     if request.param == "local":
         yield {"kind": "local", "threads": "2", "max_memory": "2GB"}
