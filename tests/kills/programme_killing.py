@@ -82,7 +82,9 @@ class Programme:
     def kill_worker(self, moments: random.Random) -> None:
         """Start it, kill one of its workers, and let it go on to its end."""
         driver = self.start("out")
-        time.sleep(moments.uniform(0.1, 0.9) * self.seconds)
+        while not list(workers_of(driver.pid)) and driver.poll() is None:
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0.0, 0.4) * self.seconds)
         workers = list(workers_of(driver.pid))
         if workers:
             os.kill(moments.choice(workers), signal.SIGKILL)
