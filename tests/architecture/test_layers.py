@@ -33,6 +33,8 @@ ALLOWED = {
     # Models and steps, which are below, reach it as what `webbcal/__init__.py` provides.
     "notebook": {"core", "plots", "run"},
     "report": {"associations", "core", "datamodels", "io", "plots", "run", "simulate", "wcs"},
+    # Pipelines are found by name (`run.registry`).
+    "programme": {"associations", "core", "io", "references", "report", "run"},
     # What scripts import is in many rooms, which are named in tables and loaded when they are asked for.
     "compat": {"associations", "core", "references", "run"},
     "cli": {
@@ -42,6 +44,7 @@ ALLOWED = {
         "io",
         "notebook",
         "pipeline",
+        "programme",
         "references",
         "report",
         "run",

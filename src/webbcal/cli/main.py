@@ -21,6 +21,9 @@ from webbcal.core.errors import ParameterError, WebbcalError
 COMMANDS = {
     "run": "run a pipeline or step on an exposure",
     "mosaic": "from exposures, raw or calibrated, to their mosaic and its catalogue",
+    "batch": "many exposures through all stages, on all cores or a cluster; goes on where it was",
+    "status": "tell how far a programme (webbcal batch) is",
+    "prefetch": "fetch the references of a programme before it starts",
     "plan": "show what a run would do, with which parameters, references and memory; run nothing",
     "info": "describe a file: its arrays, main keywords, and what was done to it",
     "explain": "say how a product was made, and the command that makes it again",

@@ -63,6 +63,9 @@ class Draft:
         self.has_science = False
         self._files: set[str] = set()
         self._before: str | None = None
+        self._taken = 0
+        #: Number of a signature -> how many rows had been taken when a row with it was refused.
+        self._refused: dict[int, int] = {}
         self._apart = False
 
     @property
@@ -72,13 +75,26 @@ class Draft:
         assert row is not None
         return row
 
-    def offer(self, row: Row) -> Answer:
-        """Take a row, if it belongs here."""
+    def offer(self, row: Row, signature: int | None = None) -> Answer:
+        """Take a row, if it belongs here.
+
+        Parameters
+        ----------
+        row : Row
+        signature : int, optional
+            Rows with the same one have the same values in all columns that count: as long as no other row is
+            taken, all of them are refused if one is.
+        """
+        if signature is not None and self._refused.get(signature) == self._taken:
+            return _REFUSED
         if row.filename in self._files:
             return _MEMBER
         notes = self.notes.copy()
         if not self.recipe.where.check(row, self, notes):
+            if signature is not None:
+                self._refused[signature] = self._taken
             return _REFUSED
+        self._taken += 1
         self.notes = notes
         role = notes.role or self._role(row)
         self._take(row, role)

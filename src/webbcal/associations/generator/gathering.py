@@ -15,6 +15,8 @@ from webbcal.associations.generator.rule_tables import Recipe
 
 #: What is known of an association without and with a science member.
 _OPEN, _CLOSED = "f", "t"
+#: Columns that count beside those of a rule: what depends on an association looks at them.
+_BESIDE = ("obs_num", "patt_num", "pntgtype")
 
 
 class Gatherer:
@@ -23,6 +25,7 @@ class Gatherer:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self._judged: dict[tuple[str | None, ...], tuple[bool, bool]] = {}
+        self._numbers: dict[tuple[str | None, ...], int] = {}
 
     def serves(self, candidate: Candidate) -> bool:
         """Tell whether associations of the rule are valid for a candidate."""
@@ -43,8 +46,9 @@ class Gatherer:
                 waiting["late"].append(row)
             belongs = False
             wishes: frozenset[str] = frozenset()
+            number = self._number(row)
             for draft in shelf.drafts_for(row, with_science):
-                answer = draft.offer(row)
+                answer = draft.offer(row, number)
                 belongs = belongs or answer.belongs
                 wishes |= answer.again
             if not belongs:
@@ -67,6 +71,13 @@ class Gatherer:
         if judged is None:
             judged = self._judged[signature] = self._judge(row, _OPEN), self._judge(row, _CLOSED)
         return judged
+
+    def _number(self, row: Row) -> int | None:
+        """Return the number of a row's signature; None where it matters what was looked at before."""
+        if self.recipe.remembers:
+            return None
+        signature = tuple(map(row.values.get, (*self.recipe.columns, *_BESIDE)))
+        return self._numbers.setdefault(signature, len(self._numbers))
 
     def _judge(self, row: Row, has_science: str) -> bool:
         role = self.recipe.role(row, has_science == _CLOSED)

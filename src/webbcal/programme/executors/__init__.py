@@ -1,0 +1,1 @@
+"""Who does the work: this process, worker processes of this machine, or those of a Dask cluster."""

@@ -1,0 +1,140 @@
+"""The workers of a Dask cluster: one that runs, or one that a batch system starts for us."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from importlib import import_module
+from typing import Any
+
+from webbcal.core.errors import ParameterError
+from webbcal.core.resources import parse_size, positive
+from webbcal.programme.executors.interface import Outcome, Share, Task, called
+from webbcal.programme.settings import ExecutorSettings
+
+#: Tasks that are with the scheduler at once, for each thread of its workers and at least.
+_AHEAD, _LEAST = 4, 100
+
+
+class DaskExecutor:
+    """Hands tasks to a Dask scheduler; it starts those of lost workers again, some times.
+
+    Parameters
+    ----------
+    settings : ExecutorSettings
+        Where the scheduler is; ``threads`` and ``max_memory`` are those of one task.
+    """
+
+    shares_memory = False
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        distributed = imported("distributed")
+        self._lost: tuple[type[BaseException], ...] = (distributed.KilledWorker, CancelledError)
+        self._wait, self._first = distributed.wait, "FIRST_COMPLETED"
+        self._cluster = None
+        if settings.jobqueue:
+            self._cluster, jobs = cluster_of(settings)
+            self._cluster.scale(jobs=jobs)
+        where = self._cluster or settings.scheduler or None
+        if where is None and not settings.scheduler_file:
+            raise ParameterError(
+                "Dask needs a scheduler: --scheduler=tcp://HOST:PORT, --scheduler-file=FILE, or a table "
+                "[executor.jobqueue] in the TOML file"
+            )
+        try:
+            self._client = distributed.Client(where, scheduler_file=settings.scheduler_file or None)
+        except (OSError, ValueError) as error:
+            place = settings.scheduler or settings.scheduler_file
+            raise ParameterError(f"no Dask scheduler answers at {place} ({error}); is it running?") from error
+        memory = parse_size(settings.max_memory, "max_memory") if settings.max_memory else None
+        self._share = Share(positive(settings.threads or 1, "threads"), memory)
+        self._futures: dict[Any, str] = {}
+
+    def offer(self, waiting: int) -> Share | None:
+        """Return what each task may use, unless the scheduler has enough to do."""
+        there = len(self._futures)
+        if there < _LEAST or there < _AHEAD * sum(self._client.nthreads().values()):
+            return self._share
+        return None
+
+    def submit(self, task: Task, share: Share) -> None:
+        """Send a task to the scheduler."""
+        future = self._client.submit(done_by_worker, task, share, pure=False)
+        self._futures[future] = task.name
+
+    def wait(self) -> list[Outcome]:
+        """Wait for the cluster."""
+        if not self._futures:
+            return []
+        ended = self._wait(list(self._futures), return_when=self._first).done
+        return [self._outcome(future) for future in ended]
+
+    def _outcome(self, future: Any) -> Outcome:
+        name = self._futures.pop(future)
+        try:
+            return Outcome(name, future.result())
+        except self._lost as error:
+            return Outcome(name, error=f"its worker was lost ({error})", lost=True)
+        except Exception as error:
+            return Outcome(name, error=f"{type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        """Take back what was not done; end the cluster if it is ours."""
+        self._client.cancel(list(self._futures))
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+def done_by_worker(task: Task, share: Share) -> Any:
+    """Call the function of a task on a worker, with its part of the worker's memory."""
+    worker = import_module("distributed").get_worker()
+    limit = worker.memory_manager.memory_limit
+    if share.memory is None and limit:
+        share = Share(share.threads, int(limit) // worker.state.nthreads)
+    return called(task, share)
+
+
+def job_script(settings: ExecutorSettings) -> str:
+    """Return the script of each job that a batch system would be given."""
+    cluster, _ = cluster_of(settings)
+    try:
+        return str(cluster.job_script())
+    finally:
+        cluster.close()
+
+
+def cluster_of(settings: ExecutorSettings) -> tuple[Any, int]:
+    """Return the cluster that a table ``[executor.jobqueue]`` describes, and how many jobs it is to have.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such kind, or its class does not take what is said.
+    """
+    words = dict(settings.jobqueue)
+    kind, jobs = str(words.pop("kind", "")), positive(words.pop("jobs", 1), "executor.jobqueue.jobs")
+    module = imported("dask_jobqueue")
+    classes = {n.removesuffix("Cluster").lower(): n for n in dir(module) if n.endswith("Cluster")}
+    classes.pop("jobqueue", None)  # what the others have in common
+    if kind.lower() not in classes:
+        raise ParameterError(f"executor.jobqueue.kind = {kind!r}: must be one of {', '.join(classes)}")
+    try:
+        return getattr(module, classes[kind.lower()])(**words), jobs
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"executor.jobqueue: {error}") from error
+
+
+def imported(name: str) -> Any:
+    """Return a library that webbcal does not need otherwise.
+
+    Raises
+    ------
+    ParameterError
+        If it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        raise ParameterError(
+            f"--executor=dask needs {name.replace('_', '-')}: pip install 'webbcal[dask]'"
+        ) from None

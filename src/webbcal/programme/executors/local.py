@@ -1,0 +1,142 @@
+"""Worker processes of this machine, which share its cores and memory."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from webbcal.core.resources import Resources, kilobytes
+from webbcal.programme.executors.interface import Outcome, Share, Task
+
+#: Seconds in which a worker that is told to end must have cleaned up.
+_GRACE = 10.0
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A process that does one task at a time; it ends with this process, however that ends.
+
+    It is told what to do by a line on its stdin, and answers by a line on its stdout.
+    """
+
+    process: subprocess.Popen[bytes] = field(default_factory=lambda: _started())
+    task: Task | None = None
+    share: Share = Share()
+
+    def begin(self, task: Task, share: Share) -> None:
+        """Send it a task; if it is dead, its answer will be that nothing comes."""
+        self.task, self.share = task, share
+        words = {
+            "function": task.function, "argument": task.argument, "threads": share.threads,
+            "memory": share.memory,
+        }  # fmt: skip
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(words).encode() + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            self.process.kill()
+
+    def answer(self) -> Outcome:
+        """Return what came of its task; wait until it is there."""
+        assert self.process.stdout is not None and self.task is not None
+        line = self.process.stdout.readline()
+        name, self.task = self.task.name, None
+        if line.endswith(b"\n"):
+            said: Mapping[str, Any] = json.loads(line)
+            return Outcome(name, said.get("result"), said.get("error", ""))
+        code = self.process.wait()
+        what = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Outcome(name, error=f"its worker was lost ({what})", lost=True)
+
+    def end(self) -> None:
+        """Wait for its end; what it does was interrupted, and leaves nothing partial."""
+        try:
+            self.process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for file in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):
+                if file is not None:
+                    file.close()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "webbcal.programme.executors.worker"]
+    # Not in our group: Ctrl-C comes to us, and we end the workers.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+
+
+class LocalExecutor:
+    """Does as many tasks side by side as there are cores, and as there is memory for.
+
+    Parameters
+    ----------
+    threads, max_memory : str, optional
+        Of all tasks together, as the user gives them; of the machine by default.
+    """
+
+    shares_memory = True
+
+    def __init__(self, threads: str | None = None, max_memory: str | None = None) -> None:
+        have = Resources.of_machine(threads, max_memory)
+        own = kilobytes("/proc/self/status", "VmRSS:") or 0
+        self._cores = have.threads
+        self._memory = None if have.memory is None else max(0, have.memory - own * have.limited)
+        self._workers: list[_Worker] = []
+
+    @property
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.task is not None]
+
+    def offer(self, waiting: int) -> Share | None:
+        """Return an even share of the free cores, and the memory that no task is going to need."""
+        free = self._cores - sum(worker.share.threads for worker in self._busy)
+        if free < 1:
+            return None
+        taken = sum(worker.task.needs for worker in self._busy if worker.task is not None)
+        left = None if self._memory is None else max(0, self._memory - taken)
+        if left == 0 and self._busy:
+            return None
+        # A task that has all there is says itself what it lacks.
+        return Share(max(1, free // max(1, waiting)), left if left is None else max(1, left))
+
+    def submit(self, task: Task, share: Share) -> None:
+        """Give a task to a worker that has none, or to a new one."""
+        idle = next((worker for worker in self._workers if worker.task is None), None)
+        if idle is None:
+            idle = _Worker()
+            self._workers.append(idle)
+        idle.begin(task, share)
+
+    def wait(self) -> list[Outcome]:
+        """Wait for workers; those that were lost are replaced when there is work."""
+        busy = self._busy
+        if not busy:
+            return []
+        with selectors.DefaultSelector() as selector:
+            for worker in busy:
+                assert worker.process.stdout is not None
+                selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+            ready = [key.data for key, _ in selector.select()]
+        outcomes = [worker.answer() for worker in ready]
+        for worker in [worker for worker in self._workers if worker.process.poll() is not None]:
+            worker.end()
+            self._workers.remove(worker)
+        return outcomes
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.end()
+        self._workers.clear()

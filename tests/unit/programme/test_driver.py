@@ -1,0 +1,180 @@
+"""Driving: what is begun when, what becomes of failures and of lost workers. No pipeline runs here."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programme_cases import Listener
+
+from webbcal.core.errors import OutputError
+from webbcal.programme.driver import ATTEMPTS, Driver, Result
+from webbcal.programme.executors.interface import Outcome, Share, Task
+from webbcal.programme.folder import Folder
+from webbcal.programme.job import Input, Job
+from webbcal.programme.locks import held
+from webbcal.programme.settings import Settings
+from webbcal.programme.status import in_text, status_of
+
+Plan = Callable[[str, int], Outcome]
+
+
+def job(name: str, *makers: str, roles: str = "", problem: str = "") -> Job:
+    """Return a job that reads what others make: science exposures, or with ``b`` a background."""
+    inputs = [
+        Input(Path(f"/{maker}.fits"), "background" if role == "b" else "science", maker)
+        for maker, role in zip(makers, roles.ljust(len(makers), "s"), strict=True)
+    ]
+    members = [{"expname": i.path.name, "exptype": i.role} for i in inputs]
+    association = {"products": [{"name": name, "members": members}]} if makers else None
+    level = 1 if not makers else 3
+    given = tuple(inputs) or (Input(Path(f"/{name}_uncal.fits")),)
+    return Job(name, f"calwebb_{level}", level, given, association, f"{name}_asn.json", problem=problem)
+
+
+class Fake:
+    """Ends one task after another, as it is told for its name and the number of the attempt."""
+
+    shares_memory = False
+
+    def __init__(self, plan: Plan, room: int = 2) -> None:
+        self.plan, self.room = plan, room
+        self.begun: Counter[str] = Counter()
+        self.order: list[str] = []
+        self.running: list[Task] = []
+        self.closed = False
+
+    def offer(self, waiting: int) -> Share | None:
+        return Share() if len(self.running) < self.room else None
+
+    def submit(self, task: Task, share: Share) -> None:
+        self.begun[task.name] += 1
+        self.order.append(task.name)
+        self.running.append(task)
+
+    def wait(self) -> list[Outcome]:
+        ended = self.running.pop(0)
+        return [self.plan(ended.name, self.begun[ended.name])]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def good(name: str, attempt: int) -> Outcome:
+    return Outcome(name, record(name))
+
+
+def record(name: str) -> dict[str, Any]:
+    return {
+        "state": "done", "seconds": 1.0, "threads": 1, "products": {}, "fingerprint": name, "host": "here",
+        "basis": {"inputs": {}, "version": "0"}, "references": [], "context": None, "libraries": {},
+        "started": "now", "peak_memory": 1, "call": {"target": "x", "inputs": [], "parameters": {}},
+    }  # fmt: skip
+
+
+def bad(*names: str) -> Plan:
+    """Fail for these, with a reason."""
+    return lambda name, attempt: Outcome(
+        name, {"state": "failed", "error": "it is bad", "seconds": 1.0} if name in names else record(name)
+    )
+
+
+def drive(
+    out: Path, jobs: list[Job], executor: Fake, listener: Listener | None = None, **words: Any
+) -> Result:
+    return Driver(jobs, Settings(("x",), out, **words), listener or Listener()).run(executor)
+
+
+def test_inputs_are_made_first_and_products_as_soon_as_they_are_there(tmp_path: Path) -> None:
+    jobs = [job("a"), job("b"), job("c"), job("d"), job("ab", "a", "b")]
+    executor = Fake(good, room=1)
+    result = drive(tmp_path, jobs, executor)
+    assert executor.order == ["a", "b", "ab", "c", "d"]
+    assert result.is_whole and sorted(result.done) == sorted(j.name for j in jobs) and executor.closed
+
+
+def test_a_failure_stays_where_it_is(tmp_path: Path) -> None:
+    jobs = [job("a"), job("b"), job("c"), job("ab", "a", "b"), job("c3", "c")]
+    result = drive(tmp_path, jobs, Fake(bad("a")))
+    assert result.failed == {"a": "it is bad"} and not result.is_whole
+    assert list(result.left_out) == ["ab"] and "a was not done" in result.left_out["ab"]
+    assert sorted(result.done) == ["b", "c", "c3"]
+
+
+def test_what_allows_it_goes_on_without_the_missing(tmp_path: Path) -> None:
+    jobs = [job("a"), job("b"), job("ab", "a", "b"), job("a3", "a"), job("a-b", "b", "a", roles="sb")]
+    executor = Fake(bad("a"))
+    result = drive(tmp_path, jobs, executor, allow_missing=True)
+    assert sorted(result.done) == ["a-b", "ab", "b"]
+    assert "no science exposure is left" in result.left_out["a3"]
+
+
+def test_what_cannot_be_done_is_not_tried_and_what_needs_it_is_left_out(tmp_path: Path) -> None:
+    executor = Fake(good)
+    result = drive(
+        tmp_path, [job("a", problem="it is no FITS file"), job("a3", "a"), job("z3", "a3")], executor
+    )
+    assert result.failed == {"a": "it is no FITS file"} and list(result.left_out) == ["a3", "z3"]
+    assert not executor.begun
+
+
+def test_a_lost_worker_is_forgiven_some_times(tmp_path: Path) -> None:
+    def lost_twice(name: str, attempt: int) -> Outcome:
+        return Outcome(name, error="lost", lost=True) if attempt < ATTEMPTS else good(name, attempt)
+
+    executor = Fake(lost_twice)
+    assert drive(tmp_path, [job("a")], executor).done == ["a"]
+    assert executor.begun["a"] == ATTEMPTS
+
+
+def test_but_not_for_ever(tmp_path: Path) -> None:
+    executor = Fake(lambda name, attempt: Outcome(name, error="its worker was lost (SIGKILL)", lost=True))
+    result = drive(tmp_path, [job("a"), job("a3", "a")], executor)
+    assert "its worker was lost (SIGKILL), 3 times" in result.failed["a"] and executor.begun["a"] == ATTEMPTS
+    assert Folder(tmp_path).record("a")["state"] == "failed"
+
+
+def test_errors_are_not_tried_again(tmp_path: Path) -> None:
+    executor = Fake(lambda name, attempt: Outcome(name, error="OutputError: the disk is full"))
+    assert drive(tmp_path, [job("a")], executor).failed == {"a": "OutputError: the disk is full"}
+    assert executor.begun["a"] == 1
+
+
+def test_one_drives_at_a_time(tmp_path: Path) -> None:
+    folder, executor = Folder(tmp_path), Fake(good)
+    folder.prepare()
+    with held(folder.driver_lock), pytest.raises(OutputError, match="a programme is run here"):
+        drive(tmp_path, [job("a")], executor)
+    assert executor.closed and not executor.begun
+
+
+def test_an_interruption_ends_the_workers_and_is_told_in_the_manifest(tmp_path: Path) -> None:
+    def interrupted(name: str, attempt: int) -> Outcome:
+        if name == "b":
+            raise KeyboardInterrupt
+        return good(name, attempt)
+
+    executor = Fake(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drive(tmp_path, [job("a"), job("b")], executor)
+    assert executor.closed and '"b": "not done"' in Folder(tmp_path).manifest.read_text()
+
+
+def test_status_tells_what_failed_and_what_was_left_out(tmp_path: Path) -> None:
+    jobs = [job("a", problem="it is no FITS file"), job("b"), job("ab", "a", "b")]
+    listener = Listener()
+    drive(tmp_path, jobs, Fake(good), listener)
+    assert listener.states == {"a": "failed", "b": "done", "ab": "left out"}
+    status = status_of(Folder(tmp_path))
+    assert (status.states["a"], status.states["ab"], status.driver) == ("failed", "left out", None)
+    assert "failed: a: it is no FITS file (logs/a.log)" in in_text(status)
+
+
+def test_a_job_that_was_killed_is_not_running(tmp_path: Path) -> None:
+    drive(tmp_path, [job("a")], Fake(good))
+    folder = Folder(tmp_path)
+    folder.write_record("a", {"state": "running", "run": "x"})
+    assert status_of(folder).states == {"a": "interrupted"}
+    with held(folder.lock("a")):
+        assert status_of(folder).states == {"a": "running"}
