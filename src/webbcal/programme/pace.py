@@ -9,8 +9,8 @@ from typing import Any
 
 from webbcal.programme.job import Job
 
-#: Seconds for a megabyte of input on one thread, and for a job whatever its size; measured on two cores of
-#: 2.6 GHz (benchmarks/programme.py), for programmes of which nothing is done yet.
+#: Seconds for a megabyte of input on one thread, and for a job whatever its size, by level: rough, from single
+#: runs of docs/benchmarks.md, for programmes of which nothing is done yet.
 _USUAL = {1: (0.045, 0.5), 2: (0.03, 0.7), 3: (0.08, 1.0)}
 
 
