@@ -9,7 +9,7 @@ from typing import Any
 
 from webbcal.programme.job import Job
 
-#: Seconds for a megabyte of input on one thread, and for a job whatever its size, by level: rough, from single
+#: Seconds for a megabyte of input on one thread, and for a job of any size, by level: rough, from single
 #: runs of docs/benchmarks.md, for programmes of which nothing is done yet.
 _USUAL = {1: (0.045, 0.5), 2: (0.03, 0.7), 3: (0.08, 1.0)}
 
