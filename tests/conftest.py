@@ -70,7 +70,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made = simulate.universe(
         tmp_path_factory.mktemp("world"),
         config,
-        simulate.ReferenceOptions(subarray_only=True, stage1_only=True),
+        simulate.ReferenceOptions(subarray_only=True),
     )
     return World(made.folder, made.uncal, made.truth, made.environment)
 

@@ -154,4 +154,4 @@ def test_references_without_rows(mosaic, caplog):
     with pytest.raises(ReferenceFileError, match="no row for the aperture of 35 %"):
         SourceCatalogStep.call(mosaic, aperture_ee1=35)
     assert SourceCatalogStep.call(mosaic, override_apcorr="N/A") is None
-    assert "no APCORR reference" in caplog.text
+    assert "No APCORR reference file found" in caplog.text
