@@ -85,7 +85,7 @@ def series_measures(folder):
         cosmic_rays=False, electronics=simulate.Electronics(one_over_f=6.0), sky=NO_SKY,
         soss=simulate.Soss(peak=900.0, depth=0.02, duration=0.3, ingress=0.04),
     )  # fmt: skip
-    world = simulate.universe(folder, config, simulate.ReferenceOptions(subarray_only=True, stage1_only=True))
+    world = simulate.universe(folder, config, simulate.ReferenceOptions(subarray_only=True))
     truth = simulate.Truth.load(world.truth[0])
     expected = truth.rate_dn - truth.curve[:, None, None] * truth.lost
     rows = np.arange(96)[:, None] + SUBARRAYS["SUBSTRIP96"]

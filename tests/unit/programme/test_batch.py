@@ -180,7 +180,7 @@ def test_references_are_fetched_ahead(programme: Path, capsys: pytest.CaptureFix
 def executor(request: pytest.FixtureRequest, crds: Any) -> Iterator[dict[str, str]]:
     """The words of an executor of two processes, set up for the small universe."""
     if request.param == "local":
-        yield {"kind": "local", "threads": "2", "max_memory": "2GB"}
+        yield {"kind": "local", "threads": "2", "max_memory": "6GB"}
         return
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:

@@ -114,13 +114,14 @@ def test_worker_processes_share_cores() -> None:
 
 
 def test_worker_processes_share_memory() -> None:
-    executor = LocalExecutor("4", "4GB")
+    executor = LocalExecutor("4", "8GB")
     try:
         first = executor.offer(4)
-        assert first is not None and first.memory is not None and first.memory < 4e9
-        executor.submit(task("large", value=1, needs=3_000_000_000), first)
+        assert first is not None and first.memory is not None and first.memory < 8 << 30
+        needs = first.memory // 2  # of what this process, which is of no certain size, leaves
+        executor.submit(task("large", value=1, needs=needs), first)
         second = executor.offer(3)
-        assert second is not None and second.memory == first.memory - 3_000_000_000
+        assert second is not None and second.memory == first.memory - needs
     finally:
         executor.close()
 
