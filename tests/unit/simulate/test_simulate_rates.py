@@ -103,9 +103,9 @@ def test_a_universe_of_rates(tmp_path):
 
 def test_pixel_areas_are_those_of_the_corners():
     aperture = find_aperture("NRCALONG")
-    from webbcal.simulate.geometry import _siaf
+    from webbcal.simulate.geometry import siaf
 
-    full = _siaf("NIRCAM")["NRCA5_FULL"]
+    full = siaf("NIRCAM")["NRCA5_FULL"]
     for x, y in ((3, 2000), (1024, 1000), (2047, 0)):
         cx, cy = x + 1 + np.array([-0.5, 0.5, 0.5, -0.5]), y + 1 + np.array([-0.5, -0.5, 0.5, 0.5])
         v2, v3 = full.sci_to_tel(cx, cy)
