@@ -243,6 +243,10 @@ def configured(logcfg: Any = None, configure: bool = True) -> Iterator[None]:
         yield
 
 
+#: Options of the command line that say themselves what is logged; files of settings do not count beside them.
+_DIRECT = ("log-level", "log-file", "log-stream")
+
+
 @contextmanager
 def command_line_logging(options: Mapping[str, str], verbose: bool = False) -> Iterator[None]:
     """Configure logging as the command line says.
@@ -266,14 +270,14 @@ def command_line_logging(options: Mapping[str, str], verbose: bool = False) -> I
 
 def asked_for(options: Mapping[str, str], verbose: bool) -> AbstractContextManager[None]:
     """Configure logging as the command line says, if it says anything; else leave it as it is."""
-    if verbose or any(name in options for name in ("log-level", "log-file", "log-stream", "logcfg")):
+    if verbose or any(name in options for name in (*_DIRECT, "logcfg")):
         return command_line_logging(options, verbose)
     return configured()
 
 
 def command_line_settings(options: Mapping[str, str], verbose: bool = False) -> LogSettings:
     """Return the settings that the command line's options mean."""
-    if not verbose and not any(options.get(name) for name in ("log-level", "log-file", "log-stream")):
+    if not verbose and not any(options.get(name) for name in _DIRECT):
         named = options.get("logcfg")
         return (read_settings(named) if named else default_settings()) or LogSettings()
     handlers: tuple[str, ...] = (options.get("log-stream") or "stderr",)
