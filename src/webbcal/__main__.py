@@ -1,7 +1,5 @@
 """``python -m webbcal``."""
 
-import sys
+from webbcal.cli.main import program
 
-from webbcal.cli.main import main
-
-sys.exit(main())
+program()

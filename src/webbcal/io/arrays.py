@@ -2,7 +2,8 @@
 
 An exposure never needs to be in memory whole: an `ArraySource` knows its shape and type and copies any
 region into a fresh array. A `FitsArray` reads from the file with `os.pread`, which keeps no
-position and maps no memory, so bands can be read from many threads and the process stays small.
+position and maps no memory, so bands can be read from many threads and the process stays small. Only where
+some columns are wanted are rows mapped, some megabytes at a time, instead of copied.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from webbcal.io.file_handle import Handle
 
 #: Largest piece of a file that is held beside its destination, in bytes.
 CHUNK_BYTES = 1 << 20
+
+#: The most that is mapped into memory at a time, in bytes.
+_MAPPED_BYTES = 16 << 20
 
 Region = list[tuple[int, int]]
 
@@ -95,18 +99,19 @@ def runs_of(shape: tuple[int, ...], bounds: Region) -> tuple[Iterator[int], int]
     return (sum(offsets) + first for offsets in product(*outer)), length
 
 
-def pieces_of(bounds: Region, itemsize: int) -> Iterator[Region]:
-    """Cut a region into pieces of at most `CHUNK_BYTES`, or a single row if that is longer."""
+def pieces_of(bounds: Region, itemsize: int, most: int | None = None) -> Iterator[Region]:
+    """Cut a region into pieces of at most so many bytes (`CHUNK_BYTES`), or a single row if that is longer."""
+    most = most or CHUNK_BYTES
     lengths = [stop - start for start, stop in bounds]
     axis = next((axis for axis, length in enumerate(lengths[:-1]) if length > 1), None)
-    if axis is None or math.prod(lengths) * itemsize <= CHUNK_BYTES:
+    if axis is None or math.prod(lengths) * itemsize <= most:
         yield bounds
         return
     start, stop = bounds[axis]
-    step = max(1, CHUNK_BYTES // (math.prod(lengths[axis + 1 :]) * itemsize))
+    step = max(1, most // (math.prod(lengths[axis + 1 :]) * itemsize))
     for first in range(start, stop, step):
         yield from pieces_of(
-            [*bounds[:axis], (first, min(first + step, stop)), *bounds[axis + 1 :]], itemsize
+            [*bounds[:axis], (first, min(first + step, stop)), *bounds[axis + 1 :]], itemsize, most
         )
 
 
@@ -342,11 +347,18 @@ class FitsArray:
         bits ^= bits.dtype.type(1 << (8 * part.itemsize - 1))
 
     def _read_columns(self, target: np.ndarray, bounds: Region) -> None:
-        """Read whole rows and keep some columns: one page of the file holds about a row anyway."""
-        columns = slice(*bounds[-1])
-        for part in pieces_of([*bounds[:-1], (0, self.shape[-1])], self._stored.itemsize):
+        """Pick some columns of whole rows, which are not copied: there are often few, at an edge."""
+        for part in pieces_of([*bounds[:-1], (0, self.shape[-1])], self._stored.itemsize, _MAPPED_BYTES):
             where = _within(part[:-1], bounds[:-1])
-            self._convert(self._piece(part)[..., columns], target[where])
+            self._convert(self._in_place(part)[..., slice(*bounds[-1])], target[where])
+
+    def _in_place(self, bounds: Region) -> np.ndarray:
+        """Return a region where the file has it, as it is stored."""
+        strides = [self._stored.itemsize * math.prod(self.shape[axis + 1 :]) for axis in range(len(bounds))]
+        first = sum(start * stride for (start, _), stride in zip(bounds, strides, strict=True))
+        last = sum((stop - 1) * stride for (_, stop), stride in zip(bounds, strides, strict=True))
+        view = self.handle.view_of(self.offset + first, last - first + self._stored.itemsize)
+        return np.ndarray([stop - start for start, stop in bounds], self._stored, view, strides=strides)
 
     def _read_converting(self, target: np.ndarray, bounds: Region) -> None:
         for part in pieces_of(bounds, self._stored.itemsize):

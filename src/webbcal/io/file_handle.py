@@ -7,6 +7,7 @@ handle opens its file when it is read, and when there are many, those that were 
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import resource
 import threading
@@ -50,6 +51,9 @@ class Handle(Protocol):
     def bytes_at(self, offset: int, length: int) -> bytes:
         """Return bytes from `offset`."""
 
+    def view_of(self, offset: int, length: int) -> memoryview:
+        """Return bytes from `offset` without copying them: to pick a few, and to let go of at once."""
+
     def stream(self) -> BinaryIO:
         """Return them as a file of its own, to be closed."""
 
@@ -83,6 +87,14 @@ class MemoryHandle:
         if offset + length > len(self._content):
             raise InputError(f"{self.name}: the file ends before its data; fetch it again")
         return self._content[offset : offset + length]
+
+    def view_of(self, offset: int, length: int) -> memoryview:
+        """Return bytes from `offset`."""
+        return memoryview(self.bytes_at(offset, length))
+
+    def view_of(self, offset: int, length: int) -> memoryview:
+        """Return bytes from `offset`."""
+        return memoryview(self.bytes_at(offset, length))
 
     def stream(self) -> BinaryIO:
         """Return them as a file of its own."""
@@ -175,6 +187,30 @@ class FileHandle:
         buffer = bytearray(length)
         self.read_at(memoryview(buffer), offset)
         return bytes(buffer)
+
+    def view_of(self, offset: int, length: int) -> memoryview:
+        """Return bytes from `offset` where the system has them, in pages of memory that map the file.
+
+        To be let go of at once: if the file was cut shorter meanwhile, to look at it would end the process.
+        """
+        before = offset % mmap.ALLOCATIONGRANULARITY
+        with self._reading() as fd:
+            if os.fstat(fd).st_size < offset + length:
+                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
+            pages = mmap.mmap(fd, before + length, access=mmap.ACCESS_READ, offset=offset - before)
+        return memoryview(pages)[before:]
+
+    def view_of(self, offset: int, length: int) -> memoryview:
+        """Return bytes from `offset` where the system has them, in pages of memory that map the file.
+
+        To be let go of at once: if the file was cut shorter meanwhile, to look at it would end the process.
+        """
+        before = offset % mmap.ALLOCATIONGRANULARITY
+        with self._reading() as fd:
+            if os.fstat(fd).st_size < offset + length:
+                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
+            pages = mmap.mmap(fd, before + length, access=mmap.ACCESS_READ, offset=offset - before)
+        return memoryview(pages)[before:]
 
     def stream(self) -> BinaryIO:
         """Return the file, opened on its own, to be closed."""

@@ -52,7 +52,8 @@ REGIONS = [
 
 @pytest.mark.parametrize("index", REGIONS)
 def test_any_region_equals_numpy_indexing(tmp_path, index, monkeypatch):
-    monkeypatch.setattr("webbcal.io.arrays.CHUNK_BYTES", 64)  # many chunks
+    for name in ("CHUNK_BYTES", "_MAPPED_BYTES"):
+        monkeypatch.setattr(f"webbcal.io.arrays.{name}", 64)  # many chunks
     array = sample("u2")
     for source in (on_disk(tmp_path / "a.fits", array), MemoryArray(array)):
         np.testing.assert_array_equal(source.read(*index), array[index])
@@ -93,8 +94,9 @@ def test_truncated_data_are_named(tmp_path):
     source = on_disk(tmp_path / "a.fits", sample("f8", (400, 400)))
     with (tmp_path / "a.fits").open("r+b") as file:
         file.truncate(50_000)
-    with pytest.raises(InputError, match="ends before its data"):
-        source.read()
+    for columns in (slice(None), slice(3)):
+        with pytest.raises(InputError, match="ends before its data"):
+            source.read(slice(None), columns)
 
 
 def test_regions_are_checked():
