@@ -55,7 +55,7 @@ def usage() -> str:
     )
 
 
-#: New objects after which Python looks for cycles among them (its own figure, 700, is one for small programs).
+#: New objects after which Python looks for cycles among them (its own figure, 700, suits small programs).
 _NEW_OBJECTS = 50_000
 
 

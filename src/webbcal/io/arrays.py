@@ -100,7 +100,7 @@ def runs_of(shape: tuple[int, ...], bounds: Region) -> tuple[Iterator[int], int]
 
 
 def pieces_of(bounds: Region, itemsize: int, most: int | None = None) -> Iterator[Region]:
-    """Cut a region into pieces of at most so many bytes (`CHUNK_BYTES`), or a single row if that is longer."""
+    """Cut a region into pieces of so many bytes at most (`CHUNK_BYTES`), or a row if that is longer."""
     most = most or CHUNK_BYTES
     lengths = [stop - start for start, stop in bounds]
     axis = next((axis for axis, length in enumerate(lengths[:-1]) if length > 1), None)

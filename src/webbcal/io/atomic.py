@@ -12,6 +12,7 @@ from webbcal.core.errors import OutputError
 from webbcal.core.leftovers import ENDING, mark
 from webbcal.io.file_handle import keep_replaced
 from webbcal.io.positioned import write_at
+from webbcal.io.reservation import reserve
 
 _unfinished: set[Path] = set()
 
@@ -75,6 +76,19 @@ class AtomicFile:
     def read_at(self, length: int, offset: int) -> bytes:
         """Read bytes back."""
         return os.pread(self.fd, length, offset)
+
+    def reserve(self, size: int) -> None:
+        """Set the length of the file, and space for it aside.
+
+        Raises
+        ------
+        OutputError
+            If the disk is too full.
+        """
+        try:
+            reserve(self.fd, size)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def truncate(self, size: int) -> None:
         """Set the length of the file."""

@@ -92,10 +92,6 @@ class MemoryHandle:
         """Return bytes from `offset`."""
         return memoryview(self.bytes_at(offset, length))
 
-    def view_of(self, offset: int, length: int) -> memoryview:
-        """Return bytes from `offset`."""
-        return memoryview(self.bytes_at(offset, length))
-
     def stream(self) -> BinaryIO:
         """Return them as a file of its own."""
         return io.BytesIO(self._content)
@@ -187,18 +183,6 @@ class FileHandle:
         buffer = bytearray(length)
         self.read_at(memoryview(buffer), offset)
         return bytes(buffer)
-
-    def view_of(self, offset: int, length: int) -> memoryview:
-        """Return bytes from `offset` where the system has them, in pages of memory that map the file.
-
-        To be let go of at once: if the file was cut shorter meanwhile, to look at it would end the process.
-        """
-        before = offset % mmap.ALLOCATIONGRANULARITY
-        with self._reading() as fd:
-            if os.fstat(fd).st_size < offset + length:
-                raise InputError(f"{self.path}: the file ends before its data; fetch it again")
-            pages = mmap.mmap(fd, before + length, access=mmap.ACCESS_READ, offset=offset - before)
-        return memoryview(pages)[before:]
 
     def view_of(self, offset: int, length: int) -> memoryview:
         """Return bytes from `offset` where the system has them, in pages of memory that map the file.

@@ -107,7 +107,7 @@ class FitsWriter:
         for hdu in streamed:
             place = self._places[hdu.stream] = _Place(hdu, offset, _room_for(hdu))
             offset = place.end
-        self._file.truncate(offset)
+        self._file.reserve(offset)
 
     def write(self, name: str, array: np.ndarray, *index: slice | int) -> None:
         """Write a region of a streamed array; safe to call from several threads.
