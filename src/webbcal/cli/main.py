@@ -7,7 +7,6 @@ interruption with 130.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from webbcal import __version__
+from webbcal.cli import process
 from webbcal.cli.jwst_names import JWST_NAMES
 from webbcal.core.errors import ParameterError, WebbcalError
 
@@ -55,19 +55,11 @@ def usage() -> str:
     )
 
 
-#: New objects after which Python looks for cycles among them (its own figure, 700, suits small programs).
-_NEW_OBJECTS = 50_000
-
-
 def program() -> NoReturn:
-    """Be the command, in a process of its own.
-
-    To look for garbage in everything that libraries have loaded takes a tenth of a short run, and finds
-    nothing: that is done rarely, and not at the end, when the system takes all memory back at once.
-    """
-    gc.set_threshold(_NEW_OBJECTS)
+    """Be the command, in a process of its own."""
+    process.begin()
     code = main()
-    gc.freeze()
+    process.end()
     sys.exit(code)
 
 

@@ -1,8 +1,8 @@
 """Space on a disk that is set aside for a file before there is anything to write.
 
-A disk that is too full for a product is known before the work for it begins. And where space is given out only
-when data leave memory, a file that takes the place of another has to be written out first, which takes as long
-as it is large; with the space set aside it has not.
+A disk that is too full for a product is known before the work for it begins. And where space is given out
+only when data leave memory, a file that takes the place of another has to be written out first, which takes
+as long as it is large; with the space set aside it has not.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.core.box import Box
-from webbcal.io.scratch import Room, RoomArray, room_for
+from webbcal.io.scratch import Room, RoomArray, ScratchFile, room_for
 from webbcal.run.engine.blocks import RampBlock
 from webbcal.run.engine.tiling import SAMPLE_BYTES
 
@@ -163,6 +163,6 @@ class RampStore:
 def store_for(
     frame: Box, ints: range, groups: range, most: int, folder: Path, tiles: Sequence[Box] = ()
 ) -> RampStore:
-    """Return an empty store: in memory if it takes no more than `most` bytes, else in scratch space."""
+    """Return an empty store: in memory if it takes `most` bytes at most, else in tiles in scratch space."""
     room = room_for(RampStore.bytes_of(frame, len(ints), len(groups)), most, folder)
-    return RampStore(frame, ints, groups, room, tiles)
+    return RampStore(frame, ints, groups, room, tiles if isinstance(room, ScratchFile) else ())
