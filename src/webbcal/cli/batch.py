@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from webbcal.cli.batch_display import make_display
-from webbcal.cli.run import start_numba
 from webbcal.core.errors import ParameterError
+from webbcal.core.own_process import start_numba
 from webbcal.core.wording import dashed
 from webbcal.run.configuration import Arguments, parse_arguments
 

@@ -7,7 +7,6 @@ interruption with 130.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from types import FrameType
 from typing import NoReturn
 
 from webbcal import __version__
-from webbcal.cli import process
 from webbcal.cli.jwst_names import JWST_NAMES
+from webbcal.core import own_process
 from webbcal.core.errors import ParameterError, WebbcalError
 
 COMMANDS = {
@@ -57,9 +56,9 @@ def usage() -> str:
 
 def program() -> NoReturn:
     """Be the command, in a process of its own."""
-    process.begin()
+    own_process.begin()
     code = main()
-    process.end()
+    own_process.end()
     sys.exit(code)
 
 
@@ -81,9 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(command: str, words: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
-    for library in ("OPENBLAS", "MKL", "OMP"):
-        # Our own threads share the work; threads below them would only wait for each other.
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     try:
         code: int = import_module(f"webbcal.cli.{command}").main(words)
         return code

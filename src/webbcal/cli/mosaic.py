@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from webbcal.cli.report import REPORT, need_for_reports, report_saved
-from webbcal.cli.run import counted, display, logging_of, start_numba, stopped, told
+from webbcal.cli.run import counted, display, logging_of, stopped, told
 from webbcal.core.errors import ParameterError
+from webbcal.core.own_process import start_numba
 from webbcal.run.configuration import parse_arguments
 from webbcal.run.planning import peak_memory
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from webbcal.cli.report import REPORT, need_for_reports, report_saved
 from webbcal.core.errors import ParameterError
+from webbcal.core.own_process import start_numba
 from webbcal.run.configuration import Arguments, build_from_arguments, parse_arguments
 from webbcal.run.planning import StepPlan, peak_memory
 from webbcal.run.progress import Progress
@@ -64,20 +64,6 @@ def main(words: Sequence[str]) -> int:
     if REPORT in words:
         print("\n".join(report_saved(run.saved)))
     return 0
-
-
-def start_numba() -> None:
-    """Import numba without scipy.linalg, which it loads (0.25 s) only to know whether np.dot can be compiled.
-
-    No kernel of ours uses np.dot, and this process is ours; where webbcal is imported, numba is left alone.
-    """
-    if "numba.np.arraymath" in sys.modules or "scipy.linalg" in sys.modules:
-        return
-    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
-    try:
-        import numba.np.arraymath  # noqa: F401
-    finally:
-        del sys.modules["scipy.linalg"]
 
 
 def execute(step: Step, arguments: Arguments) -> Run:

@@ -14,14 +14,14 @@ import sys
 import threading
 from types import FrameType
 
+from webbcal.core import own_process
 from webbcal.programme.executors.interface import Share, Task, tried
 
 
 def main() -> None:
     """Do tasks until there are no more."""
     signal.signal(signal.SIGTERM, _interrupt)
-    for library in ("OPENBLAS", "MKL", "OMP"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    own_process.begin()
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print is no answer
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()

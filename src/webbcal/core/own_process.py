@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
+import sys
 
 #: New objects after which Python looks for cycles among them (its own figure, 700, suits small programs).
 _NEW_OBJECTS = 50_000
@@ -14,12 +16,15 @@ _KEPT, _LARGEST = 1 << 29, 1 << 25
 
 
 def begin() -> None:
-    """Keep memory that is freed for the next block, and look for cycles rarely.
+    """Keep memory that is freed for the next block, look for cycles rarely, and let libraries use one thread.
 
     Blocks of some megabytes come and go all the time. Given back to the system and asked for again, their
     memory has to be cleared each time: a tenth of the processor time of a series. And to look for garbage in
-    everything that libraries have loaded takes a tenth of a short run, and finds nothing.
+    everything that libraries have loaded takes a tenth of a short run, and finds nothing. Our own threads
+    share the work; threads below them would only wait for each other.
     """
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     gc.set_threshold(_NEW_OBJECTS)
     try:
         setting = ctypes.CDLL(None).mallopt
@@ -27,6 +32,20 @@ def begin() -> None:
         return
     setting(_M_MMAP_THRESHOLD, _LARGEST)
     setting(_M_TRIM_THRESHOLD, _KEPT)
+
+
+def start_numba() -> None:
+    """Import numba without scipy.linalg, which it loads (0.25 s) only to know whether np.dot can be compiled.
+
+    No kernel of ours uses np.dot, and this process is ours; where webbcal is imported, numba is left alone.
+    """
+    if "numba.np.arraymath" in sys.modules or "scipy.linalg" in sys.modules:
+        return
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        del sys.modules["scipy.linalg"]
 
 
 def end() -> None:
