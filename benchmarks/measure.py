@@ -127,7 +127,7 @@ def compare(
     runs: int,
     fill: bool,
 ) -> dict[str, Measurement]:
-    """Run commands in turn, `runs` times after one to warm up; return the medians.
+    """Run commands in turn, `runs` times after one to warm up (with 0, that one counts); return the medians.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def compare(
                 fill_free_memory(folder)
                 warm(files)
             result = run(command, environment, folder / f"{name.split()[0]}.log")
-            if number:  # the first run warms caches and compiles
+            if number or not runs:  # the first run warms caches and compiles
                 results[name].append(result)
     return {name: median(values) for name, values in results.items()}
 
