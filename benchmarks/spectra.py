@@ -71,7 +71,7 @@ def main() -> None:
     """Run the cases, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cases", nargs="*", default=CASES, choices=CASES)
-    parser.add_argument("--runs", type=int, default=1, help="counted runs of each (after one to warm up, which counts with 0)")
+    parser.add_argument("--runs", type=int, default=1, help="counted runs of each (0: the first)")
     parser.add_argument("--exposures", type=int, default=8, help="of the case spec3")
     parser.add_argument("--fill", action="store_true", help="keep free memory small (on virtual machines)")
     parser.add_argument("--folder", type=Path, default=Path(".bench"))
