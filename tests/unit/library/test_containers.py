@@ -241,7 +241,8 @@ def test_steps_take_containers_as_they_take_lists(asn: Path) -> None:
     assert made[0].meta.asn.table_name == "x_asn.json"
     library = _Brighten().run(ModelLibrary(asn))
     assert isinstance(library, ModelLibrary)
-    assert list(library.map_function(lambda m, _: float(m.data[0, 0]))) == [11, 11, 12, 12]
+    values = library.map_function(lambda m, _: float(m.data[0, 0]))
+    assert list(values) == [11, 11, 12, 12, 3]  # the background stays as it is
     assert isinstance(_Brighten().run([image(1, "NRCA1")]), list)
 
 
