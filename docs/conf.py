@@ -41,7 +41,7 @@ suppress_warnings = ["myst.header"]
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 1800  # on a busy machine, with kernels that are compiled the first time
 nb_merge_streams = True
 
 # ---- reference of the code

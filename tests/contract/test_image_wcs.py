@@ -175,6 +175,19 @@ def test_binary_blocks_and_shared_nodes_are_read(tmp_path):
         asdf_text.read(compressed.getvalue())
 
 
+def test_a_table_in_a_tree_is_read_as_the_library_reads_it():
+    fields = [("n", "<i4"), ("time", ">f8"), ("pair", "<f4", (2,)), ("name", "S5")]
+    table = np.zeros(3, fields)
+    table["n"], table["time"], table["name"] = [1, 2, 3], [0.5, np.pi, -1e9], b"ab"
+    table["pair"] = np.arange(6).reshape(3, 2)
+    buffer = io.BytesIO()
+    asdf.AsdfFile({"table": table}).write_to(buffer)
+    found = asdf_text.read(buffer.getvalue())["table"]
+    assert found.dtype.isnative and found.dtype.names == table.dtype.names
+    for name in table.dtype.names:
+        np.testing.assert_array_equal(found[name], table[name])
+
+
 def test_objects_with_large_arrays_are_made():
     model = m.Tabular1D(points=np.linspace(0, 1, 5000), lookup_table=RNG.uniform(0, 1, 5000))
     buffer = io.BytesIO()

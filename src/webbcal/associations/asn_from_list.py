@@ -10,20 +10,20 @@ from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
-from webbcal import __version__
 from webbcal.associations.association import Association
-from webbcal.associations.rules import DMS_Level3_Base, Rule, rule_named
+from webbcal.associations.rules import BARE, DMS_Level3_Base, Rule, rule_named
 from webbcal.associations.sources import UNDEFINED, is_model, is_name, name_of
 from webbcal.associations.validation import check_exptype, validate
 from webbcal.core.errors import InputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
+from webbcal.core.surface import SURFACE
 
 log = logging.getLogger(__name__)
 
 
 def asn_from_list(
     items: Iterable[Any],
-    rule: Rule | str = DMS_Level3_Base,
+    rule: Rule | type[Association] | str = DMS_Level3_Base,
     product_name: str | None = None,
     with_exptype: bool = False,
     meta: Mapping[str, Any] | None = None,
@@ -37,7 +37,8 @@ def asn_from_list(
     items : iterable of path or data model, or of pairs
         The exposures, in the order that they shall have.
     rule : Rule or str
-        Its level says what is made: at level 3 one product of all items, at level 2 a product of each.
+        Its level says what is made: at level 3 one product of all items, at level 2 a product of each. The
+        class `Association` makes a list of the items without products, which no pipeline takes.
     product_name : str
         Name of the level-3 product. A level-2 product is named after its science member, without suffix.
     with_exptype : bool
@@ -58,7 +59,10 @@ def asn_from_list(
         If the rule or the id is not one.
     """
     rule = rule_named(rule) if isinstance(rule, str) else rule
+    rule = BARE if not isinstance(rule, Rule) else rule
     items = list(items)
+    if rule.level == 0:
+        return Association(new_tree(rule) | {"members": items} | dict(meta or {}), acid=acid)
     if rule.level == 2 and not with_exptype:
         items = _without_exptypes(items)
     members = [_member(item, with_exptype) for item in items]
@@ -90,7 +94,7 @@ def new_tree(rule: Rule) -> dict[str, Any]:
         "asn_type": "None",
         "asn_rule": rule.name,
         "version_id": None,
-        "code_version": __version__,
+        "code_version": SURFACE,
         "degraded_status": "No known degraded exposures in association.",
         "program": "noprogram",
         "constraints": "No constraints",
@@ -166,7 +170,7 @@ class Main:
         self.asn = asn_from_list(
             given.files, rule=self.rule, product_name=given.product_name, acid=given.acid
         )
-        for product in self.asn["products"]:
+        for product in self.asn.get("products", ()):
             product["members"] += [{"expname": name, "exptype": kind} for kind, name in given.members]
 
     def save(self) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from webbcal.associations.sources import YAML_SUFFIXES, is_name, name_of
-from webbcal.associations.validation import validate
+from webbcal.associations.validation import is_bare, validate
 from webbcal.core.errors import InputError, MissingInputError, OutputError, ParameterError
 from webbcal.core.leftovers import ENDING, mark
 
@@ -87,13 +87,13 @@ class Product:
         return {**name, "members": [m.entry() for m in self.members], **self.extra}
 
 
-class Association(MutableMapping[str, Any]):
-    """Products, their members, and what is said about the whole; a mapping of the keys of the file.
+class Association(dict[str, Any]):
+    """Products, their members, and what is said about the whole; a dictionary of the keys of the file.
 
     Parameters
     ----------
     data : mapping
-        The tree, as in the file; it is kept, not copied.
+        The tree, as in the file; its values are kept, not copied.
     path : path, optional
         File that it was read from; members are looked for in its folder.
     acid : str
@@ -112,7 +112,7 @@ class Association(MutableMapping[str, Any]):
         number: int = 1,
         stamp: str | None = None,
     ) -> None:
-        self.data: dict[str, Any] = data if isinstance(data, dict) else dict(data)
+        super().__init__(data)
         self.path = None if path is None else Path(path)
         self.acid = acid
         self.number = number
@@ -123,38 +123,26 @@ class Association(MutableMapping[str, Any]):
         """Make an association of products and other keys (``asn_rule="Asn_Lv3Image"``, …)."""
         return cls({**keys, "products": [product.entry() for product in products]})
 
-    def __getitem__(self, key: str) -> Any:
-        return self.data[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.data[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.data[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.data)
-
-    def __len__(self) -> int:
-        return len(self.data)
+    @property
+    def data(self) -> dict[str, Any]:
+        """The tree, as in the file."""
+        return self
 
     def __repr__(self) -> str:
         products = ", ".join(f"{p.name} ({len(p.members)} members)" for p in self.products)
         return f"<Association {self.filename}: {products}>"
 
-    asn_type = property(lambda self: self.data.get("asn_type"), doc="Kind of processing, as ``image3``.")
-    asn_rule = property(lambda self: self.data.get("asn_rule"), doc="Rule that made the association.")
-    asn_id = property(
-        lambda self: self.data.get("asn_id"), doc="Identifier; it is in names of ``_crf`` files."
-    )
-    asn_pool = property(lambda self: self.data.get("asn_pool"), doc="Pool that it was made from.")
-    program = property(lambda self: self.data.get("program"), doc="Observing program.")
-    target = property(lambda self: self.data.get("target"), doc="Target.")
+    asn_type = property(lambda self: self.get("asn_type"), doc="Kind of processing, as ``image3``.")
+    asn_rule = property(lambda self: self.get("asn_rule"), doc="Rule that made the association.")
+    asn_id = property(lambda self: self.get("asn_id"), doc="Identifier; it is in names of ``_crf`` files.")
+    asn_pool = property(lambda self: self.get("asn_pool"), doc="Pool that it was made from.")
+    program = property(lambda self: self.get("program"), doc="Observing program.")
+    target = property(lambda self: self.get("target"), doc="Target.")
 
     @property
     def products(self) -> tuple[Product, ...]:
         """The products, in order."""
-        return tuple(map(Product.from_entry, self.data["products"]))
+        return tuple(map(Product.from_entry, self.get("products", ())))
 
     @property
     def filename(self) -> str:
@@ -246,6 +234,8 @@ class Association(MutableMapping[str, Any]):
         return True
 
     def _check(self, where: str) -> None:
+        if is_bare(self):
+            return
         validate(self.data, where)
         if not self.validity["has_science"]["validated"]:
             raise InputError(f"{where}: no member is science; at least one exptype must be 'science'")
@@ -316,6 +306,6 @@ def copied(data: Mapping[str, Any], source: Any = lambda source: source) -> dict
     """Return a copy of an association's tree, without copying models; `source` maps every expname."""
     products = [
         {**product, "members": [{**m, "expname": source(m["expname"])} for m in product["members"]]}
-        for product in data["products"]
+        for product in data.get("products", ())
     ]
-    return {**data, "products": products}
+    return {**data, "products": products} if "products" in data else dict(data)

@@ -51,7 +51,8 @@ def as_level2(
         association = asn_from_list(
             _exposures(init), DMSLevel2bBase, meta=meta, product_name_func=_model_root
         )
-    association.data = {**new_tree(DMSLevel2bBase), **association.data}
+    for key, value in new_tree(DMSLevel2bBase).items():
+        association.setdefault(key, value)
     for product, view in zip(association["products"], association.products, strict=True):
         if not view.science:
             raise InputError(

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from webbcal.associations.association import Association, Member
 from webbcal.associations.sources import YAML_SUFFIXES, is_association_name
-from webbcal.associations.validation import validate
+from webbcal.associations.validation import is_bare, validate
 from webbcal.core.errors import InputError, MissingInputError
 from webbcal.core.sharing import check_size
 
@@ -53,6 +53,7 @@ def load_asn(serialized: str | IO[str], fmt: str | None = None, **_: Any) -> Ass
         JSON or YAML.
     fmt, **_
         What jwst takes beside it (``registry``, ``first``, ``validate``); the format is seen from the text.
+        A list of members without products is taken, too, though no pipeline will.
 
     Raises
     ------
@@ -61,7 +62,8 @@ def load_asn(serialized: str | IO[str], fmt: str | None = None, **_: Any) -> Ass
     """
     name = str(getattr(serialized, "name", "the text"))
     data = _parse(serialized if isinstance(serialized, str) else serialized.read(), Path(name))
-    validate(data, name)
+    if not is_bare(data):
+        validate(data, name)
     association = Association(data)
     if any(Path(m.expname).parent.name for p in association.products for m in p.members if m.model is None):
         warnings.warn(

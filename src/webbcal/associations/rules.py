@@ -17,7 +17,7 @@ class Rule:
     name : str
         Goes into ``asn_rule``.
     level : int
-        2: each exposure makes a product. 3: all exposures make one product.
+        2: each exposure makes a product. 3: all exposures make one product. 0: there are no products.
     """
 
     name: str
@@ -28,6 +28,8 @@ class Rule:
         return self.name
 
 
+#: What all associations have in common in jwst: members without products. No pipeline takes one.
+BARE = Rule("Association", 0)
 DMSLevel2bBase = Rule("DMSLevel2bBase", 2)
 DMS_Level3_Base = Rule("DMS_Level3_Base", 3)
 
@@ -61,6 +63,8 @@ def rule_named(name: str) -> Rule:
     ParameterError
         If there is none.
     """
+    if name == BARE.name:
+        return BARE
     if name in RULES:
         return RULES[name]
     near = get_close_matches(name, RULES, n=1) or ["DMSLevel2bBase or DMS_Level3_Base"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import PurePath
@@ -9,6 +10,8 @@ from typing import Any
 
 from webbcal.associations.sources import UNDEFINED, is_model, is_name, name_of
 from webbcal.core.errors import InputError
+
+log = logging.getLogger(__name__)
 
 #: Roles that a member can have (those that jwst 3.0.0 makes or reads, and what its documentation calls one).
 EXPTYPES = (
@@ -50,18 +53,26 @@ def validate(data: Any, where: str, *, twice: bool = False) -> None:
 
 
 def check_exptype(exptype: Any, place: str) -> str:
-    """Return an exptype if it is known.
+    """Return an exptype; warn if it is not known, as nothing will be done with such a member.
 
     Raises
     ------
     InputError
-        If not; says what might be meant.
+        If it is no text, or a slip of the pen: says what might be meant.
     """
     if isinstance(exptype, str) and exptype.lower() in EXPTYPES:
         return exptype
     near = get_close_matches(str(exptype).lower(), EXPTYPES, n=1, cutoff=0.8)
     hint = f"did you mean {near[0]!r}?" if near else f"it is the role of a member: {', '.join(EXPTYPES)}"
-    raise InputError(f"{place}: unknown exptype {exptype!r}; {hint}")
+    if near or not isinstance(exptype, str):
+        raise InputError(f"{place}: unknown exptype {exptype!r}; {hint}")
+    log.warning("%s: unknown exptype %r: nothing is done with it; %s", place, exptype, hint)
+    return exptype
+
+
+def is_bare(data: Any) -> bool:
+    """Tell whether a tree is a list of members without products, which can be kept but not worked on."""
+    return isinstance(data, Mapping) and "products" not in data and isinstance(data.get("members"), list)
 
 
 def _check_product(product: Any, place: str, twice: bool) -> None:

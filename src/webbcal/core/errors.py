@@ -21,6 +21,10 @@ class InputError(WebbcalError, ValueError):
     """The input is damaged, incomplete, or not what the operation needs."""
 
 
+class WrongModelError(InputError, TypeError):
+    """A model of a kind or shape that the operation does not take; a `TypeError`, too, as in jwst."""
+
+
 class NoDataOnDetectorError(InputError):
     """No slit, source or spectrum falls on the detector: there is nothing to calibrate, and nothing is wrong.
 

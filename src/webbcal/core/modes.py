@@ -105,6 +105,11 @@ class Mode:
     traits: frozenset[str] = frozenset()
 
     @property
+    def is_known(self) -> bool:
+        """Whether the table has this type."""
+        return self.optics != "unknown"
+
+    @property
     def is_image(self) -> bool:
         """Whether it is an undispersed image of the sky, by optics that a distortion describes."""
         return self.optics == "image"

@@ -101,6 +101,10 @@ class CleanFlickerNoiseStep(BlockStep):
         )
         if reason:
             raise PlanError(f"clean_flicker_noise: {reason}")
+        if kind == "NIS_SOSS" and p.background_method == "median_image" and exposure.subarray == "FULL":
+            raise FailedStep(
+                f"median_image processing is not available for SOSS subarray {exposure.subarray}"
+            )
         check_series(exposure, p.background_method)
         return None
 

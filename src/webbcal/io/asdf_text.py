@@ -217,13 +217,15 @@ def _array_of(entries: Any, blocks: list[memoryview], follow: Callable[[str], An
     extras = set(entries) - {"source", "data", "datatype", "byteorder", "shape", "offset", "strides"}
     if extras or kind == "ucs4":
         raise NotPlain("an array of another layout")
-    dtype = _dtype_of(kind)
+    stored = _dtype_of(kind, str(entries.get("byteorder")))
+    dtype = stored.newbyteorder("=")
     if "data" in entries:
+        if stored.names:
+            raise NotPlain("a table written as text")
         array = np.array(entries["data"], dtype)
         return array.reshape(entries.get("shape", array.shape))
     if not (isinstance(source, int) and 0 <= source < len(blocks)):
         raise NotPlain("an array in another file")
-    stored = dtype.newbyteorder(">" if entries.get("byteorder") == "big" else "<")
     shape, strides = tuple(entries["shape"]), entries.get("strides")
     if "*" in shape:
         raise NotPlain("an array that is as long as its block")
@@ -234,14 +236,22 @@ def _array_of(entries: Any, blocks: list[memoryview], follow: Callable[[str], An
     return view.astype(dtype)
 
 
-def _dtype_of(kind: Any) -> np.dtype[Any]:
-    """Return the type that a datatype names: a word, or for text a word and a length."""
+def _dtype_of(kind: Any, order: str) -> np.dtype[Any]:
+    """Return the type that a datatype names: a word, for text a word and a length, for a table its fields."""
     if isinstance(kind, str):
-        return np.dtype(bool if kind == "bool8" else kind)
+        return np.dtype(bool if kind == "bool8" else kind).newbyteorder(">" if order == "big" else "<")
+    if isinstance(kind, list) and kind and all(isinstance(field, dict) and "name" in field for field in kind):
+        return np.dtype([_field_of(field, order) for field in kind])
     word, length = kind if isinstance(kind, list) and len(kind) == 2 else (None, None)
     if word not in ("ucs4", "ascii") or not isinstance(length, int):
         raise NotPlain("an array of another type")
-    return np.dtype(f"{'U' if word == 'ucs4' else 'S'}{length}")
+    return np.dtype(f"{'U' if word == 'ucs4' else 'S'}{length}").newbyteorder(">" if order == "big" else "<")
+
+
+def _field_of(field: Tree, order: str) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
+    """Return a field of a table: its name, type, and the shape of a cell."""
+    dtype = _dtype_of(field.get("datatype", "float64"), str(field.get("byteorder", order)))
+    return str(field["name"]), dtype, tuple(field.get("shape", ()))
 
 
 def table_array(table: Tagged) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association, Product
 from webbcal.combine.members.list_step import note_association
-from webbcal.combine.members.opening import open_members, warn_of_mixtures
+from webbcal.combine.members.opening import check_data, open_members, warn_of_mixtures
 from webbcal.core.suffixes import remove_suffix
 from webbcal.pipeline.association_input import AssociationPipeline, science_names
 from webbcal.run.planning import ModelPlan, crds_context
@@ -91,7 +91,10 @@ class CombiningPipeline(AssociationPipeline):
         if len(association.products) > 1:
             log.warning("%s has several products; only the first is made", association.filename)
         models = [run.closes(model) for model in open_members(product, association)]
-        self.check(models, science_names(product, association))
+        names = science_names(product, association)
+        for model, name in zip(models, names, strict=True):
+            check_data(model, name)
+        self.check(models, names)
         warn_of_mixtures(models)
         part = run.product(f"{_name_of(product)}{self.output_ext}")
         note_association(part, association, models)

@@ -123,8 +123,10 @@ def _box_of(sub: Any, shape: tuple[int, ...], instrument: str | None, name: str)
     return Box(y0 - 1, y0 - 1 + ny, x0 - 1, x0 - 1 + nx)
 
 
-def check_detector(reference: Placement, exposure: Placement) -> None:
+def check_detector(reference: Placement, exposure: Placement, chosen: bool = False) -> None:
     """Check that a reference belongs to the exposure's detector and has its orientation.
+
+    Of one that the user has `chosen` the detector is theirs to judge: another one is warned of.
 
     Raises
     ------
@@ -134,10 +136,11 @@ def check_detector(reference: Placement, exposure: Placement) -> None:
     for what in ("instrument", "detector"):
         theirs, ours = getattr(reference, what), getattr(exposure, what)
         if theirs not in _EVERY and ours is not None and theirs != ours:
-            raise ReferenceFileError(
-                f"{reference.name} is for {what} {theirs}, but {exposure.name} was taken with {ours}; "
-                "give a reference of the same detector"
-            )
+            wrong = f"{reference.name} is for {what} {theirs}, but {exposure.name} was taken with {ours}"
+            if not chosen:
+                raise ReferenceFileError(f"{wrong}; give a reference of the same detector")
+            log.warning("%s; it is used, as you have given it", wrong)
+            break
     for axis in ("fastaxis", "slowaxis"):
         theirs, ours = getattr(reference, axis), getattr(exposure, axis)
         if theirs is not None and ours is not None and theirs != ours:
@@ -153,10 +156,8 @@ def exposure_box(reference: Placement, exposure: Placement) -> Box:
     Raises
     ------
     ReferenceFileError
-        If the reference belongs to another detector, was read in other directions, or does not cover the
-        exposure.
+        If the reference does not cover the exposure.
     """
-    check_detector(reference, exposure)
     if reference.box is None or exposure.box is None:
         raise ValueError("only maps of the detector have a box")
     if not reference.box.contains(exposure.box):

@@ -51,6 +51,8 @@ _CLASSES = {
     "psf": ("SpecPsfModel",),
 }
 _KINDS = {name: kind for kind, names in _CLASSES.items() for name in names}
+#: What stands for the type of a file that has none yet.
+_NO_TYPE = ("filler", "n/a", "undefined")
 #: Types that have science pixels only, also where an exposure is a raw IRS2 frame.
 _SCIENCE_ONLY = ("saturation", "ipc")
 #: Arrays that, if present, have a pixel for each pixel of the primary array.
@@ -355,7 +357,7 @@ class Reference:
             mine = placement_of(self.model, None if upon else shape, self.name)
         except InputError as error:
             raise ReferenceFileError(str(error)) from error
-        check_detector(mine, theirs)
+        check_detector(mine, theirs, chosen=self.origin == "override")
         if shape is not None:
             self._check_rows(shape, exposure)
             self._lay(shape, exposure, mine, theirs, upon)
@@ -402,6 +404,9 @@ class Reference:
                 f"override_{self.kind} is {a_or_an(what)}; give a file, a data model or 'N/A'"
             )
         found = str(self.meta.reftype or "").strip().lower()
+        if found in _NO_TYPE:
+            log.warning("%s says that it is none (REFTYPE is %s); it is used", self.name, found.upper())
+            found = self.kind
         # One that was made by hand is known by its class; what is written in it may be anything.
         by_hand = not isinstance(self.init, str) and _KINDS.get(type(self.model).__name__) == self.kind
         if found and found != self.kind and not by_hand:

@@ -212,6 +212,14 @@ def applied(settings: LogSettings, names: Sequence[str] = LOGGERS) -> Iterator[N
 
 
 _active = False
+#: What a ``Step.call`` logs where no configuration says it; None leaves logging as it is.
+_usual: LogSettings | None = None
+
+
+def make_usual(settings: LogSettings | None) -> None:
+    """Say what a ``Step.call`` logs where no configuration says it; None: what Python shows."""
+    global _usual
+    _usual = settings
 
 
 @contextmanager
@@ -221,8 +229,8 @@ def configured(logcfg: Any = None, configure: bool = True) -> Iterator[None]:
     Parameters
     ----------
     logcfg : path or file, optional
-        Logging configuration; by default the first of `DEFAULT_FILES`; without one, logging is left as
-        it is: Python shows warnings, and nothing else.
+        Logging configuration; by default the first of `DEFAULT_FILES`; without one, what is usual
+        (`make_usual`), or logging is left as it is: Python shows warnings, and nothing else.
     configure : bool
         Without `logcfg`: False leaves the loggers alone, as does a configuration that is in force already.
 
@@ -235,7 +243,7 @@ def configured(logcfg: Any = None, configure: bool = True) -> Iterator[None]:
     if logcfg is not None:
         settings = read_settings(logcfg)
     elif configure and not _active:
-        settings = default_settings()
+        settings = default_settings() or _usual
     if settings is None:
         yield
         return

@@ -143,9 +143,7 @@ def combine_products(models: Sequence[Any], exptime_key: str, sigma_clip: float 
                 if _usable(spectrum := InputSpectrum(columns, weight), item.source_id, item.spectral_order):
                     by_order.setdefault(item.spectral_order, []).append((spectrum, item))
     if not by_order:
-        raise SkipStep(
-            f"{models[0].meta.filename}: No valid input spectra found: none has fluxes and wavelengths"
-        )
+        raise SkipStep(f"{models[0].meta.filename}: No valid input spectra found for source. Skipping.")
     product = datamodels.MultiCombinedSpecModel()
     product.update(models[0], only="PRIMARY")
     trees: list[Tagged] = []
@@ -177,7 +175,7 @@ def _usable(spectrum: InputSpectrum, source: Any, order: Any) -> bool:
     """Tell whether a spectrum can be combined; say why not."""
     why = spectrum.why_unusable
     if why:
-        log.warning("a spectrum of source %s, order %s %s; it is left out", source, order, why)
+        log.warning("Input spectrum %s order %s %s; skipping.", source, order, why)
     return why is None
 
 

@@ -51,7 +51,7 @@ class InputSpectrum:
     def why_unusable(self) -> str | None:
         """Why it cannot be combined, or None."""
         if not np.isfinite(np.asarray(self.columns["FLUX"], float)).any():
-            return "has no valid flux"
+            return "has no valid flux values"
         steps = np.diff(self.wavelength)
         if not ((steps > 0).all() or (steps < 0).all()):
             return "has wavelengths that go up and down"

@@ -98,7 +98,7 @@ class MasterBackgroundStep(ListStep):
         """
         backgrounds = list(args[1]) if len(args) > 1 else self._members(args[0])
         models, start, first = self.opened(run, args[0]), time.perf_counter(), run.is_first
-        plans = self.decide(models, backgrounds)
+        plans = self.checked(models, self.decide(models, backgrounds))
         if not run.is_part:
             run.resources = self.project(run, models, plans).checked()
         sky = self._sky(run, backgrounds) if any(plan.applied for plan in plans) else None

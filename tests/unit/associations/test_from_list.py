@@ -1,6 +1,7 @@
 """Associations from lists and from whatever a pipeline is given."""
 
 import json
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,9 +70,9 @@ def test_exptypes_meta_and_names_of_products():
         (lambda: asn_from_list([("a.fits", "psf")], product_name="p"), InputError, "with_exptype=True"),
         (lambda: asn_from_list(["ab"], product_name="p", with_exptype=True), InputError, "needs pairs"),
         (
-            lambda: asn_from_list([("a", "x")], product_name="p", with_exptype=True),
+            lambda: asn_from_list([("a", "sciense")], product_name="p", with_exptype=True),
             InputError,
-            "unknown exptype",
+            "did you mean 'science'",
         ),
         (lambda: asn_from_list([3], product_name="p"), InputError, "neither a file nor"),
         (lambda: as_level2([]), InputError, "list is empty"),
@@ -182,7 +183,20 @@ def test_command_takes_members_of_any_type(files):
     members = [("a_rate.fits", "science"), ("b_rate.fits", "psf"), ("m_rate.fits", "background")]
     assert names(load_association("c.json")) == [("c", members)]
     assert (
-        main(["asn", "from-list", "-o", "d.json", "-r", "DMSLevel2bBase", "a.fits", "--member", "x", "b"])
+        main(
+            [
+                "asn",
+                "from-list",
+                "-o",
+                "d.json",
+                "-r",
+                "DMSLevel2bBase",
+                "a.fits",
+                "--member",
+                "bakground",
+                "b",
+            ]
+        )
         == 1
     )
 
@@ -256,3 +270,25 @@ def test_an_open_file_is_read(tmp_path):
         assert load_asn(file, registry=None)["products"][0]["name"] == "p"
     with pytest.raises(AssociationNotValidError, match="no 'products'"):
         load_asn("{}")
+
+
+def test_a_role_that_nothing_knows_is_kept_with_a_warning(caplog):
+    items = [("a.fits", "science"), ("b.fits", "somethingelse")]
+    made = asn_from_list(items, product_name="p", with_exptype=True)
+    assert "somethingelse" in caplog.text
+    again = load_asn(made.dump()[1])
+    assert [m["exptype"] for m in again["products"][0]["members"]] == ["science", "somethingelse"]
+
+
+def test_a_list_without_products_is_kept_but_not_worked_on():
+    made = asn_from_list(["a", "b"], rule=Association)
+    assert made["asn_rule"] == "Association" and made["members"] == ["a", "b"]
+    assert load_asn(made.dump()[1]) == made
+    with pytest.raises(InputError, match="products"):
+        as_level3(made)
+
+
+def test_an_association_is_a_dictionary(tmp_path):
+    made = asn_from_list(["a.fits"], product_name="p")
+    assert json.loads(json.dumps(made)) == made == pickle.loads(pickle.dumps(made))
+    assert made["code_version"].startswith("3.0.0+webbcal.")

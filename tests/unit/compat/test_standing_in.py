@@ -1,6 +1,7 @@
 """`as_jwst()`: imports of jwst find webbcal, in this process and until it is undone."""
 
 import importlib
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -170,3 +171,16 @@ def test_commands_of_others_stay(tmp_path, capsys):
     assert main(["commands", str(tmp_path)]) == OutputError.exit_status
     assert "strun is there, and is not webbcal's" in capsys.readouterr().err
     assert (tmp_path / "strun").read_text() == "#!/bin/sh\n"
+
+
+def test_call_logs_as_in_jwst(capsys):
+    class Speaking(Step):
+        def process(self, model):
+            logging.getLogger("jwst.speaking").info("something was done")
+            return model
+
+    with webbcal.as_jwst():
+        Speaking.call(datamodels.ImageModel())
+    assert "something was done" in capsys.readouterr().err
+    Speaking.call(datamodels.ImageModel())
+    assert "something was done" not in capsys.readouterr().err

@@ -141,3 +141,11 @@ def test_tables_are_skipped_and_profiles_of_integral_fields_refused():
     assert run(cases.soss_tables()).meta.cal_step.pixel_replace == "FAILED"
     with pytest.raises(PlanError, match="profiles"):
         run(datamodels.IFUImageModel(data=np.zeros((9, 9), np.float32)), algorithm="fit_profile")
+
+
+def test_it_tells_how_many(caplog):
+    caplog.set_level("INFO")
+    result = run(sloped((9, 9), (3, 4)))
+    assert "2 pixels replaced" in caplog.text
+    run(result)
+    assert "0 pixels replaced" in caplog.text

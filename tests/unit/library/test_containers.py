@@ -13,6 +13,7 @@ from astropy.io import fits
 from webbcal import datamodels
 from webbcal.associations import as_level2, as_level3, load_association
 from webbcal.combine.members.list_step import ListStep, Outcome
+from webbcal.combine.outliers.outlier_detection import OutlierDetectionStep
 from webbcal.core.errors import InputError
 from webbcal.datamodels import ModelContainer, ModelLibrary
 from webbcal.library import BorrowError, ClosedLibraryError
@@ -241,7 +242,8 @@ def test_steps_take_containers_as_they_take_lists(asn: Path) -> None:
     assert made[0].meta.asn.table_name == "x_asn.json"
     library = _Brighten().run(ModelLibrary(asn))
     assert isinstance(library, ModelLibrary)
-    assert list(library.map_function(lambda m, _: float(m.data[0, 0]))) == [11, 11, 12, 12]
+    values = library.map_function(lambda m, _: float(m.data[0, 0]))
+    assert list(values) == [11, 11, 12, 12, 3]  # the background stays as it is
     assert isinstance(_Brighten().run([image(1, "NRCA1")]), list)
 
 
@@ -252,3 +254,32 @@ def test_containers_are_associations(asn: Path) -> None:
         assert len(association.products[0].science) == 4 and association.filename == "x_asn.json"
         assert os.fspath(association.folder) == str(asn.parent)
     assert len(as_level2(ModelContainer([image(1, "NRCA1"), image(2, "NRCA1")])).products) == 2
+
+
+# ---------------------------------------------------------------- what a step does not work on
+class _SkipsAll(_Brighten):
+    def reason_to_skip(self, models: Any, p: Any) -> str | None:
+        return "there is nothing to do"
+
+
+def test_a_step_that_does_not_apply_needs_no_data() -> None:
+    (skipped,) = _SkipsAll().run([datamodels.ImageModel()])
+    assert skipped.meta.cal_step.instance["brighten"] == "SKIPPED"
+    with pytest.raises(InputError, match="no science array"):
+        _Brighten().run([datamodels.ImageModel()])
+
+
+def test_one_exposure_comes_back_as_one(tmp_path: Path) -> None:
+    model = image(1, "NRCA1")
+    model.save(tmp_path / "a_cal.fits")
+    for given in (model, str(tmp_path / "a_cal.fits")):
+        made = _Brighten().run(given)
+        assert isinstance(made, datamodels.ImageModel) and made.data[0, 0] == 11
+    assert model.data[0, 0] == 1
+
+
+def test_outliers_of_what_does_not_say_its_type_fail(caplog: pytest.LogCaptureFixture) -> None:
+    model = image(1, "NRCA1")
+    model.meta.exposure.type = None
+    made = OutlierDetectionStep().run(model)
+    assert made.meta.cal_step.outlier_detection == "FAILED" and "ERROR" in caplog.text

@@ -68,9 +68,17 @@ def test_corners_count_from_one():
 )
 def test_a_reference_that_does_not_fit_is_refused_with_both_values(change, values):
     with pytest.raises(ReferenceFileError) as error:
+        check_detector(replace(FULL, **change), EXPOSURE)
         exposure_box(replace(FULL, **change), EXPOSURE)
     for value in (*values, "g.fits", "exposure.fits"):
         assert value in str(error.value)
+
+
+def test_another_detector_is_warned_of_where_the_user_has_chosen(caplog):
+    check_detector(replace(FULL, instrument="NIRISS", detector="NIS"), EXPOSURE, chosen=True)
+    assert caplog.text.count("NIRISS") == 1 and "NIRCAM" in caplog.text
+    with pytest.raises(ReferenceFileError, match="FASTAXIS"):
+        check_detector(replace(FULL, fastaxis=1), EXPOSURE, chosen=True)
 
 
 @pytest.mark.parametrize("every", [None, "ANY", "N/A", "MULTIPLE"])

@@ -196,3 +196,11 @@ def test_an_exposure_in_place_of_a_dark(values, tmp_path):
     path = model.save(tmp_path / "uncal.fits")
     with pytest.raises(ReferenceFileError, match="only darks of MIRI"):
         Reference("dark", path, "override").check(exposure())
+
+
+def test_what_the_user_names_for_another_detector_is_used_with_a_warning(values, caplog):
+    other = described(datamodels.GainModel(data=values), "FILLER", detector="NRCBLONG")
+    Reference("gain", other, "override").check(exposure())
+    assert "NRCBLONG" in caplog.text and "FILLER" in caplog.text
+    with pytest.raises(ReferenceFileError, match="NRCBLONG"):
+        Reference("gain", other).check(exposure())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from webbcal import __version__
 from webbcal.associations.association import Association
 from webbcal.associations.generator.columns import DISCOVERED, EMPTY, Candidate, Row, row_of
 from webbcal.associations.generator.draft import Draft, Entry
@@ -15,6 +14,7 @@ from webbcal.associations.generator.pool import Pool
 from webbcal.associations.generator.pruning import pruned
 from webbcal.associations.generator.rule_tables import Recipe, recipes
 from webbcal.core.errors import ParameterError
+from webbcal.core.surface import SURFACE
 
 _GOOD = "No known degraded exposures in association."
 _BAD = (
@@ -121,7 +121,7 @@ def _association(made: Complete, pool: str, version_id: str | None, number: int)
         "asn_type": made.recipe.type,
         "asn_rule": f"{prefix}_{made.recipe.rule}",
         "version_id": version_id,
-        "code_version": __version__,
+        "code_version": SURFACE,
         "degraded_status": _BAD if degraded else _GOOD,
         "program": made.program,
         "constraints": "\n".join(f"{column} = {value}" for column, value in sorted(made.shared.items())),

@@ -30,6 +30,7 @@ class AssignMTWcsStep(ListStep):
     """Append the frame ``moving_target`` to the WCS of each exposure, and of each of its slits."""
 
     class_alias = "assign_mtwcs"
+    gives_library = True
 
     @dataclass(frozen=True)
     class Parameters(StepParameters):

@@ -98,7 +98,7 @@ class TweakRegStep(ListStep):
             return f"lacks {', '.join(missing).upper()}: they are needed to correct a WCS"
         return (
             None
-            if len(model.shape) == 2
+            if len(model.shape or ()) == 2
             else f"is {a_or_an(type(model).__name__)}: alignment works on images"
         )
 

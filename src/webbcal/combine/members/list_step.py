@@ -12,14 +12,14 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from webbcal import datamodels
 from webbcal.associations import as_level3
 from webbcal.associations.association import Association
-from webbcal.associations.containers import is_container, is_library
+from webbcal.associations.containers import association_of, is_container, is_library
 from webbcal.associations.sources import is_association_name, is_model
-from webbcal.combine.members.opening import open_members, warn_of_mixtures
+from webbcal.combine.members.opening import check_data, open_members, warn_of_mixtures
 from webbcal.combine.members.sizes import describe, sizes_of
 from webbcal.core.threads import run_on_threads
 from webbcal.library import ModelContainer, ModelLibrary
@@ -50,6 +50,8 @@ class ListStep(Step):
     """A step from a list of models to the list; see the module's text."""
 
     takes = "list"
+    #: Whether a container comes back as a library, as it does from some steps of jwst.
+    gives_library: ClassVar[bool] = False
 
     def reason_to_skip(self, models: Sequence[Any], p: Any) -> str | None:
         """Return why the step does not apply to these exposures, or None; nothing but metadata is read."""
@@ -90,12 +92,25 @@ class ListStep(Step):
         reason = self.reason_to_skip(models, p)
         plans = []
         for model in models:
-            unusable = None if reason else self.why_unusable(model, p)
+            unusable = self.why_unusable(model, p)
             plan = StepPlan(step_name(self), self, True, exposure=str(model.meta.filename))
-            if reason or unusable:
-                plan.skip(reason or unusable or "")
+            if unusable or reason:
+                plan.skip(unusable or reason or "")
                 plan.failed = unusable is not None
             plans.append(plan)
+        return plans
+
+    def checked(self, models: Sequence[Any], plans: list[StepPlan]) -> list[StepPlan]:
+        """Return the plans; exposures that the step applies to must have data.
+
+        Raises
+        ------
+        InputError
+            If one has none.
+        """
+        for model, plan in zip(models, plans, strict=True):
+            if plan.applied:
+                check_data(model, str(model.meta.filename))
         return plans
 
     def decided(self, data: Any, *more: Any) -> list[StepPlan]:
@@ -109,7 +124,7 @@ class ListStep(Step):
         """
         models = self.opened(run, args[0])
         start = time.perf_counter()
-        plans = self.decide(models)
+        plans = self.checked(models, self.decide(models))
         if not run.is_part:
             run.resources = self.project(run, models, plans).checked()
         first, usable = run.is_first, [k for k, plan in enumerate(plans) if plan.applied]
@@ -127,23 +142,27 @@ class ListStep(Step):
         return models
 
     def run(self, *args: Any) -> Any:
-        """Run the step on exposures; return them as a list, or as the library or container they came in."""
+        """Run the step on exposures; return them as they came: a list, library or container, or one alone."""
         result = super().run(*args)
-        held = len(args) == 1 and is_container(args[0]) and isinstance(result, list)
-        if not held:
+        if not isinstance(result, list):
             return result
-        return ModelLibrary(result) if is_library(args[0]) else ModelContainer(result)
+        if len(args) == 1 and is_container(args[0]):
+            library = self.gives_library or is_library(args[0])
+            held = in_their_places(args[0], result)
+            return ModelLibrary(held) if library else ModelContainer(held)
+        return result[0] if len(result) == 1 and is_one(args[0]) else result
 
     def _note(self, model: Any, plan: StepPlan, first: bool) -> None:
         """Record what was done in a product, and warn if nothing was."""
         if not plan.applied:
-            log.warning("%s: %s %s: %s", model.meta.filename, plan.name, plan.status.lower(), plan.reason)
+            level = logging.ERROR if plan.failed else logging.WARNING
+            log.log(level, "%s: %s %s: %s", model.meta.filename, plan.name, plan.status.lower(), plan.reason)
         record.append(model, [plan], None, join=not first)
 
     def planned(self, run: Run, *args: Any) -> ModelPlan:
         """Return the plan of running this step alone."""
         models = self.opened(run, args[0])
-        return self.project(run, models, self.decide(models))
+        return self.project(run, models, self.checked(models, self.decide(models)))
 
     def project(self, run: Run, models: Sequence[Any], plans: list[StepPlan]) -> ModelPlan:
         """Return the plan of this step alone, with what it writes and needs."""
@@ -205,6 +224,23 @@ class ListStep(Step):
 def is_path(init: Any) -> bool:
     """Tell whether an input is the path of a file."""
     return isinstance(init, (str, os.PathLike))
+
+
+def in_their_places(held: Any, results: list[Any]) -> list[Any]:
+    """Return the members of a container with results in the place of those that are science.
+
+    Backgrounds and the like stay as they are.
+    """
+    members = association_of(held).products[0].members
+    if sum(member.exptype == "science" for member in members) != len(results):
+        return results
+    rest = iter(results)
+    return [next(rest) if member.exptype == "science" else member.model for member in members]
+
+
+def is_one(init: Any) -> bool:
+    """Tell whether an input is one exposure: a model, or the path of one."""
+    return is_model(init) or (is_path(init) and not is_association(init))
 
 
 def is_association(init: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from webbcal import datamodels
 from webbcal.associations.association import Association, Product
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, WrongModelError
 from webbcal.core.wording import a_or_an
 from webbcal.datamodels.lists import ListModel, items_of
 from webbcal.library.groups import exposure_name
@@ -33,7 +33,8 @@ def open_members(product: Product, association: Association) -> list[Any]:
     Raises
     ------
     InputError
-        If a file cannot be opened, or its arrays do not agree with each other.
+        If a file cannot be opened, or its arrays do not agree with each other. What has none at all is
+        opened: steps that do not apply need none (`check_data`).
     """
     models = []
     for member in product.science:
@@ -51,26 +52,54 @@ def open_members(product: Product, association: Association) -> list[Any]:
     return models
 
 
+def check_data(model: Any, name: str) -> None:
+    """Make sure that there is something to work on: a science array, or slits. Nothing is read.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if isinstance(model, ListModel):
+        if not len(items_of(model)):
+            raise InputError(f"{name}: has no slits; make the file again")
+    elif model.shape is None:
+        raise InputError(f"{name}: has no science array (SCI extension); is it a JWST exposure?")
+
+
 def check_arrays(model: Any, name: str) -> None:
-    """Make sure that a model has a science array, and that those beside it have its shape; nothing is read.
+    """Make sure that what stands beside the science array of a model has its shape; nothing is read.
 
     Raises
     ------
     InputError
         Naming the array.
     """
-    if isinstance(model, ListModel):
-        if not len(items_of(model)):
-            raise InputError(f"{name}: has no slits; make the file again")
+    if isinstance(model, ListModel) or model.shape is None:
         return
-    if model.shape is None:
-        raise InputError(f"{name}: has no science array (SCI extension); is it a JWST exposure?")
     for array in _COMPANIONS:
         source = model.source(array)
         if source is not None and tuple(source.shape) != model.shape:
             raise InputError(
                 f"{name}: its {array} array has shape {tuple(source.shape)}, but data has {model.shape}; "
                 "make the file again"
+            )
+
+
+def check_images(models: Sequence[Any], who: str) -> None:
+    """Make sure that models are images, for the step of a name.
+
+    Raises
+    ------
+    InputError
+        If one has no science array; a `WrongModelError` if that has not two axes.
+    """
+    for model in models:
+        check_data(model, str(model.meta.filename))
+        if len(model.shape or ()) != 2:
+            raise WrongModelError(
+                f"{model.meta.filename}: is {a_or_an(type(model).__name__)} of shape {model.shape}; {who} "
+                "takes images (_cal), one an exposure"
             )
 
 

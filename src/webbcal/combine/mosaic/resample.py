@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from webbcal.associations.sources import is_model
-from webbcal.combine.members.list_step import ListStep, groups_of, is_association, is_path
-from webbcal.combine.members.opening import warn_of_mixtures
+from webbcal.combine.members.list_step import ListStep, groups_of, is_one
+from webbcal.combine.members.opening import check_images, warn_of_mixtures
 from webbcal.combine.members.output_wcs import GridSettings, OutputGrid, grid_around, grid_from_file
 from webbcal.combine.mosaic.drizzling import Drop, fill_value
 from webbcal.combine.mosaic.inputs import InputImage, Weighting
@@ -87,9 +86,10 @@ class ResampleStep(ListStep):
         """
         models = self.opened(run, args[0])
         if not run.is_part:  # a pipeline has looked at what it combines
+            check_images(models, self.name)
             warn_of_mixtures(models)
         start = time.perf_counter()
-        alone = is_model(args[0]) or (is_path(args[0]) and not is_association(args[0]))
+        alone = is_one(args[0])
         products = self.make(run, models, blend=self.blendheaders and not alone)
         (plan,) = self.decide(models)
         plan.seconds = time.perf_counter() - start

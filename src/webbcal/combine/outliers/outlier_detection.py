@@ -17,6 +17,7 @@ from webbcal.combine.outliers.flagging import background_of, blot, flag
 from webbcal.combine.outliers.kinds import ImagingKind, kind_of
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ParameterError
+from webbcal.core.modes import mode_of
 from webbcal.kernels.outliers.settings import Thresholds
 from webbcal.run.aside import put_aside
 from webbcal.run.parameters import StepParameters, param
@@ -74,10 +75,16 @@ class OutlierDetectionStep(ListStep):
         PlanError
             For exposure types that are neither images nor spectra in slits.
         """
-        if len(models) < 2:
+        known = [model for model in models if self.why_unusable(model, p) is None]
+        if len(known) < 2:
             return "outliers are found by comparing exposures, and there is only one"
-        kind_of(models)
+        kind_of(known)
         return None
+
+    def why_unusable(self, model: Any, p: OutlierDetectionParameters) -> str | None:
+        """Leave out what does not say what it is."""
+        exp_type = model.meta.exposure.type
+        return None if mode_of(exp_type).is_known else f"its exposure type is not known (EXP_TYPE {exp_type})"
 
     def scratch_bytes(self, sizes: Sizes, p: OutlierDetectionParameters) -> int:
         """The median and an exposure on its grid; an image for each thread, and those that are kept."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from webbcal.associations.sources import is_model
-from webbcal.combine.members.list_step import ListStep, groups_of, is_association, is_path
-from webbcal.combine.members.opening import warn_of_mixtures
+from webbcal.combine.members.list_step import ListStep, groups_of, is_one
+from webbcal.combine.members.opening import check_images, warn_of_mixtures
 from webbcal.combine.mosaic.drizzling import fill_value
 from webbcal.combine.mosaic.inputs import Weighting
 from webbcal.combine.mosaic.resample import GOOD_BITS, outlier_name, pair_of
@@ -94,9 +94,10 @@ class ResampleSpecStep(ListStep):
         models = self.opened_to_read(run, args[0])
         if not run.is_part:
             warn_of_mixtures(models)
+            check_images(models, self.name)
         (plan,) = self.decide(models)
         start = time.perf_counter()
-        alone = is_model(args[0]) or (is_path(args[0]) and not is_association(args[0]))
+        alone = is_one(args[0])
         if plan.applied:
             products = self.make(models, self.blendheaders and not alone, run.resources.threads)
         else:

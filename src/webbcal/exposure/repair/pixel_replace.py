@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
+from webbcal.core.dqflags import pixel
 from webbcal.core.errors import SkipStep
 from webbcal.core.threads import run_on_threads
 from webbcal.core.wording import a_or_an
@@ -118,4 +121,13 @@ class PixelReplaceStep(EachSlit):
 
         run = current()  # integrations are worked on side by side, as slits are
         threads = run.resources.threads if run is not None else 1
-        run_on_threads(work, Spectrum2D.all_of(arrays_of(slit, threads)), threads)
+        image = arrays_of(slit, threads)
+        before = _bad(image.dq)
+        run_on_threads(work, Spectrum2D.all_of(image), threads)
+        name = getattr(slit, "name", None) or slit.meta.filename
+        log.info("%s: %d pixels replaced", name, before - _bad(image.dq))
+
+
+def _bad(dq: np.ndarray) -> int:
+    """Return how many pixels cannot be used."""
+    return int(np.count_nonzero(dq & pixel["DO_NOT_USE"]))

@@ -117,12 +117,13 @@ def test_a_wcs_of_an_image_is_refused(tmp_path):
         ResampleSpecStep(output_wcs=str(tmp_path / "grid.asdf")).run(spectrum())
 
 
-def test_integrations_are_skipped():
+def test_integrations_are_refused_and_skipped_in_a_pipeline():
     series = datamodels.SlitModel(data=np.zeros((2, 4, 5), np.float32))
     series.update(spectrum())
-    result = ResampleSpecStep().run(series)
-    assert result.meta.cal_step.resample == "SKIPPED" and result.shape == (2, 4, 5)
-    assert series.meta.cal_step.resample is None
+    with pytest.raises(TypeError, match="SlitModel of shape"):
+        ResampleSpecStep().run(series)
+    (plan,) = ResampleSpecStep().decided(series)
+    assert plan.status == "SKIPPED" and "two-dimensional" in plan.reason
 
 
 @pytest.mark.parametrize(
