@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,24 @@ def test_status_tells_what_failed_and_what_was_left_out(tmp_path: Path) -> None:
     status = status_of(Folder(tmp_path))
     assert (status.states["a"], status.states["ab"], status.driver) == ("failed", "left out", None)
     assert "failed: a: it is no FITS file (logs/a.log)" in in_text(status)
+    Folder(tmp_path).write_record("b", record("b"))
+    assert in_text(status_of(Folder(tmp_path))).endswith("webbcal batch tries the rest again")
+
+
+def test_status_tells_what_is_next(tmp_path: Path) -> None:
+    def last(held_lock: Path | None = None) -> str:
+        with held(held_lock) if held_lock else nullcontext():
+            return in_text(status_of(folder)).splitlines()[-1]
+
+    folder = Folder(tmp_path)
+    drive(tmp_path, [job("a"), job("b")], Fake(good))
+    for name in "ab":
+        folder.write_record(name, record(name))
+    assert last() == "it has ended: all is done"
+    folder.write_record("b", {"state": "running", "run": "x"})
+    assert last() == "nobody runs it: it was interrupted; webbcal batch goes on where it was"
+    assert last(folder.lock("b")).startswith("nobody drives it, but workers end what they began")
+    assert last(folder.driver_lock).startswith("run by process ")
 
 
 def test_a_job_that_was_killed_is_not_running(tmp_path: Path) -> None:
