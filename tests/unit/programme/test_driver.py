@@ -1,8 +1,11 @@
 """Driving: what is begun when, what becomes of failures and of lost workers. No pipeline runs here."""
 
+import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,16 @@ from programme_cases import Listener
 from webbcal.core.errors import OutputError
 from webbcal.programme.driver import ATTEMPTS, Driver, Result
 from webbcal.programme.executors.interface import Outcome, Share, Task
+from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Input, Job
 from webbcal.programme.locks import held
+from webbcal.programme.projection import Projection
 from webbcal.programme.settings import Settings
 from webbcal.programme.status import in_text, status_of
 
+#: Where workers find this module, and what it imports.
+HERE = Path(__file__).parent, Path(__file__).parents[2]
 Plan = Callable[[str, int], Outcome]
 
 
@@ -160,6 +167,28 @@ def test_an_interruption_ends_the_workers_and_is_told_in_the_manifest(tmp_path: 
     with pytest.raises(KeyboardInterrupt):
         drive(tmp_path, [job("a"), job("b")], executor)
     assert executor.closed and '"b": "not done"' in Folder(tmp_path).manifest.read_text()
+
+
+def hold(order: dict[str, Any], share: Share) -> dict[str, Any]:
+    """Be a job that takes memory for a while: write when it begins and ends."""
+    name = order["job"]["name"]
+    for sign in "+-":
+        with (Path(order["folder"]) / "held").open("a") as file:
+            file.write(f"{sign}{name[-1]}\n")
+        time.sleep(0.1)
+    return record(name)
+
+
+def test_a_memory_budget_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of 1 to 4 GB, which could all run side by side, never take more together than is allowed."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*map(str, HERE), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setattr("webbcal.programme.driver.PERFORM", f"{__name__}:hold")
+    monkeypatch.setattr(Projection, "of", lambda self, job, threads: int(job.name[-1]) * 10**9)
+    jobs = [job(f"job{number}.{size}") for number, size in enumerate("43121432")]
+    executor = LocalExecutor("3", "5GB")
+    assert Driver(jobs, Settings(("x",), tmp_path), Listener()).run(executor).is_whole
+    steps = [int(line) for line in (tmp_path / "held").read_text().split()]
+    assert len(steps) == 2 * len(jobs) and max(accumulate(steps)) <= 5
 
 
 def test_status_tells_what_failed_and_what_was_left_out(tmp_path: Path) -> None:
