@@ -17,8 +17,8 @@ from killing import differs
 
 from webbcal import simulate
 from webbcal.cli.main import main as webbcal
+from webbcal.core.locks import owner_of
 from webbcal.programme.folder import Folder
-from webbcal.programme.locks import owner_of
 
 sys.path.append(str(Path(__file__).parents[1]))
 from programme_cases import exposures

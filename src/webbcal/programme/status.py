@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from webbcal.core.locks import owner_of
 from webbcal.programme.folder import Folder
-from webbcal.programme.locks import owner_of
 from webbcal.programme.pace import Pace, in_words
 
 #: States of jobs, in the order in which they are shown.

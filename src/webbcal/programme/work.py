@@ -15,12 +15,12 @@ from typing import Any
 
 from webbcal.associations import Association
 from webbcal.core.errors import WebbcalError
+from webbcal.core.locks import held
 from webbcal.programme.basis import basis_of, fingerprint, why
 from webbcal.programme.executors.interface import Share
 from webbcal.programme.filestate import FileState
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
-from webbcal.programme.locks import held
 from webbcal.programme.references import parameter_references, selecting, used_references
 from webbcal.run.circumstances import circumstances
 from webbcal.run.configuration import build_step

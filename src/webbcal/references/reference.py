@@ -131,9 +131,9 @@ class Reference:
 
     @property
     def sha256(self) -> str | None:
-        """Digest of the file; None for a model in memory, and for a file that has changed since it was chosen.
+        """Digest of the file; None for a model in memory, and for one that has changed since it was chosen.
 
-        Then what was read of it is not what is there. Quick if the file was hashed before.
+        Of that, what was read is not what is there. Quick if the file was hashed before.
         """
         if self.path is None or (self.stamp is not None and stamp(self.path) != self.stamp):
             return None

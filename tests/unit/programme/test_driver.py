@@ -13,12 +13,12 @@ import pytest
 from programme_cases import Listener
 
 from webbcal.core.errors import OutputError
+from webbcal.core.locks import held
 from webbcal.programme.driver import ATTEMPTS, Driver, Result
 from webbcal.programme.executors.interface import Outcome, Share, Task
 from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Input, Job
-from webbcal.programme.locks import held
 from webbcal.programme.projection import Projection
 from webbcal.programme.settings import Settings
 from webbcal.programme.status import in_text, status_of
