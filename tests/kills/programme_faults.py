@@ -102,7 +102,7 @@ def missing_reference(programme: Programme) -> str:
     return "2 types"
 
 
-def two_drivers(programme: Programme, pairs: int = 5) -> str:
+def two_drivers(programme: Programme, pairs: int = 3) -> str:
     """A second programme is started in the folder."""
     for _ in range(pairs):
         drivers = [programme.start("out", "serial"), programme.start("out", "serial")]
