@@ -36,7 +36,8 @@ def used_references(run: Run) -> list[dict[str, Any]]:
                 found.setdefault(kind, _none(kind))
             elif reference.path is not None:
                 # One that has changed since it was chosen has no sha256, and will not be taken for the same.
-                version = FileState(*(reference.stamp or (0, 0)), reference.sha256 or "")
+                size, mtime_ns = reference.stamp or (0, 0)
+                version = FileState(size, mtime_ns, reference.sha256 or "")
                 found[kind] = {
                     "kind": kind, "origin": reference.origin, "path": reference.path, **version.as_tree(),
                 }  # fmt: skip

@@ -117,7 +117,8 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _check_kind(name: str, value: Any, kind: type) -> None:
     """Refuse a value of another kind; the members of a list are texts."""
-    if not isinstance(value, kind) or (kind is list and not all(isinstance(one, str) for one in value)):
+    members = value if isinstance(value, list) else []
+    if not isinstance(value, kind) or not all(isinstance(one, str) for one in members):
         raise ParameterError(f"{name} is {value!r}: must be {_WORDS[kind]}")
 
 
