@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from webbcal.core.errors import OutputError
+from webbcal.core.locks import held, owner_of
 from webbcal.programme.basis import why
 from webbcal.programme.executors.interface import Executor, Outcome, Task
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
-from webbcal.programme.locks import held, owner_of
 from webbcal.programme.manifest import write_manifest
 from webbcal.programme.missing import as_it_can_be
 from webbcal.programme.projection import Projection

@@ -99,6 +99,8 @@ def _word(one: Expected) -> str:
 
 
 def _cost(expected: Sequence[Expected], settings: Settings) -> list[str]:
+    if not any(one.runs for one in expected):
+        return ["nothing would run"]
     have = settings.executor
     seconds = sum(one.seconds for one in expected)
     memory = max((one.memory or 0 for one in expected), default=0)

@@ -10,11 +10,14 @@ from webbcal.programme.job import Job
 from webbcal.programme.planning import plan_jobs
 from webbcal.programme.references import selecting, total_bytes, wanted_references
 from webbcal.programme.settings import Settings
+from webbcal.references.files import other_digests
 from webbcal.run.registry import step_class
 
 
 def prefetch(settings: Settings) -> str:
     """Fetch all references that the jobs of a programme may need; return what there is to say.
+
+    All are read, so that their checksums are known: to workers, and to tell which have changed in the cache.
 
     Raises
     ------
@@ -35,7 +38,15 @@ def prefetch(settings: Settings) -> str:
             found |= {path: kind for kind, path in wanted}
     kinds = ", ".join(sorted(set(found.values()))) or "none is needed"
     size = f"{total_bytes(found) / 1e6:.1f} MB"
-    return f"{len(found)} references, {size}, for {len(exposures)} exposures are in the cache ({kinds})"
+    said = f"{len(found)} references, {size}, for {len(exposures)} exposures are in the cache ({kinds})"
+    return "\n".join([said, *(_changed(path) for path in found if other_digests(path))])
+
+
+def _changed(path: str) -> str:
+    return (
+        f"warning: {path} has other content than when it was used before; CRDS gives a changed file another "
+        "name: if nobody has replaced it on purpose, remove it, and it will be fetched again"
+    )
 
 
 def _with_exposures(jobs: list[Job]) -> Iterator[tuple[Job, str]]:

@@ -35,7 +35,9 @@ def used_references(run: Run) -> list[dict[str, Any]]:
             if reference is None:
                 found.setdefault(kind, _none(kind))
             elif reference.path is not None:
-                version = FileState.of(Path(reference.path), known=_hashed(reference))
+                # One that has changed since it was chosen has no sha256, and will not be taken for the same.
+                size, mtime_ns = reference.stamp or (0, 0)
+                version = FileState(size, mtime_ns, reference.sha256 or "")
                 found[kind] = {
                     "kind": kind, "origin": reference.origin, "path": reference.path, **version.as_tree(),
                 }  # fmt: skip
@@ -99,15 +101,6 @@ def wanted_references(
 def total_bytes(paths: Iterable[str]) -> int:
     """Return how large some files are together."""
     return sum(Path(path).stat().st_size for path in paths)
-
-
-def _hashed(reference: Any) -> dict[str, Any] | None:
-    """Return the version of a reference that is hashed already, without reading it again."""
-    try:
-        status = Path(reference.path).stat()
-    except OSError:
-        return None
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": reference.sha256}
 
 
 def _found(kind: str, path: str) -> dict[str, Any]:

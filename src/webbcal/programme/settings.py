@@ -26,7 +26,12 @@ _OWN = (
     "output_dir", "output_file", "output_ext", "suffix", "save_results", "input_dir", "skip",
     "threads", "max_memory",
 )  # fmt: skip
-_KEYS = ("inputs", "output_dir", "executor", "parameters", "modes", "allow_missing", "disable_crds_steppars")
+#: Keys of a TOML file, and what they hold.
+_KEYS: dict[str, type] = {
+    "inputs": list, "output_dir": str, "executor": dict, "parameters": dict, "modes": dict,
+    "allow_missing": bool, "disable_crds_steppars": bool,
+}  # fmt: skip
+_WORDS = {dict: "a table", list: "a list of texts", str: "a text", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -98,15 +103,27 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
         tree = tomllib.loads(where.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise unreadable(ParameterError, f"{where}: cannot be read as TOML: {error}", error) from error
-    for key in tree:
-        if key not in _KEYS:
-            raise ParameterError(f"{where}: {key!r} is not known{suggestion(key, _KEYS)}")
     if isinstance(tree.get("inputs"), str):
         tree["inputs"] = [tree["inputs"]]
-    tree["inputs"] = [str(where.parent / name) for name in tree.get("inputs", [])]
+    for key, value in tree.items():
+        if key not in _KEYS:
+            raise ParameterError(f"{where}: {key!r} is not known{suggestion(key, _KEYS)}")
+        _check_kind(f"{where}: {key}", value, _KEYS[key])
+    tree["inputs"] = [_from(where.parent, name) for name in tree.get("inputs", [])]
     if "output_dir" in tree:
-        tree["output_dir"] = str(where.parent / tree["output_dir"])
+        tree["output_dir"] = _from(where.parent, tree["output_dir"])
     return tree
+
+
+def _check_kind(name: str, value: Any, kind: type) -> None:
+    """Refuse a value of another kind; the members of a list are texts."""
+    members = value if isinstance(value, list) else []
+    if not isinstance(value, kind) or not all(isinstance(one, str) for one in members):
+        raise ParameterError(f"{name} is {value!r}: must be {_WORDS[kind]}")
+
+
+def _from(folder: Path, name: str) -> str:
+    return str(folder / Path(name).expanduser())
 
 
 def settings_of(tree: Mapping[str, Any], *, force: bool = False) -> Settings:
@@ -122,6 +139,8 @@ def settings_of(tree: Mapping[str, Any], *, force: bool = False) -> Settings:
     if not tree.get("output_dir"):
         raise ParameterError("the products have no place: --output-dir=FOLDER")
     executor = _executor(tree.get("executor", {}))
+    for mode, words in tree.get("modes", {}).items():
+        _check_kind(f"modes.{mode}", words, dict)
     modes = {str(mode).upper(): _by_pipeline(words) for mode, words in tree.get("modes", {}).items()}
     for mode in modes:
         if mode not in table():
@@ -146,6 +165,8 @@ def _executor(words: Mapping[str, Any]) -> ExecutorSettings:
     for name in words:
         if name not in known:
             raise ParameterError(f"executor.{name} is not known{suggestion(name, known)}")
+        if name not in ("threads", "max_memory"):
+            _check_kind(f"executor.{name}", words[name], dict if name == "jobqueue" else str)
     numbers = {name: str(words[name]) for name in ("threads", "max_memory") if words.get(name) is not None}
     made = ExecutorSettings(**{**words, **numbers})
     if made.kind not in EXECUTORS:

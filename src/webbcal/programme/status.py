@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from webbcal.core.locks import owner_of
 from webbcal.programme.folder import Folder
-from webbcal.programme.locks import owner_of
 from webbcal.programme.pace import Pace, in_words
 
 #: States of jobs, in the order in which they are shown.
@@ -88,8 +88,18 @@ def in_text(status: Status) -> str:
         lines.append(f"{pipeline:{width}s}" + "".join(f"{found[state]:13d}" for state in shown))
     for name, reason in status.failures.items():
         lines.append(f"failed: {name}: {reason} (logs/{name}.log)")
+    return "\n".join([*lines, _what_next(status)])
+
+
+def _what_next(status: Status) -> str:
+    """Return who runs it; where nobody does, how it has ended, and what running it again would do."""
     if status.driver:
-        lines.append(f"run by {status.driver}; about {in_words(status.seconds_left)} of one thread are left")
-    else:
-        lines.append("nobody runs it; webbcal batch goes on where it was")
-    return "\n".join(lines)
+        return f"run by {status.driver}; about {in_words(status.seconds_left)} of one thread are left"
+    counts = Counter(status.states.values())
+    if counts["running"]:
+        return "nobody drives it, but workers end what they began; webbcal batch goes on where it was"
+    if counts["waiting"] or counts["interrupted"]:
+        return "nobody runs it: it was interrupted; webbcal batch goes on where it was"
+    if counts["failed"] or counts["left out"]:
+        return "it has ended, but not all is done; webbcal batch tries the rest again"
+    return "it has ended: all is done"

@@ -15,12 +15,12 @@ from typing import Any
 
 from webbcal.associations import Association
 from webbcal.core.errors import WebbcalError
+from webbcal.core.locks import held
 from webbcal.programme.basis import basis_of, fingerprint, why
 from webbcal.programme.executors.interface import Share
 from webbcal.programme.filestate import FileState
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
-from webbcal.programme.locks import held
 from webbcal.programme.references import parameter_references, selecting, used_references
 from webbcal.run.circumstances import circumstances
 from webbcal.run.configuration import build_step
@@ -101,9 +101,11 @@ def _done(job: Job, folder: Folder, share: Share, disable_crds: bool) -> dict[st
     """Run the pipeline of a job; return what it was made from, and what was made."""
     basis = basis_of(job, folder)
     init = str(job.inputs[0].path) if job.association is None else _written(job, folder)
+    cls = step_class(job.pipeline)
+    metadata = selecting(cls(), init)
+    # Known before they are read: one that changes meanwhile is not taken for what was used.
+    references = [] if disable_crds else parameter_references(cls, metadata)
     pipeline = pipeline_of(job, folder, share, init, disable_crds)
-    metadata = selecting(pipeline, init)
-    references = [] if disable_crds else parameter_references(type(pipeline), metadata)
     run: Run = pipeline.start(init)
     references += used_references(run)
     known = circumstances(run)

@@ -27,6 +27,7 @@ from typing import Any
 from webbcal.core.errors import MissingReferenceError, ReferenceFileError
 from webbcal.references import remembered
 from webbcal.references.crds_package import load_crds, only_news
+from webbcal.references.download import download, fetching
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +194,7 @@ def _check_cache_folder(crds: Any) -> None:
             f"set CRDS_PATH to the folder of a CRDS cache, or CRDS_SERVER_URL={SERVER}"
         )
     try:
-        root.mkdir(parents=True)
+        root.mkdir(parents=True, exist_ok=True)  # another process may do so, too
     except OSError as error:
         raise ReferenceFileError(
             f"CRDS_PATH={folder} cannot be written ({error.strerror}); set CRDS_PATH to a writable folder"
@@ -351,7 +352,8 @@ def _fetch_rules(crds: Any, name: str, missing: OSError) -> None:
             f"one that is, CRDS_PATH to the cache that has it, or CRDS_SERVER_URL={SERVER} to fetch it"
         ) from missing
     log.info("fetching the CRDS rules of %s", name)
-    crds.client.api.dump_mappings(name)
+    with fetching(Path(crds.config.get_crds_mappath(OBSERVATORY))):
+        crds.client.api.dump_mappings(name)  # those that somebody else has fetched are not fetched again
 
 
 def _fetch(crds: Any, name: str, parameters: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, str]:
@@ -362,16 +364,13 @@ def _fetch(crds: Any, name: str, parameters: Mapping[str, Any], files: Mapping[s
         return {t: crds.config.locate_file(f, OBSERVATORY, parameters=header) for t, f in files.items()}
 
     paths = locate()
+    advice = f"set CRDS_SERVER_URL={SERVER} to fetch it"
     if _missing(paths) and _has_server(crds):
-        crds.client.api.cache_references(name, dict(files), parameters=header)
+        failed = download(crds, name, _missing(paths).values(), header)
+        advice = f"the server did not deliver it ({'; '.join(failed.values())})"
         paths = locate()
     missing = _missing(paths)
     if missing:
-        advice = (
-            "the server did not deliver it"
-            if _has_server(crds)
-            else f"set CRDS_SERVER_URL={SERVER} to fetch it"
-        )
         kind = next(iter(missing))
         raise MissingReferenceError(
             f"selected by {name} but not in the cache: {', '.join(missing.values())}; {advice}, check "

@@ -61,6 +61,19 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     return digest
 
 
+def other_digests(path: str | os.PathLike[str]) -> set[str]:
+    """Return the digests that a file of this name had before, and has no more.
+
+    Raises
+    ------
+    ReferenceFileError
+        If the file cannot be read.
+    """
+    now, place = sha256_of(path), f"{Path(path).resolve()}|"
+    known = user_cache.read(cache_file()).items()
+    return {str(digest) for key, digest in known if key.startswith(place)} - {now}
+
+
 def cache_file() -> Path:
     """Return where digests are kept."""
     return user_cache.folder() / "sha256.json"

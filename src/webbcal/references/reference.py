@@ -26,6 +26,7 @@ from webbcal.references.cutout import (
     stripe_boxes,
 )
 from webbcal.references.files import header_name, sha256_of
+from webbcal.references.remembered import stamp
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,9 @@ class Reference:
     box : Box or None
         The exposure in the coordinates of the reference's pixel arrays. None before `check`, and for a
         reference that is no map of the detector.
+    stamp : list of int or None
+        Size and time of change (ns) of the file when it was chosen, before any of it was read; None if there
+        is none.
     """
 
     def __init__(self, kind: str, init: Any, origin: str = "crds") -> None:
@@ -101,6 +105,7 @@ class Reference:
         self.origin = origin
         self.init = os.fspath(init) if isinstance(init, (str, os.PathLike)) else init
         self.box: Box | None = None
+        self.stamp = stamp(self.path) if self.path is not None else None
         self._map_shape: tuple[int, ...] | None = None
         self._stripped: Interleaving | None = None
         #: This reference's place and that of a striped exposure.
@@ -128,8 +133,13 @@ class Reference:
 
     @property
     def sha256(self) -> str | None:
-        """Digest of the file; None for a model in memory. Quick if the file was hashed before."""
-        return None if self.path is None else sha256_of(self.path)
+        """Digest of the file; None for a model in memory, and for one that has changed since it was chosen.
+
+        Of that, what was read is not what is there. Quick if the file was hashed before.
+        """
+        if self.path is None or (self.stamp is not None and stamp(self.path) != self.stamp):
+            return None
+        return sha256_of(self.path)
 
     def __repr__(self) -> str:
         return f"Reference({self.kind!r}, {self.header_name!r})"

@@ -174,6 +174,21 @@ def test_references_are_fetched_ahead(programme: Path, capsys: pytest.CaptureFix
     assert main(["prefetch", str(programme)]) == 0
     said = capsys.readouterr().out
     assert " MB, for 2 exposures are in the cache (" in said and "linearity" in said and "flat" in said
+    assert "warning" not in said
+
+
+def test_a_reference_that_is_not_what_it_was_is_told_of_ahead(
+    programme: Path, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    shutil.copytree(world.environment["CRDS_PATH"], tmp_path / "crds")
+    monkeypatch.setenv("CRDS_PATH", str(tmp_path / "crds"))
+    main(["prefetch", str(programme)])
+    (area,) = (tmp_path / "crds").rglob("*_area_*.fits")
+    area.write_bytes(area.read_bytes()[:-1] + b"?")
+    capsys.readouterr()
+    assert main(["prefetch", str(programme)]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert len(told) == 1 and str(area) in told[0]
 
 
 @pytest.fixture(params=["local", "dask"])

@@ -1,7 +1,11 @@
 """Driving: what is begun when, what becomes of failures and of lost workers. No pipeline runs here."""
 
+import os
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +13,18 @@ import pytest
 from programme_cases import Listener
 
 from webbcal.core.errors import OutputError
+from webbcal.core.locks import held
 from webbcal.programme.driver import ATTEMPTS, Driver, Result
 from webbcal.programme.executors.interface import Outcome, Share, Task
+from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Input, Job
-from webbcal.programme.locks import held
+from webbcal.programme.projection import Projection
 from webbcal.programme.settings import Settings
 from webbcal.programme.status import in_text, status_of
 
+#: Where workers find this module, and what it imports.
+HERE = Path(__file__).parent, Path(__file__).parents[2]
 Plan = Callable[[str, int], Outcome]
 
 
@@ -161,6 +169,28 @@ def test_an_interruption_ends_the_workers_and_is_told_in_the_manifest(tmp_path: 
     assert executor.closed and '"b": "not done"' in Folder(tmp_path).manifest.read_text()
 
 
+def hold(order: dict[str, Any], share: Share) -> dict[str, Any]:
+    """Be a job that takes memory for a while: write when it begins and ends."""
+    name = order["job"]["name"]
+    for sign in "+-":
+        with (Path(order["folder"]) / "held").open("a") as file:
+            file.write(f"{sign}{name[-1]}\n")
+        time.sleep(0.1)
+    return record(name)
+
+
+def test_a_memory_budget_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of 1 to 4 GB, which could all run side by side, never take more together than is allowed."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*map(str, HERE), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setattr("webbcal.programme.driver.PERFORM", f"{__name__}:hold")
+    monkeypatch.setattr(Projection, "of", lambda self, job, threads: int(job.name[-1]) * 10**9)
+    jobs = [job(f"job{number}.{size}") for number, size in enumerate("43121432")]
+    executor = LocalExecutor("3", "5GB")
+    assert Driver(jobs, Settings(("x",), tmp_path), Listener()).run(executor).is_whole
+    steps = [int(line) for line in (tmp_path / "held").read_text().split()]
+    assert len(steps) == 2 * len(jobs) and max(accumulate(steps)) <= 5
+
+
 def test_status_tells_what_failed_and_what_was_left_out(tmp_path: Path) -> None:
     jobs = [job("a", problem="it is no FITS file"), job("b"), job("ab", "a", "b")]
     listener = Listener()
@@ -169,6 +199,24 @@ def test_status_tells_what_failed_and_what_was_left_out(tmp_path: Path) -> None:
     status = status_of(Folder(tmp_path))
     assert (status.states["a"], status.states["ab"], status.driver) == ("failed", "left out", None)
     assert "failed: a: it is no FITS file (logs/a.log)" in in_text(status)
+    Folder(tmp_path).write_record("b", record("b"))
+    assert in_text(status_of(Folder(tmp_path))).endswith("webbcal batch tries the rest again")
+
+
+def test_status_tells_what_is_next(tmp_path: Path) -> None:
+    def last(held_lock: Path | None = None) -> str:
+        with held(held_lock) if held_lock else nullcontext():
+            return in_text(status_of(folder)).splitlines()[-1]
+
+    folder = Folder(tmp_path)
+    drive(tmp_path, [job("a"), job("b")], Fake(good))
+    for name in "ab":
+        folder.write_record(name, record(name))
+    assert last() == "it has ended: all is done"
+    folder.write_record("b", {"state": "running", "run": "x"})
+    assert last() == "nobody runs it: it was interrupted; webbcal batch goes on where it was"
+    assert last(folder.lock("b")).startswith("nobody drives it, but workers end what they began")
+    assert last(folder.driver_lock).startswith("run by process ")
 
 
 def test_a_job_that_was_killed_is_not_running(tmp_path: Path) -> None:

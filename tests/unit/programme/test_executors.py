@@ -130,6 +130,26 @@ def test_worker_processes_share_memory() -> None:
         executor.close()
 
 
+def test_idle_workers_count_and_those_that_nothing_needs_are_ended() -> None:
+    executor = LocalExecutor("3", "8GB")
+    try:
+        first = executor.offer(3)
+        assert first is not None and first.memory is not None
+        for number in range(3):
+            executor.submit(task(f"task {number}", value=number), Share())
+        ended = 0
+        while ended < 2:
+            ended += len(executor.wait())
+        beside = executor.offer(2)  # of two that are idle, one gets the next task, and one keeps its memory
+        if ended == 2:
+            assert beside is not None and beside.memory is not None and beside.memory < first.memory
+            ended += len(executor.wait())
+        alone = executor.offer(1)
+        assert alone is not None and alone.memory == first.memory
+    finally:
+        executor.close()
+
+
 def test_a_task_that_is_too_large_is_done_alone() -> None:
     executor = LocalExecutor("4", "1MB")  # less than this process has
     try:

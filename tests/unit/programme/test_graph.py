@@ -61,6 +61,15 @@ def test_of_one_exposure_the_rawest_file_is_taken(raw: Path) -> None:
     assert len(names(jobs(raw))) == 5
 
 
+def test_an_exposure_in_two_folders_is_refused(raw: Path, tmp_path: Path) -> None:
+    exposure = next(raw.glob("*_uncal.fits"))
+    jobs(raw, exposure)  # named twice, it is there once
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / exposure.name).write_bytes(exposure.read_bytes())
+    with pytest.raises(InputError, match=f"there twice: {exposure} and .*/other/{exposure.name}"):
+        jobs(raw, tmp_path / "other")
+
+
 def test_calibrated_exposures_are_not_calibrated_again(tmp_path: Path) -> None:
     described(tmp_path / "given", FIRST, "rate")
     cal = described(tmp_path / "given", SECOND, "cal")

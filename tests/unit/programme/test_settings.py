@@ -44,6 +44,13 @@ def test_paths_of_a_file_are_those_from_its_folder(toml: Path) -> None:
     assert settings.output_dir == toml.parent / "out"
 
 
+def test_a_file_may_name_the_home_folder(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    toml.write_text("inputs = '~/raw'\noutput_dir = '~/out'")
+    settings = settings_of(read_settings(toml))
+    assert settings.inputs == ("/home/somebody/raw",) and settings.output_dir == Path("/home/somebody/out")
+
+
 def test_parameters_hold_for_a_pipeline_and_others_for_a_mode(toml: Path) -> None:
     settings = settings_of(read_settings(toml))
     assert settings.parameters_of("calwebb_detector1", "MIR_IMAGE") == {"jump": {"rejection_threshold": 5}}
@@ -83,6 +90,13 @@ def test_words_that_make_no_sense_are_refused(words: list[str], said: str) -> No
         ("input = ['raw']", "'input' is not known.*inputs"),
         ("inputs = 'raw'\noutput_dir = 'o'\n[modes.NRC_PICTURE.detector1]", "no EXP_TYPE 'NRC_PICTURE'"),
         ("inputs = 'raw'\noutput_dir = 'o'\n[executor]\ncores = 3", "executor.cores is not known"),
+        ("inputs = 5", "inputs is 5: must be a list of texts"),
+        ("inputs = ['raw', 5]", "must be a list of texts"),
+        ("inputs = 'raw'\nallow_missing = 'no'", "allow_missing is 'no': must be true or false"),
+        ("inputs = 'raw'\nexecutor = 'local'", "executor is 'local': must be a table"),
+        ("inputs = 'raw'\noutput_dir = 'o'\n[modes]\nNRC_IMAGE = 3", "modes.NRC_IMAGE is 3: must be a table"),
+        ("inputs = 'raw'\noutput_dir = 'o'\n[executor]\njobqueue = 'slurm'", "executor.jobqueue is 'slurm'"),
+        ("inputs = 'raw'\noutput_dir = 'o'\n[parameters]\nimage3 = 3", "'image3' is no pipeline|image3.STEP"),
     ],
 )
 def test_files_that_make_no_sense_are_refused(tmp_path: Path, text: str, said: str) -> None:

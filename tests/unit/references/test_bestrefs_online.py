@@ -5,7 +5,9 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 import threading
+import time
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,7 +33,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, root):
         super().__init__(("localhost", 0), Handler)
         self.files = {p.name: p for p in root.rglob("*") if p.is_file()}
-        self.asked = []
+        self.asked, self.damaged, self.seconds = [], set(), 0.0
         self.address = f"http://localhost:{self.server_port}"
 
     def answer(self, method):
@@ -63,7 +65,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         name = Path(self.path).name
         self.server.asked.append(name)
-        self.reply(self.server.files[name].read_bytes() if name in self.server.files else None)
+        content = self.server.files[name].read_bytes() if name in self.server.files else None
+        if name.endswith(".fits"):
+            time.sleep(self.server.seconds)
+        self.reply(content[:-1] + b"?" if name in self.server.damaged else content)
 
     def reply(self, content):
         self.send_response(200 if content is not None else 404)
@@ -113,6 +118,28 @@ def test_context_from_the_server(server, monkeypatch):
 def test_a_file_that_the_server_does_not_have(server):
     with pytest.raises(ReferenceFileError, match=r"mask_missing.fits.*did not deliver"):
         best_references(EXPOSURE, ["mask"])
+
+
+def test_what_arrives_damaged_is_refused_and_does_not_stay(server, tmp_path):
+    server.damaged = {"gain_new.fits"}
+    folder = tmp_path / "empty" / "references" / "jwst" / "nircam"
+    for _ in range(2):
+        with pytest.raises(
+            ReferenceFileError, match=r"gain_new.fits; the server did not deliver it.*size|sha1"
+        ):
+            best_references(EXPOSURE, ["gain"])
+    assert [path.name for path in folder.iterdir()] == [".webbcal.lock"]
+    server.damaged = set()
+    assert Path(best_references(EXPOSURE, ["gain"])["gain"]).read_bytes() == b"gain_new.fits"
+
+
+def test_one_fetches_and_the_others_wait(server, tmp_path):
+    """Several processes want the same file, which takes longer than crds would wait for another process."""
+    server.seconds = 6.0
+    script = f"from webbcal.references.bestrefs import best_references as b; b({EXPOSURE}, ['gain'])"
+    asking = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    assert [process.wait() for process in asking] == [0, 0]
+    assert server.asked.count("gain_new.fits") == 1
 
 
 def test_a_server_that_does_not_answer(server, monkeypatch):

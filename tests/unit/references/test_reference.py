@@ -74,6 +74,14 @@ def test_identity(gain_file, tmp_path, monkeypatch):
     assert override.header_name == str(gain_file)
 
 
+def test_a_file_that_changes_while_it_is_used_has_no_digest(gain_file):
+    reference = Reference("gain", gain_file)
+    assert reference.sha256 == hashlib.sha256(gain_file.read_bytes()).hexdigest()
+    gain_file.write_bytes(gain_file.read_bytes() + bytes(2880))
+    assert reference.sha256 is None
+    assert Reference("gain", gain_file).sha256 == hashlib.sha256(gain_file.read_bytes()).hexdigest()
+
+
 def test_a_model_in_memory(values, tmp_path):
     model = described(datamodels.GainModel(data=values), "GAIN")
     reference = Reference("gain", model, "override")

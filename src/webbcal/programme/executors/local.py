@@ -56,6 +56,17 @@ class _Worker:
         what = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Outcome(name, error=f"its worker was lost ({what})", lost=True)
 
+    @property
+    def resident(self) -> int:
+        """The bytes of memory that it has, as far as that is known."""
+        return kilobytes(f"/proc/{self.process.pid}/status", "VmRSS:") or 0
+
+    def dismiss(self) -> None:
+        """End it while it has no task: without its stdin it goes at once."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.end()
+
     def end(self) -> None:
         """Wait for its end; what it does was interrupted, and leaves nothing partial."""
         try:
@@ -102,12 +113,27 @@ class LocalExecutor:
         free = self._cores - sum(worker.share.threads for worker in self._busy)
         if free < 1:
             return None
-        taken = sum(worker.task.needs for worker in self._busy if worker.task is not None)
-        left = None if self._memory is None else max(0, self._memory - taken)
+        left = self._left(waiting)
         if left == 0 and self._busy:
             return None
         # A task that has all there is says itself what it lacks.
         return Share(max(1, free // max(1, waiting)), left if left is None else max(1, left))
+
+    def _left(self, waiting: int) -> int | None:
+        """Return the memory that neither tasks are going to need nor idle workers have; None if unlimited.
+
+        A worker keeps much of what it has had. The first idle one gets the next task, which counts all of its
+        process; those that no task waits for, or that stand beside a task that is alone, are ended.
+        """
+        if self._memory is None:
+            return None
+        idle = [worker for worker in self._workers if worker.task is None]
+        for worker in idle[max(1, waiting) if self._busy else 1 :]:
+            worker.dismiss()
+            self._workers.remove(worker)
+        taken = sum(worker.task.needs for worker in self._busy if worker.task is not None)
+        kept = sum(worker.resident for worker in idle[1:] if worker in self._workers)
+        return max(0, self._memory - taken - kept)
 
     def submit(self, task: Task, share: Share) -> None:
         """Give a task to a worker that has none, or to a new one."""

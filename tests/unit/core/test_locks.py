@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from webbcal.programme.locks import held, owner_of
+from webbcal.core.locks import held, owner_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from webbcal.programme.locks import held
+from webbcal.core.locks import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
