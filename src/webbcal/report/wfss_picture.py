@@ -93,7 +93,8 @@ def _show_spectrum(axes: Any, c: SourceComparison) -> None:
     axes.plot(c.wavelength, 1e6 * c.truth, color=_TRUTH, lw=0.9, label="truth, as blurred by the optics")
     top = 1.15e6 * float(c.truth.max())
     axes.set(ylabel="µJy", ylim=(min(0.0, -0.05 * top), top))
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    # A continuum without lines is high in its panel, one with lines is low.
+    axes.legend(frameon=False, fontsize=8, loc="upper left" if c.lines else "lower left")
 
 
 def _show_pulls(axes: Any, c: SourceComparison) -> None:

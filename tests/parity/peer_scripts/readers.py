@@ -2,8 +2,8 @@
 
 Usage: readers.py FILES.json RESULT.json [jdaviz]
 
-specutils' readers are asked for one spectrum and for a list; with ``jdaviz``, Specviz and Specviz2d are, too,
-and Mosviz is given folders.
+specutils' readers are asked for one spectrum and for a list; with ``jdaviz``, Specviz and Specviz2d are, too.
+Mosviz is not: that of jdaviz 5.0.2 does not start without a notebook.
 """
 
 import json
@@ -53,14 +53,6 @@ def viewer(name, kind):
     return load
 
 
-def mosviz(folder):
-    """Return the spectra that Mosviz finds in a folder."""
-    app = jdaviz.Mosviz()
-    app.load_data(directory=folder, instrument="niriss")
-    labels = [*app.get_column("1D Spectra"), *app.get_column("2D Spectra")]
-    return [app.get_data(label) for label in labels]
-
-
 readers = {"one": Spectrum.read, "list": specutils.SpectrumList.read}
 if "jdaviz" in sys.argv:
     import jdaviz
@@ -71,8 +63,5 @@ if "jdaviz" in sys.argv:
     }
 result = {}
 for file in json.loads(Path(sys.argv[1]).read_text()):
-    if Path(file).is_dir():
-        result[file] = {"Mosviz": tried(mosviz, file)}
-    else:
-        result[file] = {name: tried(read, file) for name, read in readers.items()}
+    result[file] = {name: tried(read, file) for name, read in readers.items()}
 Path(sys.argv[2]).write_text(json.dumps(result))
