@@ -8,6 +8,7 @@ from types import ModuleType, TracebackType
 from webbcal.compat.modules import Finder, StandIn, is_whole
 from webbcal.compat.table import PARTLY, places
 from webbcal.core.errors import WebbcalError
+from webbcal.core.surface import process
 from webbcal.run import logcfg
 
 
@@ -43,6 +44,7 @@ class StandingIn:
             _forget(name)
         self._finder = Finder()
         sys.meta_path.insert(0, self._finder)
+        process.stands_in = True
         logcfg.make_usual(logcfg.LogSettings())  # scripts show what they showed: INFO, on the terminal
 
     def undo(self) -> None:
@@ -51,6 +53,7 @@ class StandingIn:
             return
         sys.meta_path.remove(self._finder)
         self._finder = None
+        process.stands_in = False
         logcfg.make_usual(None)
         for name in [name for name, module in list(sys.modules.items()) if isinstance(module, StandIn)]:
             _forget(name)

@@ -22,8 +22,8 @@ from webbcal.io.file_handle import Handle
 #: Largest piece of a file that is held beside its destination, in bytes.
 CHUNK_BYTES = 1 << 20
 
-#: The most that is mapped into memory at a time, in bytes.
-_MAPPED_BYTES = 16 << 20
+#: The most that is mapped into memory at a time, in bytes. (The system may take in all of it for one row.)
+_MAPPED_BYTES = 8 << 20
 
 Region = list[tuple[int, int]]
 
@@ -99,20 +99,28 @@ def runs_of(shape: tuple[int, ...], bounds: Region) -> tuple[Iterator[int], int]
     return (sum(offsets) + first for offsets in product(*outer)), length
 
 
-def pieces_of(bounds: Region, itemsize: int, most: int | None = None) -> Iterator[Region]:
-    """Cut a region into pieces of so many bytes at most (`CHUNK_BYTES`), or a row if that is longer."""
+def pieces_of(
+    bounds: Region, itemsize: int, most: int | None = None, shape: tuple[int, ...] | None = None
+) -> Iterator[Region]:
+    """Cut a region into pieces of so many bytes at most (`CHUNK_BYTES`), or a row if that is longer.
+
+    With the shape of the array, what lies between the rows of a piece counts, too.
+    """
     most = most or CHUNK_BYTES
     lengths = [stop - start for start, stop in bounds]
     axis = next((axis for axis, length in enumerate(lengths[:-1]) if length > 1), None)
-    if axis is None or math.prod(lengths) * itemsize <= most:
+    if axis is None:
+        yield bounds
+        return
+    one = math.prod((shape or lengths)[axis + 1 :]) * itemsize
+    if lengths[axis] * one <= most:
         yield bounds
         return
     start, stop = bounds[axis]
-    step = max(1, most // (math.prod(lengths[axis + 1 :]) * itemsize))
+    step = max(1, most // one)
     for first in range(start, stop, step):
-        yield from pieces_of(
-            [*bounds[:axis], (first, min(first + step, stop)), *bounds[axis + 1 :]], itemsize, most
-        )
+        piece = [*bounds[:axis], (first, min(first + step, stop)), *bounds[axis + 1 :]]
+        yield from pieces_of(piece, itemsize, most, shape)
 
 
 def _within(part: Region, whole: Region) -> tuple[slice, ...]:
@@ -348,7 +356,8 @@ class FitsArray:
 
     def _read_columns(self, target: np.ndarray, bounds: Region) -> None:
         """Pick some columns of whole rows, which are not copied: there are often few, at an edge."""
-        for part in pieces_of([*bounds[:-1], (0, self.shape[-1])], self._stored.itemsize, _MAPPED_BYTES):
+        whole = [*bounds[:-1], (0, self.shape[-1])]
+        for part in pieces_of(whole, self._stored.itemsize, _MAPPED_BYTES, self.shape):
             where = _within(part[:-1], bounds[:-1])
             self._convert(self._in_place(part)[..., slice(*bounds[-1])], target[where])
 

@@ -123,10 +123,10 @@ def _box_of(sub: Any, shape: tuple[int, ...], instrument: str | None, name: str)
     return Box(y0 - 1, y0 - 1 + ny, x0 - 1, x0 - 1 + nx)
 
 
-def check_detector(reference: Placement, exposure: Placement, chosen: bool = False) -> None:
+def check_detector(reference: Placement, exposure: Placement, warn_only: bool = False) -> None:
     """Check that a reference belongs to the exposure's detector and has its orientation.
 
-    Of one that the user has `chosen` the detector is theirs to judge: another one is warned of.
+    With `warn_only`, another detector is warned of: scripts written for jwst may give such a reference.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def check_detector(reference: Placement, exposure: Placement, chosen: bool = Fal
         theirs, ours = getattr(reference, what), getattr(exposure, what)
         if theirs not in _EVERY and ours is not None and theirs != ours:
             wrong = f"{reference.name} is for {what} {theirs}, but {exposure.name} was taken with {ours}"
-            if not chosen:
+            if not warn_only:
                 raise ReferenceFileError(f"{wrong}; give a reference of the same detector")
             log.warning("%s; it is used, as you have given it", wrong)
             break

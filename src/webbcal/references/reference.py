@@ -15,6 +15,7 @@ import numpy as np
 from webbcal.core.box import Box
 from webbcal.core.errors import InputError, ReferenceFileError, unreadable
 from webbcal.core.irs2 import SIZE, Interleaving
+from webbcal.core.surface import process
 from webbcal.core.wording import a_or_an
 from webbcal.io.arrays import ArraySource
 from webbcal.references.cutout import (
@@ -367,7 +368,7 @@ class Reference:
             mine = placement_of(self.model, None if upon else shape, self.name)
         except InputError as error:
             raise ReferenceFileError(str(error)) from error
-        check_detector(mine, theirs, chosen=self.origin == "override")
+        check_detector(mine, theirs, warn_only=process.stands_in and self.origin == "override")
         if shape is not None:
             self._check_rows(shape, exposure)
             self._lay(shape, exposure, mine, theirs, upon)

@@ -74,11 +74,11 @@ def test_a_reference_that_does_not_fit_is_refused_with_both_values(change, value
         assert value in str(error.value)
 
 
-def test_another_detector_is_warned_of_where_the_user_has_chosen(caplog):
-    check_detector(replace(FULL, instrument="NIRISS", detector="NIS"), EXPOSURE, chosen=True)
+def test_another_detector_may_be_warned_of_but_not_other_axes(caplog):
+    check_detector(replace(FULL, instrument="NIRISS", detector="NIS"), EXPOSURE, warn_only=True)
     assert caplog.text.count("NIRISS") == 1 and "NIRCAM" in caplog.text
     with pytest.raises(ReferenceFileError, match="FASTAXIS"):
-        check_detector(replace(FULL, fastaxis=1), EXPOSURE, chosen=True)
+        check_detector(replace(FULL, fastaxis=1), EXPOSURE, warn_only=True)
 
 
 @pytest.mark.parametrize("every", [None, "ANY", "N/A", "MULTIPLE"])

@@ -206,8 +206,11 @@ def test_an_exposure_in_place_of_a_dark(values, tmp_path):
         Reference("dark", path, "override").check(exposure())
 
 
-def test_what_the_user_names_for_another_detector_is_used_with_a_warning(values, caplog):
+def test_what_scripts_for_jwst_name_for_another_detector_is_used_with_a_warning(values, caplog, monkeypatch):
     other = described(datamodels.GainModel(data=values), "FILLER", detector="NRCBLONG")
+    with pytest.raises(ReferenceFileError, match="NRCBLONG"):
+        Reference("gain", other, "override").check(exposure())
+    monkeypatch.setattr("webbcal.core.surface.process.stands_in", True)
     Reference("gain", other, "override").check(exposure())
     assert "NRCBLONG" in caplog.text and "FILLER" in caplog.text
     with pytest.raises(ReferenceFileError, match="NRCBLONG"):

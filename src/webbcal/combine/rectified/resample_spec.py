@@ -92,10 +92,10 @@ class ResampleSpecStep(ListStep):
             If parameters do not go together.
         """
         models = self.opened_to_read(run, args[0])
+        (plan,) = self.decide(models)
         if not run.is_part:
             warn_of_mixtures(models)
             check_images(models, self.name)
-        (plan,) = self.decide(models)
         start = time.perf_counter()
         alone = is_one(args[0])
         if plan.applied:
