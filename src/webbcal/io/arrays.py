@@ -23,7 +23,7 @@ from webbcal.io.file_handle import Handle
 CHUNK_BYTES = 1 << 20
 
 #: The most that is mapped into memory at a time, in bytes. (The system may take in all of it for one row.)
-_MAPPED_BYTES = 8 << 20
+_MAPPED_BYTES = 32 << 20
 
 Region = list[tuple[int, int]]
 
@@ -359,15 +359,18 @@ class FitsArray:
         whole = [*bounds[:-1], (0, self.shape[-1])]
         for part in pieces_of(whole, self._stored.itemsize, _MAPPED_BYTES, self.shape):
             where = _within(part[:-1], bounds[:-1])
-            self._convert(self._in_place(part)[..., slice(*bounds[-1])], target[where])
+            self._convert(self._picked([*part[:-1], bounds[-1]]), target[where])
 
-    def _in_place(self, bounds: Region) -> np.ndarray:
-        """Return a region where the file has it, as it is stored."""
-        strides = [self._stored.itemsize * math.prod(self.shape[axis + 1 :]) for axis in range(len(bounds))]
+    def _picked(self, bounds: Region) -> np.ndarray:
+        """Return a region as it is stored: what it has of a row is copied as one item."""
+        item = self._stored.itemsize
+        strides = [item * math.prod(self.shape[axis + 1 :]) for axis in range(len(bounds))]
         first = sum(start * stride for (start, _), stride in zip(bounds, strides, strict=True))
         last = sum((stop - 1) * stride for (_, stop), stride in zip(bounds, strides, strict=True))
-        view = self.handle.view_of(self.offset + first, last - first + self._stored.itemsize)
-        return np.ndarray([stop - start for start, stop in bounds], self._stored, view, strides=strides)
+        view = self.handle.view_of(self.offset + first, last - first + item)
+        *leading, columns = (stop - start for start, stop in bounds)
+        runs = np.ndarray(leading, f"V{columns * item}", view, strides=strides[:-1])
+        return runs.copy().view(self._stored).reshape(*leading, columns)
 
     def _read_converting(self, target: np.ndarray, bounds: Region) -> None:
         for part in pieces_of(bounds, self._stored.itemsize):
