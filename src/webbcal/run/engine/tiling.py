@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from webbcal.core.box import Box
 
-#: Bytes of float32 samples that a block should hold, so that it stays in a core's cache.
-BLOCK_BYTES = 4 << 20
+#: Bytes of float32 samples of a block: few enough for caches, enough that rows of halo weigh little.
+BLOCK_BYTES = 6 << 20
 #: Bytes of whole frames that a block of frames may hold.
 FRAMES_BYTES = 32 << 20
 #: Columns that kernels work on at once: blocks of fewer columns waste time.
