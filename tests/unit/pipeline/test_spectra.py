@@ -272,6 +272,19 @@ def test_what_stage_3_refuses(case, calibrated, caplog):
     assert SLIT.filter == "P750L"
 
 
+@pytest.mark.parametrize(
+    ("exp_type", "wheel", "grisms"),
+    [("NRC_WFSS", "pupil", ("GRISMR", "GRISMC")), ("NIS_WFSS", "filter", ("GR150R", "GR150C"))],
+)
+def test_grisms_are_not_mixed(exp_type, wheel, grisms):
+    models = [datamodels.MultiSlitModel() for _ in grisms]
+    for model, grism in zip(models, grisms, strict=True):
+        model.meta.exposure.type = exp_type
+        setattr(model.meta.instrument, wheel, grism)
+    with pytest.raises(InputError, match=rf"several {wheel}s cannot be combined: {grisms[0]}.*{grisms[1]}"):
+        check_spectra(models, ["a", "b"])
+
+
 def test_what_does_not_fit_on_one_thread_either_is_not_told_to_take_one(case, calibrated, monkeypatch):
     with pytest.raises(PlanError, match=r"but max_memory is 90 MB: allow it more memory$"):
         Spec2Pipeline.call(str(case.spec2[0]), max_memory="90MB", threads=2)
