@@ -63,6 +63,12 @@ SETTINGS = {
     "clip all": jump.JumpSettings(minimum_sigclip_groups=3, only_use_ints=False, rejection_threshold=2.5),
     "in time": jump.JumpSettings(running_ints=5, rejection_threshold=2.5),
     "clip ints": jump.JumpSettings(minimum_sigclip_groups=3, rejection_threshold=1.4, after_jump_groups1=1),
+    "clip near": jump.JumpSettings(
+        minimum_sigclip_groups=3,
+        rejection_threshold=1.2,
+        min_jump_to_flag_neighbors=2.0,
+        max_jump_to_flag_neighbors=30.0,
+    ),
 }
 
 
@@ -130,6 +136,7 @@ def test_in_time_cpu_equals_reference_in_long_series():
         jump.JumpSettings(minimum_sigclip_groups=200, min_diffs_single_pass=3, after_jump_groups1=1),
         jump.JumpSettings(minimum_sigclip_groups=50, rejection_threshold=3.0),
         jump.JumpSettings(minimum_sigclip_groups=50, rejection_threshold=3.0, only_use_ints=False),
+        jump.JumpSettings(minimum_sigclip_groups=50, rejection_threshold=2.0, min_jump_to_flag_neighbors=3.0),
     ],
 )
 def test_very_many_differences_are_not_sorted(settings):
@@ -137,6 +144,22 @@ def test_very_many_differences_are_not_sorted(settings):
     expected, got = (run(backend, band, settings) for backend in ("reference", "cpu"))
     np.testing.assert_array_equal(got[0], expected[0])
     assert got[2].primary == expected[2].primary > 0
+
+
+def test_medians_of_clipped_ramps_are_right_where_bounds_do_not_tell():
+    """Infinite differences are left out of clipping, but count in the median that neighbours hang on."""
+    rng = np.random.default_rng(11)
+    data, *rest = random_band(rng, 60, 5, ny=3, nx=20)
+    data[:, 1:, :, ::3] = np.where(rng.random((60, 1, 3, 7)) < 0.6, np.inf, data[:, 1:, :, ::3])
+    settings = jump.JumpSettings(
+        minimum_sigclip_groups=50,
+        rejection_threshold=1.5,
+        min_jump_to_flag_neighbors=1.0,
+        max_jump_to_flag_neighbors=3.0,
+    )
+    with np.errstate(invalid="ignore"):
+        expected, got = (run(backend, (data, *rest), settings) for backend in ("reference", "cpu"))
+    np.testing.assert_array_equal(got[0], expected[0])
 
 
 @pytest.mark.parametrize("backend", ["cpu", "reference"])

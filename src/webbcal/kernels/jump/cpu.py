@@ -12,7 +12,7 @@ import numpy as np
 from webbcal.core.box import Box
 from webbcal.kernels.compiling import helper, kernel
 from webbcal.kernels.jump.columns import choose, gather, read_variance, scatter
-from webbcal.kernels.jump.methods import flag_jumps, sort_lanes
+from webbcal.kernels.jump.methods import find_large, flag_jumps, sort_lanes
 from webbcal.kernels.jump.settings import (
     JumpSettings,
     JumpTally,
@@ -30,11 +30,13 @@ from webbcal.kernels.jump.spreading import (
     mark_jumps,
     update_full,
 )
-from webbcal.kernels.sortnet import LANES, median_of_many, middle, network
+from webbcal.kernels.sortnet import LANES, median_of_many, middle, network, select
 
 #: Differences that are sorted for their median.
 FEW = 512
-_ITERATIVE, _SINGLE_PASS = int(Method.ITERATIVE), int(Method.SINGLE_PASS)
+_ITERATIVE, _SINGLE_PASS, _SIGMA_CLIP = (
+    int(method) for method in (Method.ITERATIVE, Method.SINGLE_PASS, Method.SIGMA_CLIP)
+)
 
 
 @helper
@@ -47,17 +49,58 @@ def _medians(diff, lanes, comparisons, ordered, count, column, median):  # type:
             median[x] = middle(ordered, x, 0, count[x])
         return
     for x in range(lanes):
-        n, low, high = 0, np.float32(np.inf), np.float32(-np.inf)
-        for k in range(nk):
-            value = diff[k, x]
-            column[n] = value
-            if value == value:
-                low, high = min(low, value), max(high, value)
-                n += 1
-        count[x], median[x] = n, median_of_many(column, n)
-        if n > 0:
-            ordered[0, x] = low
-            ordered[n - 1, x] = high
+        _median_of_lane(diff, x, ordered, count, column, median)
+
+
+@helper
+def _median_of_lane(diff, x, ordered, count, column, median):  # type: ignore[no-untyped-def]
+    """Median of the usable differences of a lane; only its ends are ordered."""
+    n, low, high = 0, np.float32(np.inf), np.float32(-np.inf)
+    for k in range(diff.shape[0]):
+        value = diff[k, x]
+        column[n] = value
+        if value == value:
+            low, high = min(low, value), max(high, value)
+            n += 1
+    count[x], median[x] = n, median_of_many(column, n)
+    if n > 0:
+        ordered[0, x] = low
+        ordered[n - 1, x] = high
+
+
+@helper
+def _median_between(diff, x, low, high, column):  # type: ignore[no-untyped-def]
+    """Median of the usable differences of a lane, if it lies between bounds, else NaN."""
+    n, below, inside = 0, 0, 0
+    for k in range(diff.shape[0]):
+        value = diff[k, x]
+        column[inside] = value
+        n += 1 if value == value else 0
+        below += 1 if value < low else 0
+        inside += 1 if value >= low and value <= high else 0
+    upper, lower = n // 2 - below, (n - 1) // 2 - below
+    if n < 1 or lower < 0 or upper >= inside:
+        return np.nan
+    top = np.float64(select(column, 0, inside, upper))
+    if lower == upper:
+        return top
+    bottom = column[0]
+    for k in range(1, upper):
+        bottom = max(bottom, column[k])
+    return (np.float64(bottom) + top) / 2.0
+
+
+@helper
+def _needed_medians(diff, flags, lanes, bounds, variance, least, large, ordered, count, column, median):  # type: ignore[no-untyped-def]
+    """Medians of the lanes whose jumps may have neighbours; of others NaN, which no jump is far from."""
+    find_large(diff, flags, lanes, bounds, variance, least, large)
+    for x in range(lanes):
+        median[x] = np.nan
+        if not large[x]:
+            continue
+        median[x] = _median_between(diff, x, bounds[0, x], bounds[1, x], column)
+        if median[x] != median[x]:
+            _median_of_lane(diff, x, ordered, count, column, median)
 
 
 @helper
@@ -91,6 +134,10 @@ def _scratch(nk: int, nx: int, window: int, part: int) -> tuple[np.ndarray, ...]
         np.zeros(nk + 1, np.float32),  # the differences of one lane
         network(nk if sorts_all else 0),  # what sorts all differences
         network(part),  # and those that are compared
+        np.zeros(
+            (3, LANES), np.int64
+        ),  # of clipping: the first and last value that is left, and whether it goes on
+        np.zeros((4, LANES)),  # mean, sum of squares, bounds
     )
 
 
@@ -104,9 +151,10 @@ def _detect(  # type: ignore[no-untyped-def]
     lasting = groups[0] > 0 or groups[1] > 0
     spreads = flag_neighbours or lasting
     marks, diff, flags, ordered, count, bounds, statistics, quiet, look, chosen = block[:10]
-    window, running, column, whole, part = block[10:]
+    window, running, column, whole, part, places, clip = block[10:]
     median, sigma, variance = statistics[0], statistics[1], statistics[2]
     choosy = not lasting and method in (_SINGLE_PASS, _ITERATIVE)
+    needs_medians = lasting or method != _SIGMA_CLIP  # of all lanes
     primary = 0
     for row in range(rows):
         here = marks[row % 3]
@@ -123,13 +171,19 @@ def _detect(  # type: ignore[no-untyped-def]
             n = min(LANES, looked_at - start)
             columns = chosen[start : start + n]
             gather(data, groupdq, gain, row, columns, n, diff, flags)
-            _medians(diff, n, whole, ordered, count, column, median)
+            if needs_medians:
+                _medians(diff, n, whole, ordered, count, column, median)
             _statistics(gain, readnoise, row, columns, n, nframes, median, sigma, variance)
             flag_jumps(
                 method, diff, flags, n, only_ints, ndiffs, whole, part, ordered, count, variance, median,
-                sigma, thresholds, bounds, window, running,
+                sigma, thresholds, bounds, window, running, places, clip,
             )  # fmt: skip
             clear_groups(flags, n, ndiffs, cleared)  # cleared jumps have no neighbours
+            if spreads and not needs_medians:
+                _needed_medians(
+                    diff, flags, n, bounds, variance, neighbours[0], quiet, ordered, count, column, median
+                )
+                _statistics(gain, readnoise, row, columns, n, nframes, median, sigma, variance)
             if spreads:
                 mark_jumps(diff, flags, columns, n, median, sigma, neighbours, electrons, lasting, here)
             scatter(flags, groupdq, row, columns, n)

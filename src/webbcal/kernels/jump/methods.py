@@ -82,30 +82,53 @@ def _iterative_bounds(ordered, x, n, variance, thresholds):  # type: ignore[no-u
 
 
 @helper
-def _clip_bounds(ordered, x, n, nsigma):  # type: ignore[no-untyped-def]
-    """Return the bounds of lane `x` by iterated clipping about the median (NaN without usable values)."""
-    lo, hi = 0, n
-    low = high = np.nan
+def _clip_bounds(ordered, count, nsigma, places, clip):  # type: ignore[no-untyped-def]
+    """Set the bounds of all lanes by iterated clipping about the median (NaN without usable values).
+
+    Values are added up lane by lane in ascending order, all lanes side by side.
+    """
+    lo, hi, active = places
+    mean, square, low, high = clip
+    for x in range(LANES):
+        lo[x], hi[x], active[x], low[x], high[x] = 0, count[x], 1, np.nan, np.nan
     for _ in range(CLIP_ITERATIONS):
-        if hi == lo:
-            break
-        mean = 0.0
-        for k in range(lo, hi):
-            mean += ordered[k, x]
-        mean /= hi - lo
-        square = 0.0
-        for k in range(lo, hi):
-            square += (mean - ordered[k, x]) * (mean - ordered[k, x])
-        median, sigma = middle(ordered, x, lo, hi), np.sqrt(square / (hi - lo))
-        low, high = median - nsigma * sigma, median + nsigma * sigma
-        before = hi - lo
-        while hi > lo and not ordered[hi - 1, x] <= high:
-            hi -= 1
-        while lo < hi and not ordered[lo, x] >= low:
-            lo += 1
-        if hi - lo == before:
-            break
-    return low, high
+        first, stop = _begin_round(places, mean, square, ordered.shape[0])
+        if first >= stop:
+            return
+        for k in range(first, stop):
+            for x in range(LANES):
+                mean[x] += np.float64(ordered[k, x]) if lo[x] <= k and k < hi[x] else 0.0
+        for x in range(LANES):
+            mean[x] /= hi[x] - lo[x]
+        for k in range(first, stop):
+            for x in range(LANES):
+                off = mean[x] - ordered[k, x]
+                square[x] += off * off if lo[x] <= k and k < hi[x] else 0.0
+        for x in range(LANES):
+            if active[x] == 0:
+                continue
+            median, sigma = middle(ordered, x, lo[x], hi[x]), np.sqrt(square[x] / (hi[x] - lo[x]))
+            low[x], high[x] = median - nsigma * sigma, median + nsigma * sigma
+            before = hi[x] - lo[x]
+            while hi[x] > lo[x] and not ordered[hi[x] - 1, x] <= high[x]:
+                hi[x] -= 1
+            while lo[x] < hi[x] and not ordered[lo[x], x] >= low[x]:
+                lo[x] += 1
+            active[x] = 0 if hi[x] - lo[x] == before else 1
+
+
+@helper
+def _begin_round(places, mean, square, n):  # type: ignore[no-untyped-def]
+    """Return the rows that take part in a round of clipping; lanes without values are done."""
+    lo, hi, active = places
+    first, stop = n, 0
+    for x in range(LANES):
+        mean[x], square[x] = 0.0, 0.0
+        if hi[x] == lo[x]:
+            active[x] = 0
+        if active[x] != 0:
+            first, stop = min(first, lo[x]), max(stop, hi[x])
+    return first, stop
 
 
 @helper
@@ -142,19 +165,50 @@ def _flag_single_pass(diff, flags, lanes, ordered, count, median, sigma, limit):
 
 
 @helper
-def _flag_sigma_clip(diff, flags, lanes, sets, comparisons, ordered, count, limit):  # type: ignore[no-untyped-def]
-    """Flag by clipping; set s holds differences s, s + sets, ...: one a integration, or all of them."""
+def _flag_sigma_clip(diff, flags, lanes, sets, comparisons, ordered, count, limit, bounds, places, clip):  # type: ignore[no-untyped-def]
+    """Flag by clipping; set s holds differences s, s + sets, ...: one a integration, or all of them.
+
+    `bounds` become what the median of all differences lies between: the smallest and the largest of the sets.
+    """
     nk = diff.shape[0]
+    for x in range(LANES):
+        bounds[0, x], bounds[1, x] = np.inf, -np.inf
     for s in range(sets):
         sort_lanes(diff, s, sets, nk // sets, False, True, comparisons, ordered, count)
+        _clip_bounds(ordered, count, limit, places, clip)
         for x in range(lanes):
-            low, high = _clip_bounds(ordered, x, count[x], limit)
-            if count[x] == 0 or (ordered[0, x] >= low and ordered[count[x] - 1, x] <= high):
+            n, low, high = count[x], clip[2, x], clip[3, x]
+            if n == 0:
+                continue
+            bounds[0, x] = min(bounds[0, x], ordered[(n - 1) // 2, x])
+            bounds[1, x] = max(bounds[1, x], ordered[n // 2, x])
+            if ordered[0, x] >= low and ordered[n - 1, x] <= high:
                 continue
             for k in range(s, nk, sets):
                 step = np.float64(diff[k, x])
                 if np.isfinite(step) and (step < low or step > high):
                     flags[k, x] |= JUMP
+
+
+@helper
+def find_large(diff, flags, lanes, bounds, variance, least, large):  # type: ignore[no-untyped-def]
+    """Tell which lanes may have a jump of more than `least` sigma, as far as bounds of the median tell."""
+    for x in range(LANES):
+        large[x] = False
+    for k in range(diff.shape[0]):
+        some = np.uint8(0)
+        for x in range(LANES):
+            large[x] |= abs(diff[k, x]) == np.inf  # such do not count in the bounds
+            some |= flags[k, x]
+        if (some & JUMP) == 0:
+            continue
+        for x in range(lanes):
+            if (flags[k, x] & JUMP) == 0:
+                continue
+            step, low, high = np.float64(diff[k, x]), np.float64(bounds[0, x]), np.float64(bounds[1, x])
+            faintest = 0.0 if low <= 0.0 and high >= 0.0 else min(abs(low), abs(high))
+            most = max(abs(step - low), abs(step - high))
+            large[x] |= not most < 0.999 * least * np.sqrt(faintest + variance[x])
 
 
 @helper
@@ -203,12 +257,13 @@ def _flag_in_time(diff, flags, lanes, ndiffs, whole, part, ordered, count, varia
 @helper
 def flag_jumps(  # type: ignore[no-untyped-def]
     method, diff, flags, lanes, only_ints, ndiffs, whole, part, ordered, count, variance, median, sigma,
-    thresholds, bounds, window, running,
+    thresholds, bounds, window, running, places, clip,
 ):  # fmt: skip
     """Flag the jumps of a block by the method of the exposure."""
     limit = thresholds[2]
     if method == _SIGMA_CLIP:
-        _flag_sigma_clip(diff, flags, lanes, ndiffs if only_ints else 1, part, ordered, count, limit)
+        sets = ndiffs if only_ints else 1
+        _flag_sigma_clip(diff, flags, lanes, sets, part, ordered, count, limit, bounds, places, clip)
     elif method == _RUNNING:
         _flag_in_time(
             diff, flags, lanes, ndiffs, whole, part, ordered, count, variance, limit, window, running
