@@ -18,7 +18,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -82,8 +82,20 @@ def best_references(parameters: Mapping[str, Any], types: Sequence[str]) -> dict
     kinds = list(dict.fromkeys(t.lower() for t in types))
     found = remembered.recall(simple, kinds)
     if found is None:
-        found = _ask(simple, kinds)
+        found = _unless_outrun(lambda: _ask(simple, kinds))
     return {t: found[t.lower()] for t in types}
+
+
+#: Folders that crds makes in a new cache: of rules, references and configurations, for each instrument.
+_FOLDERS = 32
+
+
+def _unless_outrun(work: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Do it again where crds was about to make a folder of the cache, and another process was quicker."""
+    for _ in range(_FOLDERS):
+        with contextlib.suppress(FileExistsError):
+            return work()
+    return work()
 
 
 def _ask(parameters: Mapping[str, Any], types: Sequence[str]) -> dict[str, str]:
