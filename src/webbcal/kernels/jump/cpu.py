@@ -134,9 +134,7 @@ def _scratch(nk: int, nx: int, window: int, part: int) -> tuple[np.ndarray, ...]
         np.zeros(nk + 1, np.float32),  # the differences of one lane
         network(nk if sorts_all else 0),  # what sorts all differences
         network(part),  # and those that are compared
-        np.zeros(
-            (3, LANES), np.int64
-        ),  # of clipping: the first and last value that is left, and whether it goes on
+        np.zeros((3, LANES), np.int64),  # of clipping: first value left, end of them, whether it goes on
         np.zeros((4, LANES)),  # mean, sum of squares, bounds
     )
 
