@@ -106,11 +106,16 @@ def median_of_many(values: np.ndarray, n: int) -> float:
     """Return the median of the first `n` values, in float64 (NaN if none); changes their order."""
     if n < 1:
         return np.nan
-    m = n // 2
-    upper = np.float64(select(values, 0, n, m))
-    if n % 2 == 1:
-        return upper
-    lower = values[0]
-    for k in range(1, m):
-        lower = max(lower, values[k])
-    return (np.float64(lower) + upper) / 2.0
+    return mean_of_places(values, n, (n - 1) // 2, n // 2)
+
+
+@helper
+def mean_of_places(values: np.ndarray, n: int, lower: int, upper: int) -> float:
+    """Return the mean of what would stand at two places, neighbours or one, if `n` values were sorted."""
+    top = np.float64(select(values, 0, n, upper))
+    if lower == upper:
+        return top
+    bottom = values[0]
+    for k in range(1, upper):
+        bottom = max(bottom, values[k])
+    return (np.float64(bottom) + top) / 2.0

@@ -30,7 +30,7 @@ from webbcal.kernels.jump.spreading import (
     mark_jumps,
     update_full,
 )
-from webbcal.kernels.sortnet import LANES, median_of_many, middle, network, select
+from webbcal.kernels.sortnet import LANES, mean_of_places, median_of_many, middle, network
 
 #: Differences that are sorted for their median.
 FEW = 512
@@ -81,13 +81,7 @@ def _median_between(diff, x, low, high, column):  # type: ignore[no-untyped-def]
     upper, lower = n // 2 - below, (n - 1) // 2 - below
     if n < 1 or lower < 0 or upper >= inside:
         return np.nan
-    top = np.float64(select(column, 0, inside, upper))
-    if lower == upper:
-        return top
-    bottom = column[0]
-    for k in range(1, upper):
-        bottom = max(bottom, column[k])
-    return (np.float64(bottom) + top) / 2.0
+    return mean_of_places(column, inside, lower, upper)
 
 
 @helper
