@@ -200,8 +200,8 @@ def likely_unused_groups(survey: Survey) -> np.ndarray:
 def unused_groups(blocks: Sequence[RampBlock]) -> np.ndarray:
     """Return which groups are DO_NOT_USE in every pixel of the blocks, (integrations, groups) bool."""
     flag = dqflags.group["DO_NOT_USE"]
-    seen = [((b.groupdq[(..., *b.inner.slices)] & flag) != 0).all(axis=(2, 3)) for b in blocks]
-    return np.logical_and.reduce(seen)
+    flags_of_all = [np.bitwise_and.reduce(b.groupdq[(..., *b.inner.slices)], axis=(2, 3)) for b in blocks]
+    return (np.bitwise_and.reduce(flags_of_all) & flag) != 0
 
 
 def _sample(frame: Box) -> list[Box]:

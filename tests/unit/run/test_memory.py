@@ -26,12 +26,12 @@ from webbcal import simulate
         },
         {"subarray": "SUBGRISM256", "readpatt": "SHALLOW2", "ngroups": 8, "nints": 2},
         {
-            "subarray": "SUBSTRIP96",
-            "detector": "NIS",
-            "filter": "F277W",
-            "readpatt": "NISRAPID",
-            "ngroups": 3,
-            "nints": 16,
+            "subarray": "SUB256",
+            "detector": "MIRIMAGE",
+            "filter": "F770W",
+            "readpatt": "FASTR1",
+            "ngroups": 40,
+            "nints": 12,
         },
         {
             "subarray": "FULL",

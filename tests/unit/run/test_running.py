@@ -277,6 +277,26 @@ def test_sigma_clipping_keeps_a_group_that_all_pixels_reject(
     np.testing.assert_array_equal(results[0], results[2])
 
 
+def test_ramps_wait_once_for_two_steps_that_need_all_integrations(
+    crds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fit right behind clipping over integrations looks at the ramps that waited for the clipping."""
+    stores: list[Any] = []
+    make = rows_of_task.store_for
+
+    def counted(*arguments: Any) -> Any:
+        stores.append(make(*arguments))
+        return stores[-1]
+
+    pipeline = {"steps": {"jump": {"minimum_sigclip_groups": 2}}}
+    expected = Detector1Pipeline(**pipeline).run(crds.uncal[0])
+    monkeypatch.setattr(rows_of_task, "store_for", counted)
+    cut_into(monkeypatch, 64, 1, 64)
+    result = Detector1Pipeline(**pipeline).run(crds.uncal[0])
+    assert_same(result, expected)
+    assert len(stores) == 1
+
+
 def test_unused_groups_that_a_look_here_and_there_got_wrong(
     crds: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ class RowsTask:
                 stream = self._walked(index, operation, stream)
             elif operation.all_integrations and len(self._chunks) > 1:
                 stream = self._together(index, operation, stream)
+                self._together_at = index  # said here: nothing runs before the last stage asks for a block
             else:
                 stream = self._applied(index, operation, stream)
             stream = self._told(index, stream)
@@ -154,6 +155,5 @@ class RowsTask:
             block = operation.apply(store.read_tile(number, interior), Kept())
             assert isinstance(block, RampBlock)
             store.put_flags(block, number)
-        self._together_at = index
         for ints in self._chunks:
             yield store.read(self.interior, after, ints, self.source.groups)
