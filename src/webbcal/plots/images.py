@@ -289,7 +289,7 @@ def add_colorbar(axes: Any, shown: Any, label: str) -> Any:
     if isinstance(shown.norm, FuncNorm):
         bar.set_ticks(list(ticks(shown.norm)))
         bar.ax.minorticks_off()
-        bar.ax.yaxis.set_major_formatter("{x:g}")
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value + 0.0:g}")  # -0 is 0
     bar.ax.tick_params(direction="out", left=False)
     return bar
 

@@ -11,7 +11,7 @@ from webbcal.report.pages.family import Family
 from webbcal.report.pages.html import Markup, cell, section, table
 from webbcal.report.pages.members import MemberAccount, members_of
 from webbcal.report.pages.overlaps import Overlap, overlaps_of
-from webbcal.report.pages.picture import figure, panels, plotted, tidy
+from webbcal.report.pages.picture import panels, plots, tidy
 from webbcal.report.pages.stars import Displacements, displacements_of
 
 _BLUE, _RED = "#2b6ca3", "#d62828"
@@ -87,11 +87,11 @@ def _moved(members: Sequence[MemberAccount], stars: Sequence[Displacements]) -> 
     _draw_shifts(left, shifts)
     _draw_stars(right, stars)
     caption = (
-        "Left: how far tweakreg moved each exposure in its last fit (alike where all went to the sky "
-        "together). Right: centroids of the catalogue's bright point sources, measured in each exposure and "
+        "First: how far tweakreg moved each exposure in its last fit (alike where all went to the sky "
+        "together). Second: centroids of the catalogue's bright point sources, measured in each exposure and "
         "put on the sky by its WCS, less the catalogue; large marks are medians of exposures."
     )
-    return figure(plotted(made), caption, "alignment of the exposures", wide=True)
+    return plots(made, caption, "alignment of the exposures")
 
 
 def _draw_shifts(axes: Any, shifts: Mapping[int, tuple[float, float]]) -> None:
@@ -143,7 +143,7 @@ def _skies(members: Sequence[MemberAccount], overlaps: Sequence[Overlap]) -> Mar
         f"Differences of the skies of {len(order)} pairs of exposures where they overlap, after skymatch: "
         f"{rms:.3g} {unit} rms. Each is the median over blocks of pixels, with the error of their scatter."
     )
-    picture = figure(plotted(made), told, "differences of the sky in overlaps", wide=True)
+    picture = plots(made, told, "differences of the sky in overlaps")
     if len(overlaps) > _MOST_ROWS:
         return picture
     rows = [

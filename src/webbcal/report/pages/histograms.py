@@ -11,7 +11,7 @@ import numpy as np
 from webbcal.core import dqflags
 from webbcal.report.pages.family import Family
 from webbcal.report.pages.html import Markup, section
-from webbcal.report.pages.picture import figure, panels, plotted, tidy
+from webbcal.report.pages.picture import panels, plots, tidy
 from webbcal.run.exposure import meta_value
 
 _BAD = dqflags.pixel["DO_NOT_USE"] | dqflags.pixel["REFERENCE_PIXEL"]
@@ -89,7 +89,7 @@ def _picture(values: _Values) -> Markup:
             f" These have a width of {width:.2f}; it is 1 where errors are right and the sky is smooth "
             "(structure of the scene widens it, resampling narrows it)."
         )
-    return figure(plotted(made), said, f"distributions of {values.name}", wide=True)
+    return plots(made, said, f"distributions of {values.name}")
 
 
 def _draw_values(axes: Any, values: _Values) -> None:

@@ -41,11 +41,23 @@ class Picture:
         return f"data:image/{self.kind};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
-def figure(picture: Picture, caption: Child, alt: str, wide: bool = False) -> Markup:
+def figure(picture: Picture, caption: Child, alt: str) -> Markup:
     """Return a picture with its caption, which is enlarged by a click."""
+    return element("figure", _enlarged(picture, alt), element("figcaption", caption))
+
+
+def plots(made: Any, caption: Child, alt: str) -> Markup:
+    """Return the panels of a matplotlib figure, with a caption: side by side or, on a phone, in a column."""
+    drawn = [axes for axes in made.axes if axes.axison]
+    pictures = [_enlarged(_alone(axes), f"{alt}, {k}") for k, axes in enumerate(drawn, 1)]
+    columns = made.axes[0].get_gridspec().ncols
+    beside = element("div", *pictures, class_="panels", style=f"--columns: {columns}")
+    return element("figure", beside, element("figcaption", caption), class_="wide")
+
+
+def _enlarged(picture: Picture, alt: str) -> Markup:
     image = element("img", src=picture.url, alt=alt, width=picture.width, height=picture.height)
-    button = element("button", image, type="button", class_="enlarge", aria_label=f"enlarge: {alt}")
-    return element("figure", button, element("figcaption", caption), class_="wide" if wide else None)
+    return element("button", image, type="button", class_="enlarge", aria_label=f"enlarge: {alt}")
 
 
 def panels(rows: int, columns: int, height: float, width: float = 9.6) -> tuple[Any, np.ndarray]:
@@ -95,11 +107,18 @@ def tidy(axes: Any, title: str = "", **settings: Any) -> None:
         axes.spines[side].set_visible(False)
 
 
-def plotted(made: Any) -> Picture:
-    """Return a matplotlib figure as SVG."""
+def _alone(axes: Any) -> Picture:
+    """Return one panel of a figure, with its margins, as SVG."""
+    from matplotlib.transforms import Bbox
+
+    made, place = axes.figure, axes.get_subplotspec()
+    rows, columns = place.get_gridspec().get_geometry()
+    width, height = made.get_size_inches() / (columns, rows)
+    cell = Bbox.from_bounds(place.colspan.start * width, (rows - place.rowspan.stop) * height, width, height)
+    for each in made.axes:
+        each.set_visible(each is axes)
     stream = BytesIO()
-    made.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    width, height = made.get_size_inches()
+    made.savefig(stream, format="svg", bbox_inches=cell, metadata={"Date": None, "Creator": None})
     return Picture(stream.getvalue(), "svg+xml", round(96 * width), round(96 * height))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from webbcal.core import dqflags
 from webbcal.report.pages.family import Family
 from webbcal.report.pages.html import Markup, section
-from webbcal.report.pages.picture import figure, panels, plotted, tidy
+from webbcal.report.pages.picture import panels, plots, tidy
 from webbcal.run.exposure import meta_value
 
 _UNUSABLE = dqflags.pixel["DO_NOT_USE"] | dqflags.pixel["REFERENCE_PIXEL"]
@@ -52,7 +52,7 @@ def ramps(family: Family) -> Markup | None:
         f"{_CAPTIONS[kind]} of the first integration, and lines with the rates of _{fitted}. Red rings: "
         "jumps; crosses: saturated; grey: not used for another reason."
     )
-    return section("Ramps", figure(plotted(made), caption, "ramps of some pixels", wide=True), id_="ramps")
+    return section("Ramps", plots(made, caption, "ramps of some pixels"), id_="ramps")
 
 
 def _sampled(family: Family, kind: str, fitted: str) -> Iterator[_Ramp]:

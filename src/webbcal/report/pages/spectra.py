@@ -12,7 +12,7 @@ from webbcal.core import dqflags
 from webbcal.datamodels.lists import items_of
 from webbcal.report.pages.family import Family
 from webbcal.report.pages.html import Markup, section
-from webbcal.report.pages.picture import figure, panels, plotted, tidy
+from webbcal.report.pages.picture import panels, plots, tidy
 from webbcal.run.exposure import meta_value
 
 _PRODUCTS = ("x1d", "x1dints", "c1d")
@@ -56,7 +56,7 @@ def _picture(family: Family, suffix: str) -> Markup | None:
         axes.axis("off")
     more = f", the {_MOST} brightest of {len(found)}" if len(found) > _MOST else ""
     caption = f"_{suffix}: flux with its error{more}. What must not be used is left out."
-    return figure(plotted(made), caption, f"spectra of _{suffix}", wide=True)
+    return plots(made, caption, f"spectra of _{suffix}")
 
 
 def _read(model: Any) -> Iterator[_Spectrum]:
