@@ -36,7 +36,7 @@ ALLOWED = {
     # Pipelines are found by name (`run.registry`).
     "programme": {"associations", "core", "io", "references", "report", "run"},
     # What scripts import is in many rooms, which are named in tables and loaded when they are asked for.
-    "compat": {"associations", "core", "references", "run"},
+    "compat": {"associations", "core", "references", "run", "wcs"},
     "cli": {
         "associations",
         "core",

@@ -28,12 +28,14 @@ RUNNERS = {"theirs": [str(PEER)], "ours": [sys.executable, "-m", "webbcal.as_jws
 _OF_THIS_PROCESS = ("PYTHONPATH", "XDG_CACHE_HOME")
 LOGGING = "[*]\nhandler = file:pipeline.log\nlevel = INFO\n"
 #: What docs/parity.md explains: steps that say that they were skipped, for jwst says nothing of them; and
-#: that what is saved within a pipeline knows its association.
+#: that what is saved within a pipeline knows its association; and which keywords of SIP are written.
 EXPLAINED = (
     re.compile(r"PRIMARY: S_\w+ is 'SKIPPED' instead of '\(none\)'"),
     re.compile(r"PRIMARY: S_REFPIX is 'SKIPPED' instead of 'COMPLETE'"),
     re.compile(r"_flat_field\.fits: PRIMARY: ASN(POOL|TABLE) is 'singleton' instead of '\(none\)'"),
     re.compile(r"PRIMARY: R_(REFPIX|SIRSKL) is 'N/A' instead of '\(none\)'"),
+    # terms of SIP are within 1e-7 pixel at the edge; linear terms of the inverse and errors are written
+    re.compile(r"_adjusted\.fits: SCI: ([AB]P?_\d_\d|SIPMXERR|SIPIVERR) is"),
 )
 
 
@@ -114,6 +116,11 @@ def test_stage_1_with_own_steps_and_a_parameter_file(rates: Place) -> None:
 
 def test_stage_2_with_an_association_and_hooks(images: Place) -> None:
     assert not images.differences("*_cal.fits") and not images.differences("*_flat*.fits")
+
+
+def test_pointing_roll_and_scale_set_by_hand(images: Place) -> None:
+    images.run("astrometry", "*_cal.fits")
+    assert not images.differences("*_adjusted.fits")
 
 
 def test_stage_3_with_containers(images: Place) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 #: Exposure type, optics, traits. Optics: image, aperture-image (NIRSpec, through its slits), slit, mos, ifu,
 #: slitless, grism (wide-field), soss, guider, other, none. Traits: `mosaic` (images combined on the sky),
@@ -167,6 +168,12 @@ def mode_of(exp_type: object) -> Mode:
     """Return the mode of an exposure type, in any case."""
     name = str(exp_type).strip().upper()
     return table().get(name) or Mode(name)
+
+
+def is_time_series(model: Any) -> bool:
+    """Tell whether an exposure is a time series, by the keywords of its model."""
+    meta = model.meta
+    return mode_of(meta.exposure.type).is_time_series(meta.visit.tsovisit, meta.exposure.nints)
 
 
 def mosaicked_types() -> list[str]:

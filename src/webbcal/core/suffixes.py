@@ -48,3 +48,8 @@ def remove_suffix(name: str) -> tuple[str, str]:
     """
     match = _suffixed().fullmatch(name)
     return (match["root"], match["separator"]) if match else (name, "_")
+
+
+def replace_suffix(name: str, new_suffix: str) -> str:
+    """Return a name (without extension) with another suffix in place of its known one, or with one more."""
+    return "".join((*remove_suffix(name), new_suffix))

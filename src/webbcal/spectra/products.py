@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from webbcal import datamodels
-from webbcal.core.modes import mode_of
+from webbcal.core.modes import is_time_series
 from webbcal.spectra.aperture import ANY
 from webbcal.spectra.slit import Spectrum
 from webbcal.spectra.spectral_wcs import spectral_wcs
@@ -63,12 +63,6 @@ def slit_product(exposure: Any, spectra: Sequence[Spectrum]) -> Any:
     product.meta.target.source_type = None  # each spectrum has its own
     product.meta.wcs = None
     return product
-
-
-def is_time_series(exposure: Any) -> bool:
-    """Tell whether an exposure is a time series."""
-    meta = exposure.meta
-    return mode_of(meta.exposure.type).is_time_series(meta.visit.tsovisit, meta.exposure.nints)
 
 
 def _single_table(spectrum: Spectrum) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from webbcal.core.errors import InputError
-from webbcal.core.modes import mode_of
+from webbcal.core.modes import is_time_series, mode_of
 from webbcal.run.model_step import ModelStep
 from webbcal.run.parameters import StepParameters, param
 from webbcal.run.run import Run
@@ -51,7 +51,7 @@ class SourceTypeStep(ModelStep):
             _set_single(model, _single_type(model, p.source_type))
         elif mode.optics == "mos":
             _set_by_stellarity(model)
-        elif _is_time_series(model):
+        elif is_time_series(model):
             model.meta.target.source_type = _POINT
         elif mode.optics == "grism" and not mode.has("internal"):
             for slit in _slits(model):
@@ -78,7 +78,7 @@ def _single_type(model: Any, given: str | None) -> str:
         why, found = "source_type", given
     elif meta.observation.bkgdtarg:
         why, found = "BKGDTARG: a background target", _EXTENDED
-    elif _is_time_series(model):
+    elif is_time_series(model):
         why, found = "a time series", _POINT
     elif proposed in (_POINT, _EXTENDED):
         why, found = "SRCTYAPT: the proposal", proposed
@@ -120,8 +120,3 @@ def _slits(model: Any) -> Any:
             "slits yet; run extract_2d first"
         )
     return model.slits
-
-
-def _is_time_series(model: Any) -> bool:
-    meta = model.meta
-    return mode_of(meta.exposure.type).is_time_series(meta.visit.tsovisit, meta.exposure.nints)
