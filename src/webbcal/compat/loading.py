@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from webbcal.associations import Association, as_level2, asn_from_list, load_association
+from webbcal.associations import Association, DMSLevel2bBase, asn_from_list, load_association
 
 _NOTHING_KNOWN = dict.fromkeys(("program", "target", "asn_pool"), "singleton")
 
@@ -33,9 +33,12 @@ class LoadAsLevel2Asn(dict[str, Any]):
 
     @classmethod
     def load(cls, obj: Any, basename: str | None = None) -> Association:
-        """Return a level-2 association; products are numbered after `basename` where it is given."""
-        found = as_level2(obj, exptypes=(), tell=False)
-        if basename is not None:
-            for number, product in enumerate(found["products"], 1):
-                product["name"] = Path(basename).stem + (f"_{number}" if number > 1 else "")
-        return found
+        """Return a level-2 association; products of models are numbered after `basename`, if given."""
+
+        def name(model: Any, number: int) -> str:
+            root = Path(basename or model.meta.filename).stem
+            return f"{root}_{number}" if basename and number > 1 else root
+
+        items = obj if isinstance(obj, list) else [obj]
+        named = {} if all(isinstance(item, (str, Path)) for item in items) else {"product_name_func": name}
+        return LoadAsAssociation.load(obj, rule=DMSLevel2bBase, **named)

@@ -92,13 +92,20 @@ from jwst.datamodels import *
 def test_what_is_taken_for_an_association(standing, tmp_path):
     names: dict = {}
     exec("from jwst.associations.load_as_asn import LoadAsAssociation, LoadAsLevel2Asn", names)
-    second = names["LoadAsLevel2Asn"].load(["a_rate.fits", "b_rate.fits"], basename="mine")
-    assert [product["name"] for product in second["products"]] == ["mine", "mine_2"]
-    any_other = names["LoadAsAssociation"].load("a_rate.fits", product_name_func=lambda name, _: name[0])
-    assert any_other["products"][0]["name"] == "a" and any_other["program"] == "singleton"
+    load = names["LoadAsLevel2Asn"].load
+    second = load(["a_rate.fits", "b_rate.fits"])
+    assert [product["name"] for product in second["products"]] == ["a", "b"]
+    assert second["asn_pool"] == "singleton"
+    models = [datamodels.ImageModel((2, 2)), datamodels.ImageModel((2, 2))]
+    assert [product["name"] for product in load(models, basename="mine.fits")["products"]] == [
+        "mine",
+        "mine_2",
+    ]
     path = tmp_path / "two_asn.json"
     path.write_text(second.dump()[1])
-    assert names["LoadAsAssociation"].load(path)["products"] == second["products"]
+    assert (
+        names["LoadAsAssociation"].load(str(path))["products"] == second["products"] == load(path)["products"]
+    )
 
 
 @pytest.mark.parametrize(
