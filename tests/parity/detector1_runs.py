@@ -3,22 +3,16 @@
 import json
 import os
 import re
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pytest
 from astropy.io import fits
+from peer_process import Script
 from products import compare
 
 from webbcal import simulate
 from webbcal.pipeline.detector1 import Detector1Pipeline
-
-PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
-needs_peer = pytest.mark.skipif(not PEER, reason="WEBBCAL_PEER_PYTHON is not set")
-SCRIPT = Path(__file__).parent / "peer_scripts" / "detector1_peer.py"
-
 
 SATURATED, JUMP_DET = 2, 4
 
@@ -133,25 +127,12 @@ def job(uncal, folder, run, steps=STEPS):
 
 def start_peer(jobs, environment):
     """Start the peer on a list of jobs."""
-    process = subprocess.Popen(
-        [PEER, "-W", "ignore", SCRIPT],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
-    process.stdin.write(json.dumps(jobs))
-    process.stdin.close()
-    process.stdin = None
-    return process
+    return Script("detector1_peer.py", given=json.dumps(jobs), environment=environment)
 
 
-def finish_peer(process):
+def finish_peer(script):
     """Wait for the peer's answers."""
-    out, err = process.communicate(timeout=1500)
-    assert process.returncode == 0, err[-4000:]
-    return json.loads(out.splitlines()[-1])
+    return json.loads(script.finish().splitlines()[-1])
 
 
 def compare_folders(ours, theirs):

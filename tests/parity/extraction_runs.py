@@ -1,12 +1,10 @@
 """Steps of spectra by both packages on the same files, the peer's all in one process."""
 
 import json
-import os
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from peer_process import PEER
+from peer_process import Script
 
 
 @dataclass
@@ -42,12 +40,7 @@ def run_both(jobs, folder, environment):
     """Run jobs (by name) with both packages; return name -> `Pair`."""
     folder = Path(folder)
     (folder / "jobs.json").write_text(json.dumps([_asked(name, job, folder) for name, job in jobs.items()]))
-    script = Path(__file__).parent / "peer_scripts" / "spectra_peer.py"
-    done = subprocess.run(
-        [str(PEER), str(script), str(folder / "jobs.json")],
-        capture_output=True, text=True, timeout=900, cwd=folder, env=os.environ | environment,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
+    Script("spectra_peer.py", folder / "jobs.json", folder=folder, environment=environment).finish()
     theirs = json.loads((folder / "jobs.json").read_text())
     return {name: _pair(name, job, t, folder) for (name, job), t in zip(jobs.items(), theirs, strict=True)}
 

@@ -10,8 +10,9 @@ import re
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
 from dispersed_cases import WFSS
+from peer_process import needs_peer
 from products import compare
 from slips import without_later_rows
 from wfss_fields import NAMES, Field, patched, write_fields

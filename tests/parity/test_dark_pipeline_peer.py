@@ -2,7 +2,8 @@
 
 import numpy as np
 from astropy.io import fits
-from detector1_runs import compare_folders, finish_peer, job, needs_peer, start_peer
+from detector1_runs import compare_folders, finish_peer, job, start_peer
+from peer_process import needs_peer
 
 from webbcal import simulate
 from webbcal.pipeline import DarkPipeline, Detector1Pipeline

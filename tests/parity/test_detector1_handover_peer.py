@@ -1,13 +1,11 @@
 """Each package continues what the other began, and the official stage 2 takes our rates."""
 
 import json
-import os
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
-from detector1_runs import FLOOR, PEER, finish_peer, job, needs_peer, start_peer
+from detector1_runs import FLOOR, finish_peer, job, start_peer
+from peer_process import Script, needs_peer
 from products import compare
 
 from webbcal import simulate
@@ -101,17 +99,9 @@ def test_we_continue_the_official_intermediates(world, tmp_path, monkeypatch):
 @needs_peer
 def test_the_official_stage_2_accepts_our_rates(world, tmp_path):
     folder, environment = world
-    script = Path(__file__).parent / "peer_scripts" / "image2_peer.py"
     rates = [str(folder / side / f"{ROOT}_rate.fits") for side in ("ours", "theirs")]
-    done = subprocess.run(
-        [PEER, "-W", "ignore", script, tmp_path, *rates],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | environment,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    ours, theirs = json.loads(done.stdout.splitlines()[-1])
+    out = Script("image2_peer.py", tmp_path, *rates, environment=environment).finish()
+    ours, theirs = json.loads(out.splitlines()[-1])
     assert ours == theirs
     cal = [next((tmp_path / n).glob("*_cal.fits")) for n in "01"]
     assert not [p for p in compare(*cal).problems if "PRIMARY" not in p]

@@ -5,7 +5,8 @@ and save what every step makes. One process of the peer serves all runs of an ex
 """
 
 import pytest
-from detector1_runs import JUMP_DET, SATURATED, Case, compare_folders, flags_of, needs_peer, run_both
+from detector1_runs import JUMP_DET, SATURATED, Case, compare_folders, flags_of, run_both
+from peer_process import needs_peer
 
 #: Sets of parameters: step -> parameters.
 SHARP_JUMPS = {

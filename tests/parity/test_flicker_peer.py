@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from detector1_runs import FLOOR, finish_peer, is_known, needs_peer, start_peer
+from detector1_runs import FLOOR, finish_peer, is_known, start_peer
+from peer_process import needs_peer
 from products import compare
 
 from webbcal import datamodels, simulate

@@ -7,8 +7,9 @@ jobs; both packages take the same words.
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
 from dispersed_cases import SOSS, TSGRISM, WFSS
+from peer_process import needs_peer
 from products import compare
 from slips import without_later_rows
 from wfss_fields import Field, patched, write_fields

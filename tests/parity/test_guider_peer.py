@@ -2,7 +2,8 @@
 
 import numpy as np
 from astropy.io import fits
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
+from peer_process import needs_peer
 from products import compare
 
 from webbcal.pipeline.guider import GuiderPipeline

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import needs_peer
 from imaging_scenes import SCENES
 from mosaics import compare_headers, compare_mosaics, compare_trees
+from peer_process import needs_peer
 from products import compare
 
 from webbcal import datamodels

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import QTable
-from detector1_runs import needs_peer
 from imaging_runs import MARGIN, STEPS, VARIATIONS
 from imaging_scenes import SCENES
 from mosaics import (
@@ -23,6 +22,7 @@ from mosaics import (
     noise,
     with_pixels_of,
 )
+from peer_process import needs_peer
 
 from webbcal import datamodels
 from webbcal.run.registry import step_class

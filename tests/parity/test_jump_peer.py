@@ -1,19 +1,15 @@
 """Jump detection against stcal on the same arrays: data quality must agree bit for bit."""
 
 import json
-import os
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
+from peer_process import Script, needs_peer
 
 from webbcal import kernels
 from webbcal.kernels import jump
 
-PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
-pytestmark = pytest.mark.skipif(not PEER, reason="WEBBCAL_PEER_PYTHON is not set")
+pytestmark = needs_peer
 
 DNU, SATURATED, JUMP, PERSISTENCE, CHARGELOSS = 1, 2, 4, 32, 128
 
@@ -110,10 +106,7 @@ def detect(backend, case, band):
 def run_peer(tmp_path, cases, bands):
     arrays = {f"{n}_{name}": value for n, band in enumerate(bands) for name, value in band.items()}
     np.savez(tmp_path / "in.npz", cases=json.dumps(cases), **arrays)
-    script = Path(__file__).parent / "peer_scripts" / "jump_peer.py"
-    command = [PEER, script, tmp_path / "in.npz", tmp_path / "out.npz"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    Script("jump_peer.py", tmp_path / "in.npz", tmp_path / "out.npz").finish()
     return np.load(tmp_path / "out.npz")
 
 

@@ -6,20 +6,16 @@ are ramps of two usable differences that differ: stcal's choice between them is 
 """
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import numpy as np
-import pytest
+from peer_process import Script, needs_peer
 from test_ramp_fit_peer import random_band
 
 from webbcal import kernels
 from webbcal.kernels import likelihood
 
 JUMP = 4
-PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
-pytestmark = pytest.mark.skipif(not PEER, reason="WEBBCAL_PEER_PYTHON is not set")
+pytestmark = needs_peer
 
 
 def random_case(rng):
@@ -47,10 +43,7 @@ def fit(case, band):
 def run_peer(folder, cases, bands):
     arrays = {f"{n}_{name}": value for n, band in enumerate(bands) for name, value in band.items()}
     np.savez(folder / "in.npz", cases=json.dumps(cases), **arrays)
-    script = Path(__file__).parent / "peer_scripts" / "likelihood_peer.py"
-    command = [PEER, script, folder / "in.npz", folder / "out.npz"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    Script("likelihood_peer.py", folder / "in.npz", folder / "out.npz").finish()
     return np.load(folder / "out.npz")
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from astropy.io import fits
-from detector1_runs import needs_peer
 from lrs_steps import CASES, SERIES, TOGETHER, lrs  # noqa: F401
+from peer_process import needs_peer
 from products import compare
 
 from webbcal import datamodels

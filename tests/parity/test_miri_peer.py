@@ -7,7 +7,8 @@ of parameters.
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import JUMP_DET, SATURATED, Case, compare_folders, flags_of, needs_peer, run_both
+from detector1_runs import JUMP_DET, SATURATED, Case, compare_folders, flags_of, run_both
+from peer_process import needs_peer
 
 from webbcal import simulate
 from webbcal.pipeline.detector1 import Detector1Pipeline

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import JUMP_DET, SATURATED, Case, compare_folders, flags_of, needs_peer, run_both
+from detector1_runs import JUMP_DET, SATURATED, Case, compare_folders, flags_of, run_both
+from peer_process import needs_peer
 
 from webbcal import simulate
 from webbcal.detector.picture_frame import PictureFrameStep

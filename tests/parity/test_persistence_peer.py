@@ -8,7 +8,8 @@ from dataclasses import replace
 import asdf
 import numpy as np
 from astropy.io import fits
-from detector1_runs import compare_folders, finish_peer, job, needs_peer, start_peer
+from detector1_runs import compare_folders, finish_peer, job, start_peer
+from peer_process import needs_peer
 
 from webbcal import simulate
 from webbcal.pipeline.detector1 import Detector1Pipeline

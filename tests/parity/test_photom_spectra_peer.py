@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import slit_cases as cases
 from astropy.io import fits
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
+from peer_process import needs_peer
 from products import compare
 
 from webbcal.run.registry import step_class

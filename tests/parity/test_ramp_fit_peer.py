@@ -4,18 +4,14 @@ Data quality must agree bit for bit; rates to 1e-5 of the value or a hundredth o
 """
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import numpy as np
-import pytest
+from peer_process import Script, needs_peer
 
 from webbcal import kernels
 from webbcal.kernels import ramp_fit
 
-PEER = os.environ.get("WEBBCAL_PEER_PYTHON")
-pytestmark = pytest.mark.skipif(not PEER, reason="WEBBCAL_PEER_PYTHON is not set")
+pytestmark = needs_peer
 
 DNU, SATURATED, JUMP, PERSISTENCE, CHARGELOSS = 1, 2, 4, 32, 128
 
@@ -88,10 +84,7 @@ def run_peer(tmp_path, cases, bands):
     told = map(flagged, bands)
     arrays = {f"{n}_{name}": value for n, band in enumerate(told) for name, value in band.items()}
     np.savez(tmp_path / "in.npz", cases=json.dumps(cases), **arrays)
-    script = Path(__file__).parent / "peer_scripts" / "ramp_fit_peer.py"
-    command = [PEER, script, tmp_path / "in.npz", tmp_path / "out.npz"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    Script("ramp_fit_peer.py", tmp_path / "in.npz", tmp_path / "out.npz").finish()
     return np.load(tmp_path / "out.npz")
 
 

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 import slit_cases as cases
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
+from peer_process import needs_peer
 from products import compare
 
 from webbcal import datamodels

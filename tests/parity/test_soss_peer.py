@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
+from peer_process import needs_peer
 from test_flicker_peer import ALL, differences
 
 from webbcal import simulate

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from detector1_runs import needs_peer
+from peer_process import needs_peer
 from products import compare
 from spectra_runs import CASES, COMBINED, run_case
 

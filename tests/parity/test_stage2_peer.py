@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
+from peer_process import needs_peer
 from products import compare
 
 from webbcal import datamodels, simulate

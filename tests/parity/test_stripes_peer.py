@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import compare_folders, finish_peer, job, needs_peer, start_peer
+from detector1_runs import compare_folders, finish_peer, job, start_peer
+from peer_process import needs_peer
 
 from webbcal import datamodels, simulate
 from webbcal.pipeline import Detector1Pipeline

@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 from astropy.io import fits
-from detector1_runs import compare_folders, finish_peer, job, needs_peer, start_peer
+from detector1_runs import compare_folders, finish_peer, job, start_peer
+from peer_process import needs_peer
 
 import webbcal.pipeline
 from webbcal import datamodels, simulate

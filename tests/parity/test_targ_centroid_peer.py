@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from detector1_runs import finish_peer, needs_peer, start_peer
+from detector1_runs import finish_peer, start_peer
+from peer_process import needs_peer
 from spectral_cases import lrs_slit
 
 from webbcal import datamodels
