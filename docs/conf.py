@@ -34,8 +34,9 @@ root_doc = "index"
 # ---- text
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist", "colon_fence", "smartquotes"]
 myst_heading_anchors = 3
-# Pages that are read on their own begin as they like.
-suppress_warnings = ["myst.header"]
+# Pages that are read on their own begin as they like; the words of a shape, as in "(rows, columns) ndarray", are
+# taken for names of attributes, of which there may be several.
+suppress_warnings = ["myst.header", "ref.python"]
 
 # ---- examples: executed at each build, in a folder of their own; an error ends the build
 nb_execution_mode = "force"
