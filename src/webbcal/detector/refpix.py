@@ -11,7 +11,7 @@ import numpy as np
 
 from webbcal import kernels
 from webbcal.core.box import Box
-from webbcal.core.errors import ReferenceFileError, SkipStep
+from webbcal.core.errors import SkipStep
 from webbcal.detector import miri_columns, refpix_irs2
 from webbcal.kernels.reference_pixels import edgeless
 from webbcal.kernels.reference_pixels.geometry import Border, Geometry, border_boxes
@@ -258,9 +258,8 @@ def _sirs_kernels(exposure: Exposure, references: Mapping[str, Any], p: RefPixSt
     from webbcal.kernels.reference_pixels.sirs import SirsKernels
 
     tree = {name.lower(): values for name, values in reference.model.to_flat_dict().items()}
-    detector = exposure.detector.lower()
-    try:
-        gamma, zeta = (np.array(tree[f"{detector}.{name}"]) for name in ("gamma", "zeta"))
-    except KeyError as missing:
-        raise ReferenceFileError(f"{reference.name} has no coefficients {missing} of this detector") from None
-    return SirsKernels.from_coefficients(gamma, zeta, p.gaussmooth, p.halfwidth)
+    gamma, zeta = (tree.get(f"{exposure.detector.lower()}.{name}") for name in ("gamma", "zeta"))
+    if gamma is None or zeta is None:
+        log.warning("%s has no kernels of %s: the median is used", reference.name, exposure.detector)
+        return None
+    return SirsKernels.from_coefficients(np.array(gamma), np.array(zeta), p.gaussmooth, p.halfwidth)
