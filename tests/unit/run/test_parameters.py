@@ -35,7 +35,7 @@ def test_assignment_checks_type_and_bounds() -> None:
     assert step.rejection_threshold == 6.0 and isinstance(step.rejection_threshold, float)
     with pytest.raises(ParameterError, match=r"rejection_threshold = -1.*>= 0"):
         step.rejection_threshold = -1
-    with pytest.raises(ParameterError, match=r"extend_inner_radius = -3.*>= 0"):
+    with pytest.raises(ParameterError, match=r"extend_inner_radius = -3.*>= 0 and <= 1000"):
         step.extend_inner_radius = -3
     with pytest.raises(ParameterError, match=r"flag_4_neighbors = 'maybe'.*bool"):
         step.flag_4_neighbors = "maybe"
