@@ -67,7 +67,9 @@ class CleanFlickerNoiseStep(BlockStep):
         background_method: Literal["median", "model", "median_image", "scaled_mean"] | None = param(
             "median", "How the background is found"
         )
-        background_box_size: list | None = param(None, "Box for the background model", kind="int_list")
+        background_box_size: list[int] | None = param(
+            None, "Box for the background model: rows, columns", ge=2, le=2, kind="int_list"
+        )
         mask_science_regions: bool = param(False, "Mask regions with light")
         apply_flat_field: bool = param(False, "Flatten before fitting")
         n_sigma: float = param(2.0, "Clipping threshold", unit="sigma")
@@ -75,8 +77,12 @@ class CleanFlickerNoiseStep(BlockStep):
         single_mask: bool = param(True, "One mask for all groups")
         user_mask: str | None = param(None, "Mask to use")
         mask_faint_light: bool = param(False, "Mask wings of extended sources, found in smoothed images")
-        baseline_ints: list | None = param(
-            None, "Integrations before and after the event of a series (scaled_mean)", kind="int_list"
+        baseline_ints: list[int] | None = param(
+            None,
+            "Integrations before and after the event of a series (scaled_mean)",
+            ge=2,
+            le=2,
+            kind="int_list",
         )
         save_mask: bool = param(False, "Save the mask")
         save_background: bool = param(False, "Save the background")
@@ -91,6 +97,11 @@ class CleanFlickerNoiseStep(BlockStep):
         PlanError
             For what this version cannot do.
         """
+        if p.background_box_size is not None and min(p.background_box_size) < 1:
+            raise PlanError(
+                f"clean_flicker_noise.background_box_size is {p.background_box_size}: "
+                "a box has at least one pixel"
+            )
         kind = exposure.exp_type
         if kind.startswith("MIR") and kind != "MIR_IMAGE":
             raise FailedStep(f"exposures of type {kind} are not supported")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webbcal.core import miri_clocks
-from webbcal.core.errors import ReferenceFileError
+from webbcal.core.errors import PlanError, ReferenceFileError
 from webbcal.detector.emi_binned import Binning, measure_binned
 from webbcal.detector.emi_joint import measure_joint
 from webbcal.detector.emi_waves import Seen, Wave
@@ -62,13 +62,13 @@ class EmiCorrStep(BlockStep):
         """Parameters of `EmiCorrStep`."""
 
         algorithm: Literal["sequential", "joint"] = param("joint", "Fitting algorithm")
-        nints_to_phase: int | None = param(None, "Integrations to measure the wave on (sequential)")
-        nbins: int | None = param(None, "Bins in one period (sequential)")
+        nints_to_phase: int | None = param(None, "Integrations to measure the wave on (sequential)", ge=1)
+        nbins: int | None = param(None, "Bins in one period (sequential)", ge=1)
         scale_reference: bool = param(True, "Give the wave the amplitude that is measured (sequential)")
-        onthefly_corr_freq: list | None = param(
+        onthefly_corr_freq: list[float] | None = param(
             None, "Frequencies to correct without a reference", unit="Hz", kind="float_list"
         )
-        use_n_cycles: int | None = param(3, "Periods to measure the wave on (sequential)")
+        use_n_cycles: int | None = param(3, "Periods to measure the wave on (sequential)", ge=1)
         fit_ints_separately: bool = param(False, "Fit each integration on its own (joint)")
         user_supplied_reffile: str | None = param(None, "Deprecated: use override_emicorr")
         save_intermediate_results: bool = param(False, "Save waves that were measured without a reference")
@@ -87,6 +87,7 @@ class EmiCorrStep(BlockStep):
 
     def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
         """The clocks of the read pattern must be known, and ramps long enough."""
+        _check_frequencies(p.onthefly_corr_freq or ())
         if exposure.instrument != "MIRI":
             return f"not implemented for instrument {exposure.instrument}: it is only for MIRI data"
         readpatt = str(exposure.known("exposure.readpatt"))
@@ -204,6 +205,17 @@ def _late_quad(exposure: Exposure) -> int | None:
     left = (exposure.known("subarray.xstart") or 1) - 1
     last = math.floor(exposure.frame.shape[1] / miri_clocks.OUTPUTS + left) == _LAST_QUAD + 1
     return quads - 1 if last else None
+
+
+def _check_frequencies(frequencies: Iterable[float]) -> None:
+    """A wave has a length, and one that is shorter than two clocks cannot be seen."""
+    highest = 0.5 / miri_clocks.CLOCK
+    for frequency in frequencies:
+        if not 0 < frequency <= highest:
+            raise PlanError(
+                f"emicorr.onthefly_corr_freq has {frequency:g} Hz: frequencies are above 0, "
+                f"and at most {highest:g} Hz"
+            )
 
 
 def _case_on_the_fly(exposure: Exposure, frequencies: list[float]) -> _Case | None:

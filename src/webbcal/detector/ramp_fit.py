@@ -85,7 +85,7 @@ class RampFitStep(BlockStep):
         if given or p.algorithm == "LIKELY":
             if readout.ngroups >= FEWEST_GROUPS:
                 return self._likelihood(exposure, p, groups, gain_factor, given, survey.scratch)
-            log.info("ramp_fit: a likelihood fit needs %d groups; fitting with OLS_C", FEWEST_GROUPS)
+            log.warning("ramp_fit: a likelihood fit needs %d groups; fitting with OLS_C", FEWEST_GROUPS)
         if exposure.known("instrument.name") == "MIRI" and readout.ngroups > 1:
             unused = groups.last < readout.ngroups - 1 or last_group_is_unused(survey)
             groups = replace(groups, end_dropped=unused)

@@ -11,7 +11,7 @@ import numpy as np
 
 from webbcal import kernels
 from webbcal.core.box import Box
-from webbcal.core.errors import ReferenceFileError, SkipStep
+from webbcal.core.errors import PlanError, SkipStep
 from webbcal.detector import miri_columns, refpix_irs2
 from webbcal.kernels.reference_pixels import edgeless
 from webbcal.kernels.reference_pixels.geometry import Border, Geometry, border_boxes
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 _NEAR_INFRARED = (
     "odd_even_columns", "use_side_ref_pixels", "side_smoothing_length", "side_gain", "refpix_algorithm",
 )  # fmt: skip
+#: Parameters that leave nothing of any exposure where they are not above 0.
+_POSITIVE = ("siglimit", "sigreject", "gaussmooth")
 #: Bytes of border samples that are measured at once.
 _STRIP_BYTES = 4 << 20
 #: Rows of an exposure in stripes that are looked at together.
@@ -68,7 +70,9 @@ class RefPixStep(BlockStep):
 
         odd_even_columns: bool = param(True, "Measure odd and even columns apart")
         use_side_ref_pixels: bool = param(True, "Use the side pixels to follow each row")
-        side_smoothing_length: int = param(11, "Rows in the running median of the side pixels", unit="pix")
+        side_smoothing_length: int = param(
+            11, "Rows in the running median of the side pixels", ge=1, unit="pix"
+        )
         side_gain: float = param(1.0, "Factor on the side correction")
         odd_even_rows: bool = param(True, "Measure odd and even rows apart (MIRI)")
         ovr_corr_mitigation_ftr: float = param(3.0, "Guard against bad reference pixels (IRS2)")
@@ -77,11 +81,14 @@ class RefPixStep(BlockStep):
         refpix_algorithm: Literal["median", "sirs"] = param("median", "How side pixels are smoothed")
         sigreject: float = param(4.0, "Clipping of side pixels (sirs)", unit="sigma")
         gaussmooth: float = param(1.0, "Low-pass width of the kernel (sirs)")
-        halfwidth: int = param(30, "Half-width of the kernel (sirs)")
+        halfwidth: int = param(30, "Half-width of the kernel (sirs)", ge=0)
         siglimit: float = param(3.0, "Clipping of reference pixels", unit="sigma")
 
     def reason_to_skip(self, exposure: Exposure, p: Parameters) -> str | None:
-        """MIRI's subarrays have none; refuse frames of IRS2 that are none."""
+        """MIRI's subarrays have none; refuse frames of IRS2 that are none, and limits of nothing."""
+        for name in _POSITIVE:
+            if getattr(p, name) <= 0:
+                raise PlanError(f"refpix.{name} is {getattr(p, name):g}: it must be above 0")
         if exposure.instrument == "MIRI":
             if p.refpix_algorithm == "sirs":
                 log.warning("Simple Improved Reference Subtraction (SIRS) not applied for MIRI")
@@ -258,9 +265,8 @@ def _sirs_kernels(exposure: Exposure, references: Mapping[str, Any], p: RefPixSt
     from webbcal.kernels.reference_pixels.sirs import SirsKernels
 
     tree = {name.lower(): values for name, values in reference.model.to_flat_dict().items()}
-    detector = exposure.detector.lower()
-    try:
-        gamma, zeta = (np.array(tree[f"{detector}.{name}"]) for name in ("gamma", "zeta"))
-    except KeyError as missing:
-        raise ReferenceFileError(f"{reference.name} has no coefficients {missing} of this detector") from None
-    return SirsKernels.from_coefficients(gamma, zeta, p.gaussmooth, p.halfwidth)
+    gamma, zeta = (tree.get(f"{exposure.detector.lower()}.{name}") for name in ("gamma", "zeta"))
+    if gamma is None or zeta is None:
+        log.warning("%s has no kernels of %s: the median is used", reference.name, exposure.detector)
+        return None
+    return SirsKernels.from_coefficients(np.array(gamma), np.array(zeta), p.gaussmooth, p.halfwidth)

@@ -128,6 +128,8 @@ class ParameterInfo:
             text = " or ".join("any value" if t is object else t.__name__ for t in self.types)
             text += f" of {self.element.__name__}" if self.element else ""
         bounds = [f"{sign} {b:g}" for sign, b in ((">=", self.ge), ("<=", self.le)) if b is not None]
+        if bounds and list in self.types:
+            bounds = [f"with a length {bounds[0]}", *bounds[1:]]
         return " ".join([text, " and ".join(bounds), "or None" if self.optional else ""]).strip()
 
     @property

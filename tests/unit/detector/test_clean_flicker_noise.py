@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from webbcal import datamodels
-from webbcal.core.errors import PlanError
+from webbcal.core.errors import ParameterError, PlanError
 from webbcal.core.threads import run_on_threads
 from webbcal.detector import draft_rate, flicker_scan, scene_mask
 from webbcal.detector.clean_flicker_noise import CleanFlickerNoiseStep
@@ -53,6 +53,13 @@ def test_blocks_do_not_matter(crds: Any, monkeypatch: pytest.MonkeyPatch, single
 def test_boxes_that_do_not_divide_a_frame_are_told_once(crds: Any, caplog: pytest.LogCaptureFixture) -> None:
     run(crds.uncal[0], "model", background_method="model", background_box_size=[30, 64])
     assert caplog.text.count("do not divide an image of (64, 64) pixels") == 1
+
+
+def test_boxes_that_cannot_be(crds: Any) -> None:
+    with pytest.raises(PlanError, match="a box has at least one pixel"):
+        CleanFlickerNoiseStep(background_method="model", background_box_size="0, 4").run(crds.uncal[0])
+    with pytest.raises(ParameterError, match="list of int with a length >= 2 and <= 2"):
+        CleanFlickerNoiseStep(background_box_size=[4])
 
 
 def test_what_is_saved_fits_together(crds: Any) -> None:

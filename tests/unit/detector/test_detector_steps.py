@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from webbcal import datamodels, simulate
 from webbcal.core.box import Box
-from webbcal.core.errors import InputError
+from webbcal.core.errors import InputError, PlanError
 from webbcal.datamodels import dqflags
 from webbcal.detector import refpix
 from webbcal.detector.dark_current import DarkCurrentStep
@@ -97,6 +97,13 @@ def test_subarrays_of_miri_have_no_reference_pixels(crds: Any) -> None:
         reason = RefPixStep().reason_to_skip(Exposure.of_model(model), RefPixStep().parameters)
         assert reason is not None
         assert "full frames" in reason
+
+
+@pytest.mark.parametrize("name", ["siglimit", "sigreject", "gaussmooth"])
+def test_limits_of_nothing_are_refused(crds: Any, name: str) -> None:
+    """All reference pixels would be left out, and all samples become NaN."""
+    with pytest.raises(PlanError, match=rf"refpix\.{name} is 0: it must be above 0"):
+        RefPixStep(**{name: 0.0}).run(crds.uncal[0])
 
 
 def test_gain_scale_takes_the_exposure_before_the_reference(crds: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from webbcal import datamodels, simulate
-from webbcal.core.errors import ReferenceFileError
+from webbcal.core.errors import ParameterError, PlanError, ReferenceFileError
 from webbcal.datamodels import dqflags
 from webbcal.detector.dark_current import DarkCurrentStep
 from webbcal.detector.emicorr import EmiCorrStep
@@ -237,3 +237,15 @@ def test_parameters_that_do_nothing_say_so(exposure: Any, caplog: pytest.LogCapt
     assert "emicorr.nbins has no effect: the algorithm is joint" in caplog.text
     EmiCorrStep(skip=False, algorithm="sequential", fit_ints_separately=True).run(exposure)
     assert "emicorr.fit_ints_separately has no effect: the algorithm is sequential" in caplog.text
+
+
+@pytest.mark.parametrize("frequency", ["0", "-390.625", "1e9", "nan"])
+def test_frequencies_that_cannot_be(exposure: Any, frequency: str) -> None:
+    with pytest.raises((PlanError, ParameterError), match="onthefly_corr_freq"):
+        EmiCorrStep(onthefly_corr_freq=frequency).run(exposure)
+
+
+@pytest.mark.parametrize("name", ["nbins", "use_n_cycles", "nints_to_phase"])
+def test_nothing_cannot_be_measured_on(name: str) -> None:
+    with pytest.raises(ParameterError, match=f"{name} = 0: expected int >= 1"):
+        EmiCorrStep(**{name: 0})

@@ -11,7 +11,7 @@ from webbcal.detector.jump import JumpStep
 from webbcal.detector.ramp_fit import RampFitStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
 from webbcal.run.parameters import StepParameters, param, parameter_table
-from webbcal.run.registry import step_class
+from webbcal.run.registry import STEPS, step_class
 
 #: Class, parameter, type and default of the official pipeline's stage-1 steps.
 FACTS = list(csv.DictReader((Path(__file__).parents[2] / "contract/data/parameters.csv").open()))
@@ -35,11 +35,22 @@ def test_assignment_checks_type_and_bounds() -> None:
     assert step.rejection_threshold == 6.0 and isinstance(step.rejection_threshold, float)
     with pytest.raises(ParameterError, match=r"rejection_threshold = -1.*>= 0"):
         step.rejection_threshold = -1
+    with pytest.raises(ParameterError, match=r"extend_inner_radius = -3.*>= 0 and <= 1000"):
+        step.extend_inner_radius = -3
     with pytest.raises(ParameterError, match=r"flag_4_neighbors = 'maybe'.*bool"):
         step.flag_4_neighbors = "maybe"
     with pytest.raises(ParameterError, match="must not be None"):
         step.min_sat_area = None
     assert step.rejection_threshold == 6.0
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_lists_of_numbers_hold_numbers_whoever_gives_them(name: str) -> None:
+    """A command line gives text."""
+    for info in step_class(name).parameter_infos().values():
+        number = {"int_list": int, "float_list": float}.get(info.kind or "")
+        if number:
+            assert info.check("2, 3", name) == info.check([2, 3], name) == [number(2), number(3)]
 
 
 def test_options_and_optional_values() -> None:
