@@ -21,9 +21,21 @@ NEXT = {
 SHOWERS = {"jump": {"find_showers": True, "max_shower_amplitude": 6.0}}
 BOTH = {"jump": SHOWERS["jump"] | {"expand_large_events": True}, "ramp_fit": {"save_opt": True}}
 
-SNOWY = {"readpatt": "SHALLOW4", "ngroups": 6, "nints": 3, "snowballs": 12.0, "zeroframe": True}
-SHOWERY = {"readpatt": "BRIGHT1", "ngroups": 14, "nints": 2, "snowballs": 6.0, "showers": 6.0, "seed": 5}
-CASES = {"snowballs": (SNOWY, (SNOWBALLS, NO_CORE, NEXT)), "showers": (SHOWERY, (SHOWERS, BOTH))}
+_NIRCAM = {"detector": "NRCBLONG", "subarray": "SUB160"}
+SNOWY = _NIRCAM | {"readpatt": "SHALLOW4", "ngroups": 6, "nints": 3, "snowballs": 12.0, "zeroframe": True}
+SHOWERY = _NIRCAM | {
+    "readpatt": "BRIGHT1", "ngroups": 14, "nints": 2, "snowballs": 6.0, "showers": 6.0, "seed": 5
+}  # fmt: skip
+MIRI = {
+    "detector": "MIRIMAGE", "subarray": "SUB256", "filter": "F770W", "readpatt": "SLOWR1", "ngroups": 16,
+    "showers": 30.0, "seed": 5,
+}  # fmt: skip
+FAINT = {"jump": SHOWERS["jump"] | {"extend_snr_threshold": 1.0, "extend_min_area": 40}}
+CASES = {
+    "snowballs": (SNOWY, (SNOWBALLS, NO_CORE, NEXT)),
+    "showers": (SHOWERY, (SHOWERS, BOTH)),
+    "MIRI showers": (MIRI, (FAINT,)),
+}
 
 
 @needs_peer
@@ -31,9 +43,7 @@ CASES = {"snowballs": (SNOWY, (SNOWBALLS, NO_CORE, NEXT)), "showers": (SHOWERY, 
 def test_every_step_equals_the_official_pipeline(name, tmp_path, monkeypatch):
     words, runs = CASES[name]
     sky = simulate.Sky(stars=2000.0, bright=13.0, star_slope=0.02, background=2.0)
-    config = simulate.ExposureConfig(
-        detector="NRCBLONG", subarray="SUB160", cosmic_rays=5.0, sky=sky, **words
-    )
+    config = simulate.ExposureConfig(cosmic_rays=5.0, sky=sky, **words)
     world = simulate.universe(
         tmp_path / "sim", config, simulate.ReferenceOptions(subarray_only=True, stage1_only=True)
     )
