@@ -134,7 +134,7 @@ def cases(folder: Path, exposures: int = 4) -> Iterator[Case]:
     simulate.star_catalog(configs).write(stars)
     uncal = list(map(str, world.uncal))
     environment = world.environment | {"XDG_CACHE_HOME": str(folder / "cache")}
-    words = ["mosaic", *uncal, "--product-name=field", f"--image3.tweakreg.abs_refcat={stars}"]
+    words = ["mosaic", *uncal, "--force", "--product-name=field", f"--image3.tweakreg.abs_refcat={stars}"]
     mosaic = Case("mosaic", words, folder / "mosaic", environment)
     made = mosaic.folder / "expected"
     rate, asn = made / Path(uncal[0]).name.replace("_uncal", "_rate"), made / "field_asn.json"
