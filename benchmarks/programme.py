@@ -2,8 +2,7 @@
 
 ``python benchmarks/programme.py [N [TASKS]]``. The exposures are headers without data, so that nothing but
 planning is measured. What executors cost is measured with tasks that do nothing, as many for Dask as there
-are exposures; its scheduler and worker are processes of their own. The worker has two threads, then as many
-as a hundred nodes: that many tasks are with the scheduler at once. Processor time tells what one driver and
+are exposures; its scheduler and worker are processes of their own. Processor time tells what one driver and
 one scheduler can do, also where the machine has other work.
 """
 
@@ -32,8 +31,6 @@ from webbcal.programme.sources import look
 #: Exposures of an observation, one detector in some dithers; targets of a programme, in turn.
 IN_OBSERVATION, TARGETS = 40, 25
 TASKS = 500
-#: Threads of the workers of Dask: of this machine, and of 100 nodes of 32 cores.
-THREADS = (2, 3200)
 
 
 def nothing(argument: Mapping[str, Any], share: Share) -> int:
@@ -93,10 +90,9 @@ def overheads(tasks: int, dask_tasks: int) -> None:
     if find_spec("distributed") is None:
         print("| dask | not installed | | |")
         return
-    for threads in THREADS:
-        with dask_cluster(threads) as (file, scheduler):
-            executor = make_executor(ExecutorSettings("dask", scheduler_file=file))
-            measure(f"dask, {threads} threads", executor, dask_tasks, scheduler)
+    with dask_cluster(2) as (file, scheduler):
+        executor = make_executor(ExecutorSettings("dask", scheduler_file=file))
+        measure("dask", executor, dask_tasks, scheduler)
 
 
 @contextmanager
