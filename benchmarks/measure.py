@@ -21,8 +21,10 @@ class Measurement:
     memory: float
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Measurement:
-    """Run a command to its end and measure it; its output goes to a log.
+def run(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, codes: Sequence[int] = (0,)
+) -> Measurement:
+    """Run a command to its end, with one of some exit codes, and measure it; its output goes to a log.
 
     Peak memory is the kernel's own record of the process's peak. (That which `wait4` returns will not do: it
     counts what the parent had when it forked.) While the process has children it is the sum of the
@@ -46,7 +48,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Me
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         peak.stop()
-    if status != 0:
+    if os.waitstatus_to_exitcode(status) not in codes:
         raise RuntimeError(f"{' '.join(command)} failed; see {log}\n{log.read_text()[-2000:]}")
     return Measurement(wall, usage.ru_utime + usage.ru_stime, peak.megabytes)
 

@@ -1,18 +1,21 @@
 """Programmes: a graph of thousands of exposures, and what executors cost.
 
-``python benchmarks/programme.py [N]``. The exposures are headers without data, so that nothing but planning
-is measured. What executors cost is measured with tasks that do nothing; Dask's with a scheduler and workers
-in processes of their own, if it is installed.
+``python benchmarks/programme.py [N [TASKS]]``. The exposures are headers without data, so that nothing but
+planning is measured. What executors cost is measured with tasks that do nothing, as many for Dask as there
+are exposures; its scheduler and worker are processes of their own. Processor time tells what one driver and
+one scheduler can do, also where the machine has other work.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +38,15 @@ def nothing(argument: Mapping[str, Any], share: Share) -> int:
     return 0
 
 
-def main(count: int = 10_000) -> None:
+def main(count: int = 10_000, tasks: int = TASKS) -> None:
     """Print how long everything took."""
     print(f"| {count} exposures | s |\n|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         write_headers(Path(folder) / "raw", count)
         plan(Path(folder))
-    print(f"\n| executor, {TASKS} tasks that do nothing | ms a task |\n|---|---|")
-    overheads()
+    print("\n| executor, tasks that do nothing | ms a task | driver: ms of processor | scheduler |")
+    print("|---|---|---|---|")
+    overheads(tasks, count)
 
 
 def plan(folder: Path) -> None:
@@ -77,30 +81,61 @@ def write_headers(folder: Path, count: int) -> None:
         path.write_bytes(header_bytes([Card(key, value, "") for key, value in cards.items()]))
 
 
-def overheads() -> None:
+def overheads(tasks: int, dask_tasks: int) -> None:
     """Print what each executor takes for a task that does nothing."""
     here = str(Path(__file__).parent)
     os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
     for kind in ("serial", "local"):
-        measure(kind, make_executor(ExecutorSettings(kind, "2")))
-    try:
-        from distributed import LocalCluster
-    except ImportError:
-        print("| dask | not installed |")
+        measure(kind, make_executor(ExecutorSettings(kind, "2")), tasks)
+    if find_spec("distributed") is None:
+        print("| dask | not installed | | |")
         return
-    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
-        measure("dask", make_executor(ExecutorSettings("dask", scheduler=cluster.scheduler_address)))
+    with dask_cluster(2) as (file, scheduler):
+        executor = make_executor(ExecutorSettings("dask", scheduler_file=file))
+        measure("dask", executor, dask_tasks, scheduler)
 
 
-def measure(kind: str, executor: Executor) -> None:
+@contextmanager
+def dask_cluster(threads: int) -> Iterator[tuple[str, int]]:
+    """Start a scheduler and a worker; give the file that tells where it is, and the scheduler's process."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scheduler.json"
+        words = [f"--scheduler-file={file}", "--no-dashboard"]
+        worker = [*words, f"--nthreads={threads}", "--no-nanny", f"--local-directory={folder}"]
+        started = []
+        for name, options in (("scheduler", [*words, "--port=0"]), ("worker", worker)):
+            command = [sys.executable, "-m", f"distributed.cli.dask_{name}", *options]
+            started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+            while not file.exists():
+                time.sleep(0.1)
+        try:
+            yield str(file), started[0].pid
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.wait()
+
+
+def measure(kind: str, executor: Executor, count: int, scheduler: int | None = None) -> None:
     """Print what an executor takes for a task, once its workers run."""
     try:
         through(executor, 4)
-        begin = time.perf_counter()
-        through(executor, TASKS)
-        print(f"| {kind} | {1e3 * (time.perf_counter() - begin) / TASKS:.2f} |", flush=True)
+        begin, ours, theirs = time.perf_counter(), time.process_time(), processor_time(scheduler)
+        through(executor, count)
+        wall, ours = time.perf_counter() - begin, time.process_time() - ours
+        theirs = processor_time(scheduler) - theirs
+        costs = [f"{1e3 * seconds / count:.2f}" for seconds in (wall, ours, theirs)]
+        print(f"| {kind}, {count} | {' | '.join(costs[: 3 if scheduler else 2])} |", flush=True)
     finally:
         executor.close()
+
+
+def processor_time(process: int | None) -> float:
+    """Return the seconds of processor time that a process has had."""
+    if process is None:
+        return 0.0
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def through(executor: Executor, count: int) -> None:

@@ -34,7 +34,7 @@ ALLOWED = {
     "notebook": {"core", "plots", "run"},
     "report": {"associations", "core", "datamodels", "io", "plots", "run", "simulate", "wcs"},
     # Pipelines are found by name (`run.registry`).
-    "programme": {"associations", "core", "io", "references", "report", "run"},
+    "programme": {"associations", "core", "datamodels", "io", "references", "report", "run"},
     # What scripts import is in many rooms, which are named in tables and loaded when they are asked for.
     "compat": {"associations", "core", "references", "run", "wcs"},
     "cli": {
@@ -43,7 +43,6 @@ ALLOWED = {
         "datamodels",
         "io",
         "notebook",
-        "pipeline",
         "programme",
         "references",
         "report",

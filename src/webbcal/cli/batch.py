@@ -15,6 +15,7 @@ from webbcal.run.configuration import Arguments, parse_arguments
 
 if TYPE_CHECKING:
     from webbcal.programme.driver import Result
+    from webbcal.programme.job import Job
     from webbcal.programme.settings import Settings
 
 USAGE = """\
@@ -55,8 +56,7 @@ _EXECUTOR = {
 
 def main(words: Sequence[str]) -> int:
     """Do a programme, or show what would be done."""
-    flags = {_FLAGS[dashed(word)] for word in words if dashed(word) in _FLAGS}
-    arguments = parse_arguments([word for word in words if dashed(word) not in _FLAGS])
+    arguments, flags = parsed(words)
     if not arguments.target or "help" in arguments.flags:
         print(USAGE)
         return 0 if "help" in arguments.flags else 2
@@ -66,15 +66,26 @@ def main(words: Sequence[str]) -> int:
 
     jobs = plan_jobs(settings)
     if "plan" in flags:
-        from webbcal.programme.outlook import in_text, look_ahead
-
-        print(in_text(look_ahead(jobs, settings), settings))
-        if settings.executor.jobqueue:
-            from webbcal.programme.executors.dask import job_script
-
-            print(f"\neach job of the cluster:\n{job_script(settings.executor)}")
+        show_plan(jobs, settings)
         return 0
     return _run(jobs, settings)
+
+
+def parsed(words: Sequence[str]) -> tuple[Arguments, set[str]]:
+    """Return a command line, and its flags that are those of programmes."""
+    flags = {_FLAGS[dashed(word)] for word in words if dashed(word) in _FLAGS}
+    return parse_arguments([word for word in words if dashed(word) not in _FLAGS]), flags
+
+
+def show_plan(jobs: Sequence[Job], settings: Settings) -> None:
+    """Print what would be done, and why."""
+    from webbcal.programme.outlook import in_text, look_ahead
+
+    print(in_text(look_ahead(jobs, settings), settings))
+    if settings.executor.jobqueue:
+        from webbcal.programme.executors.dask import job_script
+
+        print(f"\neach job of the cluster:\n{job_script(settings.executor)}")
 
 
 def settings_from(arguments: Arguments, flags: set[str] | frozenset[str] = frozenset()) -> Settings:
@@ -110,7 +121,7 @@ def settings_from(arguments: Arguments, flags: set[str] | frozenset[str] = froze
     return settings_of({**tree, "inputs": inputs}, force="force" in flags)
 
 
-def _run(jobs: Sequence[Any], settings: Settings) -> int:
+def _run(jobs: Sequence[Job], settings: Settings) -> int:
     from webbcal.programme.driver import Driver
     from webbcal.programme.executors.making import make_executor
 
@@ -118,10 +129,15 @@ def _run(jobs: Sequence[Any], settings: Settings) -> int:
     with make_display(jobs) as display:
         result = Driver(jobs, settings, display).run(make_executor(settings.executor))
     print(summary(result, time.perf_counter() - begin))
+    return code_of(result, "batch")
+
+
+def code_of(result: Result, command: str) -> int:
+    """Say what was not done; return the exit code."""
     for name, reason in result.failed.items():
-        print(f"webbcal batch: {name} failed: {reason} (logs/{name}.log)", file=sys.stderr)
+        print(f"webbcal {command}: {name} failed: {reason} (logs/{name}.log)", file=sys.stderr)
     for name, reason in result.left_out.items():
-        print(f"webbcal batch: {name} was left out: {reason}", file=sys.stderr)
+        print(f"webbcal {command}: {name} was left out: {reason}", file=sys.stderr)
     return 0 if result.is_whole else 1
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,8 @@ from webbcal.cli.report import REPORT, need_for_reports, report_saved
 from webbcal.core.errors import ParameterError
 from webbcal.core.own_process import start_numba
 from webbcal.run.configuration import Arguments, build_from_arguments, parse_arguments
-from webbcal.run.planning import StepPlan, peak_memory
+from webbcal.run.outcomes import counted, outcomes_of, told
+from webbcal.run.planning import peak_memory
 from webbcal.run.progress import Progress
 from webbcal.run.run import Run
 from webbcal.run.step import Step
@@ -129,35 +129,11 @@ def _told_of(cls: type) -> str:
 
 def summary(run: Run, seconds: float) -> str:
     """Return the line that closes a run, after what is to be said of single exposures."""
-    files = [Path(path).name for path in run.saved]
+    files, came = [Path(path).name for path in run.saved], outcomes_of(run.done)
     return "\n".join(
         [
-            *told(run.done),
-            f"{', '.join(files) or type(run.step).__name__}: {counted(run.done)}, {seconds:.1f} s, "
+            *told(came),
+            f"{', '.join(files) or type(run.step).__name__}: {counted(came)}, {seconds:.1f} s, "
             f"peak memory {peak_memory() / 1e6:.0f} MB",
         ]
     )
-
-
-def told(steps: Sequence[StepPlan]) -> list[str]:
-    """Return what is to be said of single exposures, a line each."""
-    return [f"{s.name}: {s.exposure}: {_came_of(s)}" for s in steps if _is_told(s)]
-
-
-def _is_told(plan: StepPlan) -> bool:
-    return plan.step.tells_each and plan.status != "SKIPPED"
-
-
-def _came_of(plan: StepPlan) -> str:
-    return plan.reason if plan.applied else f"{plan.status}: {plan.reason}"
-
-
-def counted(steps: Sequence[StepPlan]) -> str:
-    """Return how many steps did what; one that decides for each exposure counts once."""
-    best = {"COMPLETE": 2, "FAILED": 1, "SKIPPED": 0}
-    status: dict[str, str] = {}
-    for s in steps:
-        status[s.name] = max(s.status, status.get(s.name, s.status), key=lambda name: best[name])
-    counts = Counter(status.values())
-    failed = f", {counts['FAILED']} failed" if counts["FAILED"] else ""
-    return f"{counts['COMPLETE']} steps applied, {counts['SKIPPED']} skipped{failed}"

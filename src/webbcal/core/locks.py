@@ -65,13 +65,16 @@ def held(path: Path, wait: bool = True) -> Iterator[bool]:
 
 
 def owner_of(path: Path) -> str | None:
-    """Return who holds a lock, in words; None if nobody does."""
+    """Return who holds a lock, in words; None if nobody does.
+
+    Those who ask need not be allowed to write, and do not take each other for the owner.
+    """
     try:
-        handle = os.open(path, os.O_RDWR)
+        handle = os.open(path, os.O_RDONLY)
     except OSError:
         return None
     try:
-        if _lock(handle, wait=False):
+        if _lock(handle, wait=False, shared=True):
             return None
         owner = json.loads(os.pread(handle, 1000, 0) or b"{}")
         process, host, since = (owner.get(key, "?") for key in ("process", "host", "since"))
@@ -82,12 +85,13 @@ def owner_of(path: Path) -> str | None:
         os.close(handle)
 
 
-def _lock(handle: int, wait: bool, tries: int = 1) -> bool:
+def _lock(handle: int, wait: bool, tries: int = 1, shared: bool = False) -> bool:
     if fcntl is None:
         return True
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     for number in range(tries):
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(handle, kind | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             time.sleep(_MOMENT * (number < tries - 1))
         else:

@@ -36,6 +36,11 @@ class Folder:
         """What tells of all products."""
         return self.path / "manifest.json"
 
+    def products(self) -> dict[str, dict[str, Any]]:
+        """Return what the manifest tells of the products that are there."""
+        known = _read(self.manifest).get("products", {})
+        return {name: told for name, told in known.items() if (self.path / name).is_file()}
+
     @property
     def driver_lock(self) -> Path:
         """Held by who drives the programme."""

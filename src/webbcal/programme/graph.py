@@ -118,7 +118,7 @@ def _of_association(together: Together, grouping: Grouping, finder: _Finder) -> 
         together.level,
         tuple(inputs),
         _tree(together, members),
-        f"{together.name}_{together.kind}_asn.json",
+        together.association_name,
         grouping.modes.get(root_and_suffix(science.path.name)[0], ""),
         problem="" if together.pipeline else why_not(together.kind),
     )

@@ -41,12 +41,20 @@ class Together:
         The association, with this product alone.
     folder : Path or None
         Where its members are looked for; None for one that rules have made.
+    file : str
+        Name of the file that its association is to have; "" for the usual one.
     """
 
     name: str
     kind: str
     tree: Mapping[str, Any]
     folder: Path | None = None
+    file: str = ""
+
+    @property
+    def association_name(self) -> str:
+        """Name of the file of its association."""
+        return self.file or f"{self.name}_{self.kind}_asn.json"
 
     @property
     def level(self) -> int:

@@ -18,7 +18,7 @@ _CHOSEN = ("output_dir", "save_results", "threads", "max_memory")
 
 
 def write_manifest(folder: Folder, jobs: Iterable[Job], records: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write what is known of all products of a programme.
+    """Write what is known of all products of a programme, and of those that others have made in its folder.
 
     Parameters
     ----------
@@ -27,7 +27,9 @@ def write_manifest(folder: Folder, jobs: Iterable[Job], records: Mapping[str, Ma
     records : mapping
         Name -> record of the jobs that have ended; of others, that on disk tells.
     """
-    products: dict[str, Any] = {}
+    jobs = list(jobs)
+    ours = {job.name for job in jobs}
+    products = {name: told for name, told in folder.products().items() if told.get("job") not in ours}
     not_done: dict[str, str] = {}
     for job in jobs:
         record = records.get(job.name) or folder.record(job.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from webbcal.programme.job import SCIENCE, Job
+from webbcal.programme.job import Job
 
 
 def as_it_can_be(job: Job, is_lost: Callable[[str], bool], allow_missing: bool) -> tuple[Job, str]:
@@ -24,8 +24,8 @@ def as_it_can_be(job: Job, is_lost: Callable[[str], bool], allow_missing: bool) 
     reason = "; ".join(given.missing or f"{given.maker} was not done" for given in gone[:3])
     if job.association is None:
         return job, reason
+    if all(given in gone for given in job.science):
+        return job, f"{reason}: no science exposure is left"
     if not allow_missing:
         return job, f"{reason} (--allow-missing goes on without)"
-    if all(given in gone for given in job.inputs if given.role == SCIENCE):
-        return job, f"{reason}: no science exposure is left"
     return job.without(gone), ""

@@ -11,6 +11,7 @@ from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
 from webbcal.programme.settings import flat
 from webbcal.programme.work import pipeline_of
+from webbcal.run.planning import RunPlan
 
 
 class Projection:
@@ -45,12 +46,23 @@ class Projection:
 
     def _asked(self, job: Job, threads: int) -> int | None:
         """Return what the plan says; an input that cannot be planned will say so when it is run."""
-        init: Any = str(job.inputs[0].path)
-        if job.association is not None:
-            init = Association(dict(job.association), self._folder.path / job.association_name)
         try:
-            pipeline = pipeline_of(job, self._folder, Share(threads), None, self._disable_crds)
-            plans = pipeline.plan(init)
-            return max(plan.memory for plan in (plans if isinstance(plans, list) else [plans]))
+            plans = plans_of(job, self._folder, Share(threads), self._disable_crds)
+            return max(plan.memory for plan in plans)
         except (WebbcalError, OSError):
             return None
+
+
+def plans_of(job: Job, folder: Folder, share: Share, disable_crds: bool) -> list[RunPlan]:
+    """Return the plans of the runs that a job is; nothing is written.
+
+    Raises
+    ------
+    WebbcalError
+        If it cannot be done, as far as plans tell.
+    """
+    init: Any = str(job.inputs[0].path)
+    if job.association is not None:
+        init = Association(dict(job.association), folder.path / job.association_name)
+    plans = pipeline_of(job, folder, share, None, disable_crds).plan(init)
+    return plans if isinstance(plans, list) else [plans]

@@ -25,6 +25,7 @@ from webbcal.programme.references import parameter_references, selecting, used_r
 from webbcal.run.circumstances import circumstances
 from webbcal.run.configuration import build_step
 from webbcal.run.logcfg import LOGGERS, LogSettings, applied
+from webbcal.run.outcomes import outcomes_of
 from webbcal.run.planning import crds_context, peak_memory
 from webbcal.run.registry import step_class
 from webbcal.run.run import Run
@@ -123,6 +124,7 @@ def _done(job: Job, folder: Folder, share: Share, disable_crds: bool) -> dict[st
         "call": known["call"],
         "context": crds_context(run.done),
         "libraries": known["libraries"],
+        "steps": outcomes_of(run.done),
     }
 
 

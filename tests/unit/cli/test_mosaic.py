@@ -14,7 +14,7 @@ from astropy.table import QTable
 
 from webbcal import datamodels, simulate
 from webbcal.cli.main import main
-from webbcal.pipeline.mosaic import make_mosaic
+from webbcal.programme.mosaic import make_mosaic
 from webbcal.report.mosaic_truth import compare
 from webbcal.run.record import runs_of
 
@@ -79,7 +79,8 @@ def test_raw_to_mosaic_leaves_the_products_of_all_stages(nircam: Field, made: Pa
     roots = [p.name.removesuffix("_uncal.fits") for p in nircam.files]
     of_exposures = {f"{r}_{s}.fits" for r in roots for s in ("rate", "rateints", "cal", "a3001_crf")}
     of_mosaic = {"field_asn.json", "field_i2d.fits", "field_cat.ecsv", "field_segm.fits"}
-    assert names(made) == of_exposures | of_mosaic
+    of_programme = {"manifest.json", "logs", ".webbcal", *(f"{r}_image2_asn.json" for r in roots)}
+    assert names(made) == of_exposures | of_mosaic | of_programme
     members = json.loads((made / "field_asn.json").read_text())["products"][0]["members"]
     assert [m["expname"] for m in members] == [f"{r}_cal.fits" for r in roots]
 
@@ -117,6 +118,24 @@ def test_exposures_of_all_stages_give_the_same_mosaic(crds: Field, made: Path, t
     ]  # fmt: skip
     with datamodels.open(result.mosaic) as mixed, datamodels.open(made / "field_i2d.fits") as whole:
         np.testing.assert_array_equal(mixed.data, whole.data)
+
+
+def test_a_mosaic_goes_on_where_it_was(crds: Field, made: Path, tmp_path: Path, capsys: Any) -> None:
+    out = Path(shutil.copytree(made, tmp_path / "out"))
+    words = [*map(str, crds.files), "--product-name=field", f"--output-dir={out}", crds.to_stars]
+    assert main(["mosaic", *words, "--detector1.jump.rejection_threshold=5"]) == 0
+    said = capsys.readouterr()
+    assert "9 of 9 jobs were done before" in said.err and "field_i2d.fits" in said.out
+    assert "tweakreg: " in said.out and "steps applied" in said.out  # as when it was made
+    (out / "field_cat.ecsv").unlink()
+    assert main(["mosaic", *words, "--detector1.jump.rejection_threshold=5"]) == 0
+    assert "8 of 9 jobs" in capsys.readouterr().err and (out / "field_cat.ecsv").is_file()
+
+
+def test_a_plan_of_a_mosaic(crds: Field, capsys: Any) -> None:
+    assert main(["mosaic", *map(str, crds.files), "--product-name=field", "--output-dir=out", "--plan"]) == 0
+    said = capsys.readouterr().out
+    assert "calwebb_detector1: 4 run" in said and "run   field.image3" in said and not Path("out").exists()
 
 
 def test_miri_from_rates(
@@ -222,5 +241,10 @@ def test_limits_of_a_mosaic(crds: Field, tmp_path: Path, capsys: Any) -> None:
     assert main(["mosaic", *words]) == 1
     assert "max_memory is 60 MB" in capsys.readouterr().err
     assert names(tmp_path / "out") == set()
+    words[-2] = "--max-memory=240MB"  # enough for stage 1
+    assert main(["mosaic", *words[2:]]) == 1
+    said = capsys.readouterr().err
+    assert "failed: this run needs about" in said and "1/2 " in said
+    assert len(names(tmp_path / "out", "*_rate.fits")) == 2 and not names(tmp_path / "out", "*_i2d.fits")
     assert main(["mosaic", *files, "--product-name=field", "--image2.threads=2"]) == 2
     assert "image2.threads cannot be set" in capsys.readouterr().err

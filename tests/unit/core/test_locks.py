@@ -1,5 +1,6 @@
 """Locks tell whose they are, and are free when their owner is killed."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -38,3 +39,15 @@ def test_it_is_free_when_its_owner_was_killed(tmp_path: Path) -> None:
     owner.stdout.close()
     with held(lock, wait=False) as ours:
         assert ours
+
+
+def test_those_who_ask_are_not_taken_for_the_owner(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with held(lock):
+        pass
+    with lock.open() as other:  # somebody who looks on, and may only read
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert owner_of(lock) is None
+    with held(lock):
+        lock.chmod(0o444)
+        assert f"process {os.getpid()} on " in str(owner_of(lock))

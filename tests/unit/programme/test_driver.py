@@ -103,10 +103,12 @@ def test_inputs_are_made_first_and_products_as_soon_as_they_are_there(tmp_path: 
 
 
 def test_a_failure_stays_where_it_is(tmp_path: Path) -> None:
-    jobs = [job("a"), job("b"), job("c"), job("ab", "a", "b"), job("c3", "c")]
+    jobs = [job("a"), job("b"), job("c"), job("ab", "a", "b"), job("c3", "c"), job("a2", "a")]
     result = drive(tmp_path, jobs, Fake(bad("a")))
     assert result.failed == {"a": "it is bad"} and not result.is_whole
-    assert list(result.left_out) == ["ab"] and "a was not done" in result.left_out["ab"]
+    assert sorted(result.left_out) == ["a2", "ab"] and "a was not done" in result.left_out["ab"]
+    assert "--allow-missing" in result.left_out["ab"]
+    assert "no science exposure is left" in result.left_out["a2"]  # no option would help
     assert sorted(result.done) == ["b", "c", "c3"]
 
 

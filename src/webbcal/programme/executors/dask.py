@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import CancelledError
 from importlib import import_module
 from typing import Any
@@ -13,6 +14,8 @@ from webbcal.programme.settings import ExecutorSettings
 
 #: Tasks that are with the scheduler at once, for each thread of its workers and at least.
 _AHEAD, _LEAST = 4, 100
+#: Seconds for which it is known how many workers there are.
+_MOMENT = 1.0
 
 
 class DaskExecutor:
@@ -29,7 +32,6 @@ class DaskExecutor:
     def __init__(self, settings: ExecutorSettings) -> None:
         distributed = imported("distributed")
         self._lost: tuple[type[BaseException], ...] = (distributed.KilledWorker, CancelledError)
-        self._wait, self._first = distributed.wait, "FIRST_COMPLETED"
         self._cluster = None
         if settings.jobqueue:
             self._cluster, jobs = cluster_of(settings)
@@ -48,25 +50,33 @@ class DaskExecutor:
         memory = parse_size(settings.max_memory, "max_memory") if settings.max_memory else None
         self._share = Share(positive(settings.threads or 1, "threads"), memory)
         self._futures: dict[Any, str] = {}
+        self._known, self._asked = 0, float("-inf")
+        #: Each future is looked at once, when it has ended: there may be thousands.
+        self._ended = distributed.as_completed(loop=self._client.loop)
 
     def offer(self, waiting: int) -> Share | None:
         """Return what each task may use, unless the scheduler has enough to do."""
         there = len(self._futures)
-        if there < _LEAST or there < _AHEAD * sum(self._client.nthreads().values()):
-            return self._share
-        return None
+        return self._share if there < _LEAST or there < _AHEAD * self._threads() else None
+
+    def _threads(self) -> int:
+        """Return how many threads the workers have, or had a moment ago: asking is as dear as a task."""
+        now = time.monotonic()
+        if now > self._asked + _MOMENT:
+            self._known, self._asked = sum(self._client.nthreads().values()), now
+        return self._known
 
     def submit(self, task: Task, share: Share) -> None:
         """Send a task to the scheduler."""
         future = self._client.submit(done_by_worker, task, share, pure=False)
         self._futures[future] = task.name
+        self._ended.add(future)
 
     def wait(self) -> list[Outcome]:
         """Wait for the cluster."""
         if not self._futures:
             return []
-        ended = self._wait(list(self._futures), return_when=self._first).done
-        return [self._outcome(future) for future in ended]
+        return [self._outcome(future) for future in self._ended.next_batch()]
 
     def _outcome(self, future: Any) -> Outcome:
         name = self._futures.pop(future)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +12,9 @@ from typing import Any
 from webbcal import datamodels
 from webbcal.core.errors import InputError
 from webbcal.core.modes import mode_of, mosaicked_types
-from webbcal.core.suffixes import remove_suffix
 from webbcal.core.wording import a_or_an
-from webbcal.run.exposure import Exposure
-
-#: How far an exposure is: the suffix of files, and the stage that takes them on.
-STAGES = ("uncal", "rate", "cal")
-_NEXT = {"uncal": ("detector1", "rate"), "rate": ("image2", "cal")}
+from webbcal.programme.sources import Exposure, root_and_suffix
+from webbcal.run.exposure import Exposure as Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +23,32 @@ class Given:
 
     Attributes
     ----------
-    path : Path
-    root : str
-        Its name without suffix, which its products share.
-    stage : str
-        One of `STAGES`.
+    exposure : Exposure
+        How far it is is read from the file, not from its name.
+    mode : str
+        EXP_TYPE.
     instrument : str
     filters : str
         Filter and pupil, as one text.
     """
 
-    path: Path
-    root: str
-    stage: str
+    exposure: Exposure
+    mode: str
     instrument: str
     filters: str
 
     @property
-    def remaining(self) -> list[tuple[str, str]]:
-        """The stages before combination that it still needs, each with the suffix of what it makes."""
-        return [_NEXT[stage] for stage in STAGES[STAGES.index(self.stage) : -1]]
+    def root(self) -> str:
+        """Its name without suffix, which its products share."""
+        return self.exposure.root
+
+    def name_as(self, suffix: str) -> str:
+        """Return the name of its file when it is so far: as it was given, or as a stage makes it."""
+        path = self.exposure.path
+        return path.name if self.exposure.suffix == suffix else f"{self.root}_{suffix}.fits"
 
 
-def look_at(path: Path) -> Given:
+def look_at(name: str | os.PathLike[str]) -> Given:
     """Read the headers of an exposure.
 
     Raises
@@ -56,15 +56,17 @@ def look_at(path: Path) -> Given:
     InputError
         If it is no exposure of the sky, or not one that `calwebb_detector1` takes or a later stage made.
     """
+    path = Path(os.path.abspath(name))  # noqa: PTH100
     with datamodels.open(path) as model:
         stage = _stage_of(model, path)
-        exposure = Exposure.of_model(model).complete()
-        if not mode_of(exposure.exp_type).is_mosaicked:
+        known = Metadata.of_model(model).complete()
+        if not mode_of(known.exp_type).is_mosaicked:
             types = ", ".join(mosaicked_types())
-            raise InputError(f"{path}: EXP_TYPE is {exposure.exp_type}; mosaics are made of images ({types})")
+            raise InputError(f"{path}: EXP_TYPE is {known.exp_type}; mosaics are made of images ({types})")
         wheels = (model.meta.instrument.filter, model.meta.instrument.pupil)
     filters = " + ".join(w for w in wheels if w and w != "N/A")
-    return Given(path, remove_suffix(path.stem)[0], stage, exposure.instrument, filters)
+    exposure = Exposure(path, root_and_suffix(path.name)[0], stage)
+    return Given(exposure, known.exp_type, known.instrument, filters)
 
 
 def _stage_of(model: Any, path: Path) -> str:
@@ -87,8 +89,6 @@ def check_together(given: Sequence[Given], product_name: str) -> None:
         If they are of several instruments or filters, one is there twice, or the name of the product is
         empty, has a folder, or is that of an exposure.
     """
-    if not given:
-        raise InputError("a mosaic needs at least one exposure")
     if not product_name or Path(product_name).name != product_name:
         raise InputError(f"the product's name {product_name!r} must be a name without folder")
     for what in ("instrument", "filters"):
@@ -111,5 +111,5 @@ def _by(given: Sequence[Given], what: str) -> dict[str, list[Given]]:
 
 
 def _names(members: Sequence[Given]) -> str:
-    names = [m.path.name for m in members]
+    names = [m.exposure.path.name for m in members]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
