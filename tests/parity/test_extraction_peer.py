@@ -80,6 +80,10 @@ RUNS |= {
     "optimal-horizontal": table("horizontal", "sky", psf=True, extraction_type="optimal"),
     "optimal-unplaced": table("vertical", "still", psf=True, extraction_type="optimal"),
     "optimal-series": table("series", "sky", psf=True, extraction_type="optimal"),
+    "optimal-nods": table("nods", "still", psf=True, extraction_type="optimal"),
+    "optimal-nods-alone": table(
+        "nods", "still", psf=True, extraction_type="optimal", model_nod_pair=False, log_increment=1
+    ),
     "optimal-none": table("vertical", "width", psf=True, extraction_type=None, apply_apcorr=False),
     "optimal-without-psf": table("vertical", "width", extraction_type="optimal"),
 }
