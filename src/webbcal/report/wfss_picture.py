@@ -93,9 +93,9 @@ def _show_spectrum(axes: Any, c: SourceComparison) -> None:
     axes.plot(c.wavelength, 1e6 * c.truth, color=_TRUTH, lw=0.9, label="truth, as blurred by the optics")
     top = 1.15e6 * float(c.truth.max())
     axes.set(ylabel="µJy", ylim=(min(0.0, -0.05 * top), top))
-    # Above the spectrum or below it, as it runs where the legend is.
-    highest = 1e6 * float(c.truth[: max(len(c.truth) // 4, 1)].max())
-    axes.legend(frameon=False, fontsize=8, loc="upper left" if highest < 0.6 * top else "lower left")
+    # Above the continuum or below it, as it runs where the legend is.
+    level = 1e6 * float(np.median(c.truth[: max(len(c.truth) // 4, 1)]))
+    axes.legend(frameon=False, fontsize=8, loc="upper left" if level < 0.6 * top else "lower left")
 
 
 def _show_pulls(axes: Any, c: SourceComparison) -> None:
