@@ -42,6 +42,10 @@ SLITS = {
         "seed": 11, "cal_step.bkg_subtract": "COMPLETE", "dither.primary_type": "ALONG-SLIT-NOD",
         "dither.x_offset": 0.3, "dither.y_offset": 0.4,
     },
+    "pair": {
+        "exp_type": "NRS_FIXEDSLIT", "vertical": False, "seed": 12, "centre": 9.0,
+        "cal_step.bkg_subtract": "COMPLETE", "dither.primary_type": "2-POINT-NOD",
+    },
 }  # fmt: skip
 ARCSEC = {"unit": "arcsec"}
 
@@ -52,7 +56,7 @@ def table(slit="vertical", aperture="sky", apcorr="pixels", psf=None, **paramete
 
 
 RUNS = {f"{s}-{a}": table(s, a) for s in ("vertical", "horizontal") for a in APERTURES}
-RUNS |= {f"{s}-sky": table(s) for s in SLITS if s not in ("vertical", "horizontal")}
+RUNS |= {f"{s}-sky": table(s) for s in SLITS if s not in ("vertical", "horizontal", "pair")}
 RUNS |= {
     "none": table(aperture=None),
     "none-offset": table(aperture=None, position_offset=3.0),
@@ -80,6 +84,10 @@ RUNS |= {
     "optimal-horizontal": table("horizontal", "sky", psf=True, extraction_type="optimal"),
     "optimal-unplaced": table("vertical", "still", psf=True, extraction_type="optimal"),
     "optimal-series": table("series", "sky", psf=True, extraction_type="optimal"),
+    "optimal-pair": table("pair", "width", psf=True, extraction_type="optimal"),
+    "optimal-pair-alone": table(
+        "pair", "width", psf=True, extraction_type="optimal", model_nod_pair=False, log_increment=1
+    ),
     "optimal-none": table("vertical", "width", psf=True, extraction_type=None, apply_apcorr=False),
     "optimal-without-psf": table("vertical", "width", extraction_type="optimal"),
 }

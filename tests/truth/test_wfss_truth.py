@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 from grism_cases import tsgrism, wfss
 from scipy.optimize import curve_fit
 
@@ -11,21 +13,57 @@ from webbcal import datamodels
 from webbcal.pipeline.spec2 import Spec2Pipeline
 from webbcal.report.wfss_truth import compare_wfss
 from webbcal.simulate import Truth
+from webbcal.simulate.grisms.dispersing import source_table
 
 #: Pixels around a line, and from which its share of a spectrum is left out of statistics.
 NEAR, FAR = 6, 12
 
 
 @pytest.fixture(scope="module", params=[("nircam", "R"), ("niriss", "R"), ("miri", "P")], ids=lambda p: p[0])
-def compared(request, tmp_path_factory):
+def field(request, tmp_path_factory):
+    """Return a field of stars."""
+    return request.param[0], wfss(tmp_path_factory.mktemp("wfss"), *request.param, galaxies=0.0)
+
+
+@pytest.fixture(scope="module")
+def compared(field):
     """Return the stars of a field with their spectra, from first to last exactly as users make them."""
-    case = wfss(tmp_path_factory.mktemp("wfss"), *request.param, galaxies=0.0)
+    instrument, case = field
+    return instrument, _spectra(case, case.spec2[0], case.folder)
+
+
+@pytest.fixture(scope="module")
+def ideal(field, tmp_path_factory):
+    """Return the same without noise or bad pixels, the catalogue told where the stars are."""
+    case, folder = field[1], tmp_path_factory.mktemp("ideal")
+    with datamodels.open(case.rates[0]) as rate:
+        rate.data, rate.dq = Truth.load(case.truths[0]).rate_dn, np.zeros_like(rate.dq)
+        for name in ("err", "var_poisson", "var_rnoise"):
+            rate[name] = np.nan_to_num(rate[name], nan=np.nanmedian(rate[name]))
+        rate.save(folder / case.rates[0].name)
+    _with_true_places(case).write(folder / case.catalog.name)
+    for path in (case.spec2[0], case.i2d, case.segmentation):
+        (folder / path.name).symlink_to(path)
+    return _spectra(case, folder / case.spec2[0].name, folder)
+
+
+def _spectra(case, association, folder):
+    """Calibrate an exposure, and return its spectra beside the truth."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in case.environment.items():
             patch.setitem(os.environ, name, value)
-        Spec2Pipeline.call(str(case.spec2[0]), output_dir=str(case.folder), save_results=True)
-    x1d = case.rates[0].with_name(case.rates[0].name.replace("_rate", "_x1d"))
-    return request.param[0], compare_wfss(case.configs[0], x1d)
+        Spec2Pipeline.call(str(association), output_dir=str(folder), save_results=True)
+    return compare_wfss(case.configs[0], folder / case.rates[0].name.replace("_rate", "_x1d"))
+
+
+def _with_true_places(case):
+    """Return the catalogue of a field with each star where it was simulated."""
+    table, true = QTable.read(case.catalog), source_table(case.configs[0])
+    true = SkyCoord(true["ra"], true["dec"], unit="deg")
+    nearest, apart, _ = table["sky_centroid"].match_to_catalog_sky(true)
+    assert (apart.arcsec < 0.1).all()
+    table["sky_centroid"] = true[nearest]
+    return table
 
 
 def test_fluxes_of_stars_are_within_a_percent(compared):
@@ -57,6 +95,14 @@ def test_lines_are_where_they_are(compared):
     assert len(offsets) >= 3
     for offset, error in offsets:
         assert abs(offset) < 0.05 + catalogue + 3.0 * error
+
+
+def test_the_optics_put_lines_where_they_are(ideal):
+    """What is beyond in the test above is noise, bad pixels and the catalogue."""
+    offsets = [offset for c in ideal for offset, _ in _offsets(c)]
+    print(np.round(offsets, 4))
+    assert len(offsets) >= 3
+    assert np.abs(offsets).max() < 0.05
 
 
 def _offsets(c):

@@ -25,6 +25,8 @@ _INSTRUMENTS = {
     "miri": (("MIRIMAGE", "F1000W", "FASTR1", 40, "P750L"), 12.0, (15.0, 17.5)),
 }
 _DITHERS = [(0.0, 0.0), (2.371, 1.843)]
+#: A bad pixel in the aperture would take its light away.
+_FILLED = "--steps.pixel_replace.skip=false"
 _QUICK = [f"--steps.{step}.skip=true" for step in ("tweakreg", "skymatch", "outlier_detection")]
 
 
@@ -110,9 +112,9 @@ def _commands(folder: Path, names: Sequence[str], product: str, stage_1: Sequenc
     commands.append(["calwebb_image3", association(folder, "image3", "direct", image), *_QUICK])
     for name in spectra:
         members = [Member(f"{name}_rate.fits"), *help_of_direct]
-        commands.append(["calwebb_spec2", association(folder, "spec2", name, members)])
+        commands.append(["calwebb_spec2", association(folder, "spec2", name, members), _FILLED])
     both = [Member(f"{name}_cal.fits") for name in spectra]
-    commands.append(["calwebb_spec3", association(folder, "spec3", product, both)])
+    commands.append(["calwebb_spec3", association(folder, "spec3", product, both), _FILLED])
     return commands
 
 

@@ -93,8 +93,9 @@ def _show_spectrum(axes: Any, c: SourceComparison) -> None:
     axes.plot(c.wavelength, 1e6 * c.truth, color=_TRUTH, lw=0.9, label="truth, as blurred by the optics")
     top = 1.15e6 * float(c.truth.max())
     axes.set(ylabel="µJy", ylim=(min(0.0, -0.05 * top), top))
-    # A continuum without lines is high in its panel, one with lines is low.
-    axes.legend(frameon=False, fontsize=8, loc="upper left" if c.lines else "lower left")
+    # Above the continuum or below it, as it runs where the legend is.
+    level = 1e6 * float(np.median(c.truth[: max(len(c.truth) // 4, 1)]))
+    axes.legend(frameon=False, fontsize=8, loc="upper left" if level < 0.6 * top else "lower left")
 
 
 def _show_pulls(axes: Any, c: SourceComparison) -> None:
@@ -127,6 +128,8 @@ def _say(axes: Any, config: ExposureConfig, found: list[SourceComparison]) -> No
     for c in found:
         kind = "galaxy" if c.galaxy else "star"
         words.append(f"  {c.label:3d}  {kind:7s} {100 * (c.ratio - 1):+.2f} %")
+    if any(c.galaxy for c in found):
+        words += ["", "of galaxies, the light beyond", "the aperture is missing"]
     axes.text(
         0.0, 0.98, "\n".join(words), transform=axes.transAxes, va="top", fontsize=9, linespacing=1.4,
         family="monospace",

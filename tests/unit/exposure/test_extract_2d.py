@@ -18,6 +18,7 @@ from webbcal.core.errors import InputError, NoDataOnDetectorError, ParameterErro
 from webbcal.exposure.geometry.extract_2d import Extract2dStep
 from webbcal.exposure.geometry.field_files import FieldFiles
 from webbcal.exposure.geometry.grism_boxes import clipped
+from webbcal.spectra.extract_1d import Extract1dStep
 from webbcal.wcs.of_model import wcs_of
 
 MIRI, SERIES = Field(WFSS[6], sources=12, extended=0.4), Field(TSGRISM[0])
@@ -161,7 +162,19 @@ def test_another_field_is_said_and_exits_with_64(moved, capsys):
 
 def test_a_catalogue_without_rows_exits_with_64(moved, capsys):
     assert main(["run", "extract_2d", moved(lambda table: table[:0])]) == 64
-    assert "on the detector" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "on the detector" in told and "cat.ecsv is empty" in told
+
+
+def test_a_limit_that_leaves_no_source_is_named(folder):
+    with pytest.raises(NoDataOnDetectorError, match=r"12 sources .* 0 were chosen.* \(wfss_mmag_extract"):
+        Extract2dStep(wfss_mmag_extract=5).run(folder / MIRI.exposure)
+
+
+def test_a_plan_knows_that_there_will_be_spectra(folder):
+    with datamodels.open(folder / MIRI.exposure) as exposure:
+        seen, step = Extract2dStep().foresee(exposure), Extract1dStep()
+        assert len(seen.slits) == 1 and step.reason_to_skip(seen, step.parameters) is None
 
 
 def test_damaged_catalogues_are_told_in_a_line(folder, moved):

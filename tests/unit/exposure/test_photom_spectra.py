@@ -56,10 +56,13 @@ def test_there_and_back():
     assert back.meta.bunit_data == "DN/s"
 
 
-def test_all_wavelengths_outside_of_the_table():
+def test_all_wavelengths_outside_of_the_table(caplog):
     given = cases.slit_model("MIR_LRS-FIXEDSLIT", (60, 30), 20.0, 30.0, 2)
     result = run(given, lrs())
     assert np.isnan(result.data).all() and (result.dq & 1).all()
+    assert "has none of the wavelengths" in caplog.text
+    run(cases.multi_slit("NRC_WFSS", 1, 13.0, 14.1, orders=(1, 1)), wide())
+    assert "2 of 2 slits have no calibrated pixel: photom reference" in caplog.text
 
 
 def test_wide_fields_are_calibrated_by_wavelength_interval():

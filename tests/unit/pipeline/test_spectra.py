@@ -110,6 +110,7 @@ def test_a_plan_runs_nothing(case, tmp_path, capsys, monkeypatch):
     assert main(["plan", "calwebb_spec2", str(case.spec2[0])]) == 0
     told = capsys.readouterr().out
     assert "apply extract_1d" in told and "skip  msa_flagging: is for NIRSpec" in told
+    assert "apply pathloss" in told  # that the source is a point will be found by srctype
     assert told.count("_x1d.fits") == 1 and names(tmp_path) == []
 
 

@@ -95,12 +95,14 @@ class Extract2dStep(ModelStep):
         return 56 * sizes.pixels
 
     def foresee(self, data: Any) -> Any:
-        """Return a model of the kind that comes out, with the metadata."""
+        """Return a model of the kind that comes out, with the metadata; of many slits one stands for all."""
         if self.reason_to_skip(data, self.parameters) is not None:
             return data
         is_series = mode_of(data.meta.exposure.type).has("tso")
         seen = datamodels.SlitModel() if is_series else datamodels.MultiSlitModel()
         seen.update(data)
+        if not is_series:
+            seen.slits.append(seen.slits.item())
         return seen
 
     def perform(self, run: Run, model: Any, plan: StepPlan) -> Any:
@@ -162,9 +164,21 @@ def _sources(model: Any, field: FieldFiles, reference: Any, p: Extract2dParamete
     )
     found = grism_sources(model, chosen, ranges, p.wfss_extract_half_height, asked)
     if not found:
-        raise NoDataOnDetectorError(
-            f"{model.meta.filename}: of {len(listed)} sources in its catalogue {len(chosen)} were chosen, "
+        why = (
             f"and none has a spectrum of order {', '.join(map(str, ranges))} on the detector; is {catalog} "
             "the catalogue of this field?"
+            if len(chosen)
+            else f"so that there is no spectrum on the detector; {_nothing_chosen(len(listed), catalog)}"
+        )
+        raise NoDataOnDetectorError(
+            f"{model.meta.filename}: of {len(listed)} sources in its catalogue {len(chosen)} were chosen, "
+            f"{why}"
         )
     return found if p.wfss_nbright is None else found[: p.wfss_nbright]
+
+
+def _nothing_chosen(listed: int, catalog: Any) -> str:
+    """Return what to do about sources of which none was chosen."""
+    if not listed:
+        return f"{catalog} is empty"
+    return "choose others (wfss_mmag_extract, source_ids, source_ra and source_dec)"

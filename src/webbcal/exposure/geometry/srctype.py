@@ -34,6 +34,14 @@ class SourceTypeStep(ModelStep):
             None, "Type of the source, whatever the headers say"
         )
 
+    def foresee(self, data: Any) -> Any:
+        """Return the exposure with the type of its one target; those of slits are found by the work."""
+        if not data.meta.exposure.type or not mode_of(data.meta.exposure.type).has_one_target:
+            return data
+        seen = type(data)(data)
+        seen.meta.target.source_type, _ = _single_type(seen, self.parameters.source_type)
+        return seen
+
     def apply(self, model: Any, references: Mapping[str, Any], p: Parameters, run: Run) -> Any:
         """Set the type of the source.
 
@@ -48,7 +56,9 @@ class SourceTypeStep(ModelStep):
         if not mode.has_one_target:
             say_unused("srctype", p, ["source_type"], f"the headers decide for {mode.exp_type}")
         if mode.has_one_target:
-            _set_single(model, _single_type(model, p.source_type))
+            found, why = _single_type(model, p.source_type)
+            log.info("%s: SRCTYPE is %s (%s)", model.meta.filename, found, why)
+            _set_single(model, found)
         elif mode.optics == "mos":
             _set_by_stellarity(model)
         elif is_time_series(model):
@@ -66,8 +76,8 @@ class SourceTypeStep(ModelStep):
         return model
 
 
-def _single_type(model: Any, given: str | None) -> str:
-    """Return the type of the one target of an exposure: the first rule that applies decides."""
+def _single_type(model: Any, given: str | None) -> tuple[str, str]:
+    """Return the type of the one target of an exposure, and why: the first rule that applies decides."""
     meta, mode = model.meta, mode_of(model.meta.exposure.type)
     if not meta.target.source_type_apt:  # files of before 2020 have but one keyword
         meta.target.source_type_apt = meta.target.source_type
@@ -86,8 +96,7 @@ def _single_type(model: Any, given: str | None) -> str:
         why, found = f"dither pattern {pattern}", _POINT
     else:
         why, found = "default", _EXTENDED if mode.optics == "ifu" else _POINT
-    log.info("%s: SRCTYPE is %s (%s)", meta.filename, found, why)
-    return found
+    return found, why
 
 
 def _set_single(model: Any, kind: str) -> None:

@@ -14,7 +14,12 @@ from webbcal.core.modes import mode_of
 from webbcal.datamodels.lists import items_of
 from webbcal.exposure.images import unavailable, why_no_image
 from webbcal.exposure.response.photom_arrays import MJSR_TO_UJA2, convert, note_factor
-from webbcal.exposure.response.photom_slits import calibrate_slits, calibrate_spectrum, calibrate_tables
+from webbcal.exposure.response.photom_slits import (
+    calibrate_slits,
+    calibrate_spectrum,
+    calibrate_tables,
+    say_unknown,
+)
 from webbcal.exposure.response.photom_table import Calibration
 from webbcal.run.exposure import Exposure, meta_value
 from webbcal.run.model_step import ModelStep
@@ -98,7 +103,8 @@ class PhotomStep(ModelStep):
             calibrate_slits(model, calibration, p.inverse, run.resources.threads)
         elif spectral:
             axis = dispersion_axis(model)
-            calibrate_spectrum(model, calibration, axis, p.inverse, run.resources.threads)
+            if not calibrate_spectrum(model, calibration, axis, p.inverse, run.resources.threads):
+                say_unknown(f"{model.meta.filename} has", reference)
         else:
             factor, _ = calibration.factor()
             note_factor(model, factor)

@@ -34,8 +34,8 @@ def calibrate_spectrum(
     inverse: bool,
     threads: int,
     unit_factor: float = 1.0,
-) -> None:
-    """Convert one spectrum, in place.
+) -> bool:
+    """Convert one spectrum, in place; tell whether the table knows any of its wavelengths.
 
     Parameters
     ----------
@@ -60,6 +60,14 @@ def calibrate_spectrum(
         response = per_pixel(response, wavelengths, axis)
     note_factor(item, factor)
     convert(item, factor * factor.dtype.type(unit_factor), response, inverse, threads)
+    return bool(np.isnan(wavelengths).all() or not np.isnan(response).all())
+
+
+def say_unknown(what: str, reference: Any) -> None:
+    """Warn of spectra of which the table knows no wavelength."""
+    log.warning(
+        "%s no calibrated pixel: photom reference %s has none of the wavelengths", what, reference.name
+    )
 
 
 def calibrate_slits(model: Any, calibration: Calibration, inverse: bool, threads: int) -> None:
@@ -76,11 +84,13 @@ def calibrate_slits(model: Any, calibration: Calibration, inverse: bool, threads
     )
     slits = items_of(model)
     left: dict[int, str] = {}
+    unknown: list[int] = []
 
     def work(numbered: tuple[int, Any]) -> None:
         number, slit = numbered
         try:
-            calibrate_spectrum(slit, calibration, axis, inverse, 1, unit)
+            if not calibrate_spectrum(slit, calibration, axis, inverse, 1, unit):
+                unknown.append(number)
         except SkipStep as reason:
             left[number] = str(reason)
 
@@ -90,6 +100,8 @@ def calibrate_slits(model: Any, calibration: Calibration, inverse: bool, threads
     for reason in sorted(set(left.values())):
         count = sum(other == reason for other in left.values())
         log.warning("%d of %d slits are left as they were: %s", count, len(slits), reason)
+    if unknown:
+        say_unknown(f"{len(unknown)} of {len(slits)} slits have", calibration.reference)
     # Units are those of the slits.
     model.meta.bunit_data = model.meta.bunit_err = "DN/s" if inverse else None
 
