@@ -40,7 +40,7 @@ _NEAR_INFRARED = (
     "odd_even_columns", "use_side_ref_pixels", "side_smoothing_length", "side_gain", "refpix_algorithm",
 )  # fmt: skip
 #: Parameters that leave nothing of any exposure where they are not above 0.
-_POSITIVE = ("siglimit", "sigreject", "gaussmooth")
+_POSITIVE = ("side_smoothing_length", "siglimit", "sigreject", "gaussmooth")
 #: Bytes of border samples that are measured at once.
 _STRIP_BYTES = 4 << 20
 #: Rows of an exposure in stripes that are looked at together.
@@ -70,9 +70,7 @@ class RefPixStep(BlockStep):
 
         odd_even_columns: bool = param(True, "Measure odd and even columns apart")
         use_side_ref_pixels: bool = param(True, "Use the side pixels to follow each row")
-        side_smoothing_length: int = param(
-            11, "Rows in the running median of the side pixels", ge=1, unit="pix"
-        )
+        side_smoothing_length: int = param(11, "Rows in the running median of the side pixels", unit="pix")
         side_gain: float = param(1.0, "Factor on the side correction")
         odd_even_rows: bool = param(True, "Measure odd and even rows apart (MIRI)")
         ovr_corr_mitigation_ftr: float = param(3.0, "Guard against bad reference pixels (IRS2)")

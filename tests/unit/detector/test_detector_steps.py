@@ -99,11 +99,11 @@ def test_subarrays_of_miri_have_no_reference_pixels(crds: Any) -> None:
         assert "full frames" in reason
 
 
-@pytest.mark.parametrize("name", ["siglimit", "sigreject", "gaussmooth"])
+@pytest.mark.parametrize("name", ["side_smoothing_length", "siglimit", "sigreject", "gaussmooth"])
 def test_limits_of_nothing_are_refused(crds: Any, name: str) -> None:
     """All reference pixels would be left out, and all samples become NaN."""
     with pytest.raises(PlanError, match=rf"refpix\.{name} is 0: it must be above 0"):
-        RefPixStep(**{name: 0.0}).run(crds.uncal[0])
+        RefPixStep(**{name: 0}).run(crds.uncal[0])
 
 
 def test_gain_scale_takes_the_exposure_before_the_reference(crds: Any) -> None:
