@@ -47,15 +47,13 @@ def adjust_wcs(
     if to_sky is None:
         raise InputError("adjust_wcs takes the WCS of a calibrated image: this one has no step 'v23tosky'")
     ra, dec, roll = (Quantity(d, "deg").value for d in (delta_ra, delta_dec, delta_roll))
-    angles = next(name for name in to_sky.param_names if name.startswith("angles"))
-    v2, v3, *_ = getattr(
-        to_sky, angles
-    ).value  # and roll, declination, right ascension: some with minus signs
-    setattr(to_sky, angles, getattr(to_sky, angles).value + np.array([0.0, 0.0, roll, dec, -ra]))
+    name = next(name for name in to_sky.param_names if name.startswith("angles"))
+    angles = getattr(to_sky, name).value  # V2, -V3, roll, declination, -right ascension
+    setattr(to_sky, name, angles + np.array([0.0, 0.0, roll, dec, -ra]))
     adjusted = WCS(steps)
     if scale_factor == 1.0:
         return adjusted
-    aperture = {"v2_ref": 3600.0 * v2, "v3_ref": -3600.0 * v3, "roll_ref": 0.0}
+    aperture = {"v2_ref": 3600.0 * angles[0], "v3_ref": -3600.0 * angles[1], "roll_ref": 0.0}
     corrector = JWSTWCSCorrector(adjusted, aperture)
     corrector.set_correction(matrix=scale_factor * np.identity(2))
     return corrector.wcs

@@ -46,8 +46,7 @@ class RowsTask:
     def __post_init__(self) -> None:
         self._chunks = chunks(self.source.ints, self.cut.ints)
         self._references = Kept(again=len(self._chunks) > 1)
-        self._stores: list[RampStore] = []
-        self._together_at: int | None = None
+        self._stores: dict[int, RampStore] = {}  # by the operation that ramps wait for
 
     def run(self) -> Iterator[Block]:
         """Yield what comes out of the last operation, block by block.
@@ -61,17 +60,22 @@ class RowsTask:
                 stream = self._folded(index, operation, stream)
             elif operation.step.walks:
                 stream = self._walked(index, operation, stream)
-            elif operation.all_integrations and len(self._chunks) > 1:
+            elif self._waits_for_all(index):
                 stream = self._together(index, operation, stream)
-                self._together_at = index  # said here: nothing runs before the last stage asks for a block
             else:
                 stream = self._applied(index, operation, stream)
             stream = self._told(index, stream)
         try:
             yield from stream
         finally:
-            for store in self._stores:
+            for store in self._stores.values():
                 store.close()
+
+    def _waits_for_all(self, index: int) -> bool:
+        """Whether an operation gets all integrations at once, of which a block holds but some."""
+        operation = self.operations[index]
+        by_itself = operation.step.folds or operation.step.walks
+        return operation.all_integrations and not by_itself and len(self._chunks) > 1
 
     def _halo(self, index: int) -> int:
         """The halo that the operations from this one on need."""
@@ -125,26 +129,27 @@ class RowsTask:
     def _seen(self, index: int, operation: Operation, fold: Fold, stream: Iterator[Block]) -> Iterator[Block]:
         """Let a fold see all blocks; then bring them once more, from the source or kept on the way."""
         # What comes straight from the source or a store can be read there again.
-        store = None if index == 0 or self._together_at == index - 1 else self._store(self.interior)
+        waited = index > 0 and self._waits_for_all(index - 1)
+        store = None if index == 0 or waited else self._store(index, self.interior)
         for block in stream:
             assert isinstance(block, RampBlock)
             block = block.cropped(0)
             operation.timed(fold.look, block)
             if store is not None:
                 store.put(block)
-        again = self.source if index == 0 else self._stores[-1]
+        again = self.source if index == 0 else self._stores[index - waited]
         for ints in self._chunks:
             yield again.read(self.interior, 0, ints, self.source.groups)
 
-    def _store(self, frame: Box, tiles: Sequence[Box] = ()) -> RampStore:
+    def _store(self, index: int, frame: Box, tiles: Sequence[Box] = ()) -> RampStore:
         store = store_for(frame, self.source.ints, self.source.groups, KEPT_BYTES, self.scratch, tiles)
-        self._stores.append(store)
+        self._stores[index] = store
         return store
 
     def _together(self, index: int, operation: Operation, stream: Iterator[Block]) -> Iterator[Block]:
         """Give a step all integrations of a few columns at a time; it may change flags only."""
         frame = self.interior.grow(self._halo(index), within=self.source.frame)
-        store = self._store(frame, self.cut.tiles(frame, operation.halo))
+        store = self._store(index, frame, self.cut.tiles(frame, operation.halo))
         for block in stream:
             assert isinstance(block, RampBlock)
             store.put(block, frame)
