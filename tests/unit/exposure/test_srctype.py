@@ -93,3 +93,12 @@ def test_images_are_unknown_and_missing_slits_are_said():
         SourceTypeStep().run(exposure("NRC_WFSS", "ImageModel"))
     with pytest.raises(InputError, match="no EXP_TYPE"):
         SourceTypeStep().run(exposure(None, "ImageModel"))
+
+
+def test_a_plan_leaves_the_model_as_it_is():
+    model = datamodels.ImageModel((4, 5))
+    model.meta.exposure.type = "MIR_LRS-FIXEDSLIT"
+    model.meta.target.source_type_apt = "EXTENDED"
+    seen = SourceTypeStep().foresee(model)
+    assert (seen.meta.target.source_type, seen.shape) == ("EXTENDED", model.shape)
+    assert model.meta.target.source_type is None

@@ -38,7 +38,8 @@ class SourceTypeStep(ModelStep):
         """Return the exposure with the type of its one target; those of slits are found by the work."""
         if not data.meta.exposure.type or not mode_of(data.meta.exposure.type).has_one_target:
             return data
-        seen = type(data)(data)
+        seen = type(data)(data.shape)  # with metadata of its own: a plan changes no model
+        seen.update(data)
         seen.meta.target.source_type, _ = _single_type(seen, self.parameters.source_type)
         return seen
 
