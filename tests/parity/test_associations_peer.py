@@ -1,26 +1,21 @@
 """Associations: ours are equal to the peer's, and the peer takes them."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
-from peer_process import PEER, needs_peer
+from peer_process import Script, needs_peer
 
 from webbcal.associations import RULES, as_level2, asn_from_list
 from webbcal.cli.main import main
 
 pytestmark = needs_peer
-SCRIPT = Path(__file__).parent / "peer_scripts" / "associations_peer.py"
 
 
 def ask(folder, *calls):
     """Return the peer's answers to calls: a function's name, arguments, and keywords."""
-    done = subprocess.run(
-        [PEER, str(SCRIPT)], input=json.dumps(calls), capture_output=True, text=True, timeout=300, cwd=folder
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    out = Script("associations_peer.py", given=json.dumps(calls), folder=folder).finish()
+    return json.loads(out.splitlines()[-1])
 
 
 def same(ours, theirs):

@@ -2,18 +2,15 @@
 
 import json
 import random
-import subprocess
-from pathlib import Path
 
 import pytest
 import rare_pool
-from peer_process import PEER, needs_peer
+from peer_process import Script, needs_peer
 
 from webbcal.associations import pool_of, read_pool
 from webbcal.associations.main import Main
 
 pytestmark = [needs_peer, pytest.mark.xdist_group("pools_peer")]
-SCRIPT = Path(__file__).parent / "peer_scripts" / "pools_peer.py"
 
 #: Imaging, time series, coronagraphy, spectra; how the other pools compare is in docs/associations.md.
 POOLS = [
@@ -45,11 +42,7 @@ MIXED = {f"mixed_{seed}": (f"mixed_{seed}", []) for seed in range(8)}
 def ask(where, runs):
     """Let the peer make associations of pools."""
     words = json.dumps([(name, *run) for name, run in runs.items()])
-    done = subprocess.run(
-        [PEER, str(SCRIPT), str(where)], input=words, capture_output=True, text=True, timeout=900, cwd=where
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    print(done.stdout)
+    print(Script("pools_peer.py", where, given=words, folder=where).finish())
 
 
 @pytest.fixture(scope="module")
