@@ -138,11 +138,16 @@ def processor_time(process: int | None) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def unknown(threads: int) -> int | None:
+    """Tell what a task needs of which nothing is known."""
+    return None
+
+
 def through(executor: Executor, count: int) -> None:
     """Do tasks as a driver does."""
     waiting, ended = count, 0
     while ended < count:
-        while waiting and (share := executor.offer(waiting)) is not None:
+        while waiting and (share := executor.offer(waiting, unknown)) is not None:
             executor.submit(Task(f"task {waiting}", "programme:nothing", {}), share)
             waiting -= 1
         ended += len(executor.wait())

@@ -86,10 +86,11 @@ def main(count: int = 8, root: Path | None = None) -> None:
             out = folder / "out"
             out.mkdir()
             measure.warm(files)
-            told = [word.replace("{out}", str(out)) for word in command]
-            took = measure.run(told, environment, folder / "log")
+            words = [word.replace("{out}", str(out)) for word in command]
+            took = measure.run(words, environment, folder / "log")
             products = len(list(out.glob("*_cal.fits")))
-            print(f"| {way} | {took.wall:.1f} | {took.cpu:.1f} | {took.memory:.0f} | {products} |", flush=True)
+            told = f"{took.wall:.1f} | {took.cpu:.1f} | {took.memory:.0f} | {products}"
+            print(f"| {way} | {told} |", flush=True)
             shutil.rmtree(out)
 
 

@@ -6,12 +6,13 @@ import ctypes
 import gc
 import os
 import sys
+from collections.abc import Callable
 
 #: New objects after which Python looks for cycles among them (its own figure, 700, suits small programs).
 _NEW_OBJECTS = 50_000
 
 #: Numbers by which the C library (glibc's <malloc.h>) knows its settings, and what they are set to.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT, _LARGEST = 1 << 29, 1 << 25
 
 
@@ -21,17 +22,31 @@ def begin() -> None:
     Blocks of some megabytes come and go all the time. Given back to the system and asked for again, their
     memory has to be cleared each time: a tenth of the processor time of a series. And to look for garbage in
     everything that libraries have loaded takes a tenth of a short run, and finds nothing. Our own threads
-    share the work; threads below them would only wait for each other.
+    share the work; threads below them would only wait for each other. They take memory from one pool: of
+    blocks as large as ours there are few, and a pool of each thread would keep what others could use.
     """
     for library in ("OPENBLAS", "MKL", "OMP"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     gc.set_threshold(_NEW_OBJECTS)
-    try:
-        setting = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):  # not glibc
-        return
+    setting = _of_glibc("mallopt")
     setting(_M_MMAP_THRESHOLD, _LARGEST)
     setting(_M_TRIM_THRESHOLD, _KEPT)
+    setting(_M_ARENA_MAX, 1)
+
+
+def release() -> None:
+    """Give memory that is free back to the system: what comes next may be in another process."""
+    gc.collect()
+    _of_glibc("malloc_trim")(0)
+
+
+def _of_glibc(name: str) -> Callable[..., object]:
+    """Return a function of the C library; where that is another than glibc, one that does nothing."""
+    try:
+        found: Callable[..., object] = getattr(ctypes.CDLL(None), name)
+    except (OSError, AttributeError, TypeError):
+        return lambda *_: None
+    return found
 
 
 def start_numba() -> None:

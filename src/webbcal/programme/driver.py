@@ -7,6 +7,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -136,17 +137,14 @@ class Driver:
     def _begin(self, executor: Executor) -> None:
         """Begin as many jobs as there is room for, those of high levels first: their inputs are fresh."""
         while self._todo:
-            share = executor.offer(len(self._todo))
-            if share is None:
-                return
             job, reason = self._todo[0][2:]
-            needs = (self._projection.of(job, share.threads) or 0) if executor.shares_memory else 0
-            if share.memory is not None and needs > share.memory and self._running:
+            share = executor.offer(len(self._todo), partial(self._projection.of, job))
+            if share is None:
                 return  # when one of those that run has ended, there may be room
             heapq.heappop(self._todo)
             order = order_of(job, self.folder, self._run, self.settings.force, self.settings.disable_crds)
             self._running[job.name] = job, reason
-            executor.submit(Task(job.name, PERFORM, order, needs), share)
+            executor.submit(Task(job.name, PERFORM, order), share)
             self.watcher.began(job, reason)
 
     def _note(self, outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from programme_cases import Listener
 from webbcal.core.errors import OutputError
 from webbcal.core.locks import held
 from webbcal.programme.driver import ATTEMPTS, Driver, Result
-from webbcal.programme.executors.interface import Outcome, Share, Task
+from webbcal.programme.executors.interface import Needs, Outcome, Share, Task
 from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Input, Job
@@ -44,8 +44,6 @@ def job(name: str, *makers: str, roles: str = "", problem: str = "") -> Job:
 class Fake:
     """Ends one task after another, as it is told for its name and the number of the attempt."""
 
-    shares_memory = False
-
     def __init__(self, plan: Plan, room: int = 2) -> None:
         self.plan, self.room = plan, room
         self.begun: Counter[str] = Counter()
@@ -53,7 +51,7 @@ class Fake:
         self.running: list[Task] = []
         self.closed = False
 
-    def offer(self, waiting: int) -> Share | None:
+    def offer(self, waiting: int, needs: Needs) -> Share | None:
         return Share() if len(self.running) < self.room else None
 
     def submit(self, task: Task, share: Share) -> None:

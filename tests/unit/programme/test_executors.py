@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from webbcal.core.errors import ParameterError
+from webbcal.programme.executors import local
 from webbcal.programme.executors.interface import Executor, Outcome, Share, Task
 from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.executors.making import make_executor
 from webbcal.programme.executors.serial import SerialExecutor
 from webbcal.programme.settings import ExecutorSettings
+
+GB = 10**9
 
 
 # ---------------------------------------------------------------- what is done, in whichever process
@@ -32,14 +35,24 @@ def die(argument: Mapping[str, Any], share: Share) -> Any:
     os.kill(os.getpid(), 9)
 
 
+def process(argument: Mapping[str, Any], share: Share) -> Any:
+    """Return which process it is."""
+    return os.getpid()
+
+
 def sleep(argument: Mapping[str, Any], share: Share) -> Any:
     """Say which process it is, and stay."""
     Path(argument["file"]).write_text(str(os.getpid()))
     time.sleep(600)
 
 
-def task(name: str, function: str = "double", needs: int = 0, **argument: Any) -> Task:
-    return Task(name, f"{__name__}:{function}", argument, needs)
+def task(name: str, function: str = "double", **argument: Any) -> Task:
+    return Task(name, f"{__name__}:{function}", argument)
+
+
+def unknown(threads: int) -> int | None:
+    """Tell what a task needs of which nothing is known."""
+    return None
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +81,7 @@ def done(executor: Executor, *tasks: Task) -> dict[str, Outcome]:
     """Do tasks as a driver does."""
     waiting, outcomes = list(tasks), dict[str, Outcome]()
     while len(outcomes) < len(tasks):
-        while waiting and (share := executor.offer(len(waiting))) is not None:
+        while waiting and (share := executor.offer(len(waiting), unknown)) is not None:
             executor.submit(waiting.pop(0), share)
         outcomes |= {outcome.name: outcome for outcome in executor.wait()}
     return outcomes
@@ -108,44 +121,87 @@ def test_worker_processes_share_cores() -> None:
     try:
         shares = []
         for waiting in (3, 2, 1):
-            share = executor.offer(waiting)
+            share = executor.offer(waiting, unknown)
             assert share is not None
             shares.append(share.threads)
             executor.submit(task(f"for {waiting}", value=1), share)
-        assert shares == [2, 3, 3] and executor.offer(1) is None
+        assert shares == [2, 3, 3] and executor.offer(1, unknown) is None
     finally:
         executor.close()
 
 
-def test_worker_processes_share_memory() -> None:
-    executor = LocalExecutor("4", "8GB")
+@pytest.fixture()
+def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Let this process have 2 GB, and each worker 1 GB."""
+    have = {"self": 2 * GB}
+    monkeypatch.setattr(local, "resident", lambda process: have.get(str(process), GB))
+    return have
+
+
+def test_worker_processes_share_memory(sizes: dict[str, int]) -> None:
+    executor = LocalExecutor("4", "10GB")
     try:
-        first = executor.offer(4)
-        assert first is not None and first.memory is not None and first.memory < 8 << 30
-        needs = first.memory // 2  # of what this process, which is of no certain size, leaves
-        executor.submit(task("large", value=1, needs=needs), first)
-        second = executor.offer(3)
-        assert second is not None and second.memory == first.memory - needs
+        first = executor.offer(4, lambda threads: 3 * GB * threads)
+        assert first == Share(1, 8 * GB, 3 * GB)
+        executor.submit(task("large", value=1), first)
+        assert executor.offer(3, lambda threads: 6 * GB) is None
+        assert executor.offer(3, lambda threads: 5 * GB) == Share(1, 5 * GB, 5 * GB)
+        sizes["self"] = 4 * GB  # has grown by what it had to load
+        assert executor.offer(3, lambda threads: 5 * GB) is None
+        assert executor.offer(3, unknown) == Share(1, 3 * GB)
     finally:
         executor.close()
 
 
-def test_idle_workers_count_and_those_that_nothing_needs_are_ended() -> None:
-    executor = LocalExecutor("3", "8GB")
+def test_what_this_process_loads_to_know_the_needs_counts(sizes: dict[str, int]) -> None:
+    def needs(threads: int) -> int:
+        sizes["self"] = 5 * GB
+        return GB
+
+    executor = LocalExecutor("1", "10GB")
     try:
-        first = executor.offer(3)
-        assert first is not None and first.memory is not None
+        assert executor.offer(1, needs) == Share(1, 5 * GB, GB)
+    finally:
+        executor.close()
+
+
+def test_a_worker_that_has_more_than_it_was_to_need_counts_with_that(sizes: dict[str, int]) -> None:
+    executor = LocalExecutor("2", "10GB")
+    try:
+        executor.submit(task("small", value=1), Share(needs=GB // 2))
+        assert executor.offer(1, unknown) == Share(1, 7 * GB)
+    finally:
+        executor.close()
+
+
+def test_idle_workers_count_and_those_that_nothing_needs_are_ended(sizes: dict[str, int]) -> None:
+    executor = LocalExecutor("3", "10GB")
+    try:
         for number in range(3):
             executor.submit(task(f"task {number}", value=number), Share())
         ended = 0
         while ended < 2:
             ended += len(executor.wait())
-        beside = executor.offer(2)  # of two that are idle, one gets the next task, and one keeps its memory
+        # Of two that are idle, one gets the task, and one keeps its memory.
+        beside = executor.offer(2, unknown)
         if ended == 2:
-            assert beside is not None and beside.memory is not None and beside.memory < first.memory
+            assert beside is not None and beside.memory == 6 * GB
             ended += len(executor.wait())
-        alone = executor.offer(1)
-        assert alone is not None and alone.memory == first.memory
+        alone = executor.offer(1, unknown)
+        assert alone is not None and alone.memory == 8 * GB
+    finally:
+        executor.close()
+
+
+def test_an_idle_worker_that_has_kept_too_much_is_ended(sizes: dict[str, int]) -> None:
+    executor = LocalExecutor("1", "2.5GB")
+    try:
+        executor.submit(task("first", "process"), Share())
+        first = executor.wait()[0].result
+        share = executor.offer(1, unknown)
+        assert share == Share(1, GB // 2)
+        executor.submit(task("second", "process"), share)
+        assert executor.wait()[0].result != first
     finally:
         executor.close()
 
@@ -153,10 +209,10 @@ def test_idle_workers_count_and_those_that_nothing_needs_are_ended() -> None:
 def test_a_task_that_is_too_large_is_done_alone() -> None:
     executor = LocalExecutor("4", "1MB")  # less than this process has
     try:
-        share = executor.offer(1)
-        assert share is not None and share.threads == 4
-        executor.submit(task("large", value=1, needs=3_000_000_000), share)
-        assert executor.offer(1) is None
+        share = executor.offer(1, lambda threads: 3 * GB)
+        assert share == Share(4, 1, 3 * GB)
+        executor.submit(task("large", value=1), share)
+        assert executor.offer(1, unknown) is None
         assert executor.wait()[0].result["value"] == 2
     finally:
         executor.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from webbcal.core.errors import ParameterError
 from webbcal.core.resources import parse_size, positive
-from webbcal.programme.executors.interface import Outcome, Share, Task, called
+from webbcal.programme.executors.interface import Needs, Outcome, Share, Task, called
 from webbcal.programme.settings import ExecutorSettings
 
 #: Tasks that are with the scheduler at once, for each thread of its workers and at least.
@@ -26,8 +26,6 @@ class DaskExecutor:
     settings : ExecutorSettings
         Where the scheduler is; ``threads`` and ``max_memory`` are those of one task.
     """
-
-    shares_memory = False
 
     def __init__(self, settings: ExecutorSettings) -> None:
         distributed = imported("distributed")
@@ -54,7 +52,7 @@ class DaskExecutor:
         #: Each future is looked at once, when it has ended: there may be thousands.
         self._ended = distributed.as_completed(loop=self._client.loop)
 
-    def offer(self, waiting: int) -> Share | None:
+    def offer(self, waiting: int, needs: Needs) -> Share | None:
         """Return what each task may use, unless the scheduler has enough to do."""
         there = len(self._futures)
         return self._share if there < _LEAST or there < _AHEAD * self._threads() else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
+
+Needs = Callable[[int], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +19,13 @@ class Share:
     threads : int
     memory : int or None
         Most bytes; None: as the worker has.
+    needs : int
+        Bytes that it is going to take, as far as that was asked and is known.
     """
 
     threads: int = 1
     memory: int | None = None
+    needs: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,11 @@ class Task:
         ``package.module:name`` of a function of the argument and a `Share`; it returns plain values.
     argument : mapping
         Plain values.
-    needs : int
-        Bytes of memory that it is going to take.
     """
 
     name: str
     function: str
     argument: Mapping[str, Any]
-    needs: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,16 @@ class Outcome:
 class Executor(Protocol):
     """Does tasks, some at a time."""
 
-    #: Whether tasks share the memory of this machine, so that it must be known what each needs.
-    shares_memory: bool
-
-    def offer(self, waiting: int) -> Share | None:
+    def offer(self, waiting: int, needs: Needs) -> Share | None:
         """Return what the next task may use, None if it must wait.
 
         Parameters
         ----------
         waiting : int
             How many tasks could be done now: fewer tasks have more threads each.
+        needs : callable
+            Tells how many bytes the next one is going to take on a number of threads; None if that is not
+            known. It is asked where tasks share the memory of a machine.
         """
 
     def submit(self, task: Task, share: Share) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webbcal.core.resources import Resources, kilobytes
-from webbcal.programme.executors.interface import Outcome, Share, Task
+from webbcal.programme.executors.interface import Needs, Outcome, Share, Task
 
 #: Seconds in which a worker that is told to end must have cleaned up.
 _GRACE = 10.0
@@ -59,7 +59,7 @@ class _Worker:
     @property
     def resident(self) -> int:
         """The bytes of memory that it has, as far as that is known."""
-        return kilobytes(f"/proc/{self.process.pid}/status", "VmRSS:") or 0
+        return resident(self.process.pid)
 
     def dismiss(self) -> None:
         """End it while it has no task: without its stdin it goes at once."""
@@ -80,6 +80,11 @@ class _Worker:
                     file.close()
 
 
+def resident(process: int | str) -> int:
+    """Return the bytes of memory that a process has, as far as that is known."""
+    return kilobytes(f"/proc/{process}/status", "VmRSS:") or 0
+
+
 def _started() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "webbcal.programme.executors.worker"]
     # Not in our group: Ctrl-C comes to us, and we end the workers.
@@ -95,45 +100,49 @@ class LocalExecutor:
         Of all tasks together, as the user gives them; of the machine by default.
     """
 
-    shares_memory = True
-
     def __init__(self, threads: str | None = None, max_memory: str | None = None) -> None:
         have = Resources.of_machine(threads, max_memory)
-        own = kilobytes("/proc/self/status", "VmRSS:") or 0
-        self._cores = have.threads
-        self._memory = None if have.memory is None else max(0, have.memory - own * have.limited)
+        self._cores, self._memory, self._limited = have.threads, have.memory, have.limited
         self._workers: list[_Worker] = []
 
     @property
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.task is not None]
 
-    def offer(self, waiting: int) -> Share | None:
-        """Return an even share of the free cores, and the memory that no task is going to need."""
+    def offer(self, waiting: int, needs: Needs) -> Share | None:
+        """Return an even share of the free cores, and the memory that no other is going to need."""
         free = self._cores - sum(worker.share.threads for worker in self._busy)
         if free < 1:
             return None
+        threads = max(1, free // max(1, waiting))
+        wanted = needs(threads) or 0  # asked first: what this process loads to know it counts, too
         left = self._left(waiting)
-        if left == 0 and self._busy:
+        if left is not None and self._busy and max(1, wanted) > left:
             return None
         # A task that has all there is says itself what it lacks.
-        return Share(max(1, free // max(1, waiting)), left if left is None else max(1, left))
+        return Share(threads, left if left is None else max(1, left), wanted)
 
     def _left(self, waiting: int) -> int | None:
-        """Return the memory that neither tasks are going to need nor idle workers have; None if unlimited.
+        """Return the memory that neither tasks are going to need nor workers keep; None if unlimited.
 
-        A worker keeps much of what it has had. The first idle one gets the next task, which counts all of its
-        process; those that no task waits for, or that stand beside a task that is alone, are ended.
+        The first idle worker gets the next task, unless it has kept more than there is. Those that no task
+        waits for, or that stand beside a task that is alone, are ended.
         """
         if self._memory is None:
             return None
+        own = resident("self") if self._limited else 0
+        left = self._memory - own - sum(max(worker.share.needs, worker.resident) for worker in self._busy)
         idle = [worker for worker in self._workers if worker.task is None]
         for worker in idle[max(1, waiting) if self._busy else 1 :]:
-            worker.dismiss()
-            self._workers.remove(worker)
-        taken = sum(worker.task.needs for worker in self._busy if worker.task is not None)
-        kept = sum(worker.resident for worker in idle[1:] if worker in self._workers)
-        return max(0, self._memory - taken - kept)
+            self._dismiss(worker)
+        left -= sum(worker.resident for worker in idle[1:] if worker in self._workers)
+        if idle and idle[0].resident > left:
+            self._dismiss(idle[0])
+        return max(0, left)
+
+    def _dismiss(self, worker: _Worker) -> None:
+        worker.dismiss()
+        self._workers.remove(worker)
 
     def submit(self, task: Task, share: Share) -> None:
         """Give a task to a worker that has none, or to a new one."""

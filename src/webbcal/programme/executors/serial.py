@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webbcal.core.resources import Resources
-from webbcal.programme.executors.interface import Outcome, Share, Task, tried
+from webbcal.programme.executors.interface import Needs, Outcome, Share, Task, tried
 
 
 class SerialExecutor:
@@ -15,14 +15,12 @@ class SerialExecutor:
         As the user gives them; of the machine by default.
     """
 
-    shares_memory = False
-
     def __init__(self, threads: str | None = None, max_memory: str | None = None) -> None:
         have = Resources.of_machine(threads, max_memory)
         self._share = Share(have.threads, have.memory if have.limited else None)
         self._waiting: list[tuple[Task, Share]] = []
 
-    def offer(self, waiting: int) -> Share | None:
+    def offer(self, waiting: int, needs: Needs) -> Share | None:
         """Return what the next task may use; one waits at a time."""
         return None if self._waiting else self._share
 
