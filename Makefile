@@ -1,6 +1,7 @@
 # make demo   set up, simulate a full-frame exposure, calibrate it, make a picture
 # make mosaic simulate four dithered exposures, make their mosaic and catalogue, and a picture (INSTRUMENT=nircam)
-# make test   set up, check style and types, run all tests (with the jwst package in an environment of its own)
+# make test   set up, check style and types, run all tests (with the jwst package in an environment of its own),
+#             the documentation with its tutorials among them
 # make test-readers  what people open spectra with takes ours: specutils and jdaviz, in an environment of their own (1.2 GB)
 # make docs   build the documentation in docs/_build/html; its tutorials and examples are executed
 # make bench  compare speed and memory with jwst, in one run: stage 1
@@ -22,7 +23,7 @@ demo: $(VENV)/.demo
 mosaic: $(VENV)/.demo
 	$(VENV)/bin/webbcal demo mosaic --output_dir=demo_mosaic --instrument=$(INSTRUMENT)
 
-test: $(VENV)/.test $(PEER)/.ready lint
+test: $(VENV)/.test $(VENV)/.docs $(PEER)/.ready lint
 	WEBBCAL_PEER_PYTHON=$(abspath $(PEER)/bin/python) $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 test-readers: $(VENV)/.test $(PEER)/.ready $(READERS)/.ready
@@ -54,7 +55,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml
-	$(PIP) -e '.[test]'
+	$(PIP) -e '.[test,dask]'
 	touch $@
 
 $(VENV)/.docs: $(VENV)/bin/python pyproject.toml
