@@ -1,11 +1,11 @@
-"""Pieces of HTML. What comes from files and users passes through `text`, which escapes and shortens it."""
+"""What pages in notebooks are made of; texts of files and users are shortened."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
 
-from webbcal.core.html_text import escaped
+from webbcal.core.html import Child, Markup, element
 
 _LONGEST = 200  # letters of a text that are shown
 
@@ -29,37 +29,39 @@ border:1px solid #8886}
 </style>"""
 
 
-def text(value: object, longest: int = _LONGEST) -> str:
-    """Return a value as text that is safe in HTML, shortened if it is long."""
+def shortened(value: object, longest: int = _LONGEST) -> str:
+    """Return a value as text that is not too long."""
     words = str(value)
-    if len(words) > longest:
-        words = words[: longest - 1] + "…"
-    return escaped(words)
+    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], changed: Sequence[bool] = ()) -> str:
-    """Return a table of cells that are HTML; rows that are `changed` stand out."""
+def said(*children: Child) -> Markup:
+    """Return a paragraph that says something beside."""
+    return element("p", *children, class_="said")
+
+
+def aside(value: object) -> Markup:
+    """Return words that stand behind others."""
+    return element("span", shortened(value), class_="said")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Child]], changed: Sequence[bool] = ()) -> Markup:
+    """Return a table; texts in it are shortened, and rows that are `changed` stand out."""
     marks = list(changed)
-    lines = ["<table>"]
-    if head:
-        lines.append(f"<tr>{''.join(f'<th>{text(cell)}</th>' for cell in head)}</tr>")
+    lines = [element("tr", *(element("th", name) for name in head))] if head else []
     for k, row in enumerate(rows):
-        mark = ' class="changed"' if k < len(marks) and marks[k] else ""
-        lines.append(f"<tr{mark}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>")
-    return "".join([*lines, "</table>"])
+        cells = (element("td", cell if isinstance(cell, Markup) else shortened(cell)) for cell in row)
+        lines.append(element("tr", *cells, class_="changed" if k < len(marks) and marks[k] else None))
+    return element("table", *lines)
 
 
-def folded(summary: str, body: str, opened: bool = False) -> str:
-    """Return a part that is opened and closed by a click; `summary` and `body` are HTML."""
-    return f"<details{' open' if opened else ''}><summary>{summary}</summary>{body}</details>"
+def image(png: bytes, caption: str) -> Markup:
+    """Return a picture that is part of the page, with a caption."""
+    data, words = base64.b64encode(png).decode(), shortened(caption)
+    return element("figure", element("img", alt=words, src=f"data:image/png;base64,{data}"), words)
 
 
-def image(png: bytes, caption: str) -> str:
-    """Return a picture that is part of the page, with a caption (text)."""
-    data = base64.b64encode(png).decode()
-    return f'<figure><img alt="{text(caption)}" src="data:image/png;base64,{data}">{text(caption)}</figure>'
-
-
-def page(title: str, *parts: str) -> str:
-    """Return the whole; `title` is text, the parts are HTML."""
-    return f'{_STYLE}<div class="webbcal"><h4>{text(title)}</h4>{"".join(parts)}</div>'
+def page(title: str, *parts: Child) -> str:
+    """Return the whole."""
+    heading = element("h4", shortened(title))
+    return Markup(_STYLE) + element("div", heading, *parts, class_="webbcal")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from webbcal.core.errors import WebbcalError
+from webbcal.core.html import Markup, element, folded
 from webbcal.notebook.facts import ArrayFact, arrays_of, facts_of
-from webbcal.notebook.html import folded, image, page, table, text
+from webbcal.notebook.html import image, page, said, shortened, table
 from webbcal.notebook.record_table import record_html
 from webbcal.notebook.thumbnails import spectrum_line, thumbnail
 from webbcal.run.exposure import meta_value
@@ -25,36 +26,34 @@ def model_html(model: Any) -> str:
     return page(_title(model), *parts)
 
 
-def _told(make: Callable[[Any], str], model: Any) -> str:
+def _told(make: Callable[[Any], Markup | None], model: Any) -> Markup | None:
     """Return a part of the page; what cannot be read of the model is told in its place."""
     try:
         return make(model)
     except (WebbcalError, OSError) as error:
-        return f'<p class="said">{text(error)}</p>'
+        return said(shortened(error))
 
 
-def _facts(model: Any) -> str:
-    facts = ((text(label), text(value)) for label, value in facts_of(model))
-    return folded("what it is", table((), facts), opened=True)
+def _facts(model: Any) -> Markup:
+    return folded("what it is", table((), facts_of(model)), opened=True)
 
 
-def _arrays(model: Any) -> str:
+def _arrays(model: Any) -> Markup | None:
     arrays = list(arrays_of(model))
-    rows = [(text(a.name), text(a.kind), text(a.size)) for a in arrays[:_MOST_ARRAYS]]
-    pictures = "".join(_pictures(model, arrays))
-    return folded("arrays", table((), rows) + pictures, opened=True) if rows else ""
+    rows = [(a.name, a.kind, a.size) for a in arrays[:_MOST_ARRAYS]]
+    return folded("arrays", table((), rows), *_pictures(model, arrays), opened=True) if rows else None
 
 
-def _steps(model: Any) -> str:
+def _steps(model: Any) -> Markup | None:
     steps = meta_value(model, "meta.cal_step")
     told = steps.items() if hasattr(steps, "items") else ()
-    rows = [(text(name), text(str(status).lower())) for name, status in told if status]
-    return folded("steps", table((), rows)) if rows else ""
+    rows = [(name, str(status).lower()) for name, status in told if status]
+    return folded("steps", table((), rows)) if rows else None
 
 
-def _record(model: Any) -> str:
+def _record(model: Any) -> Markup | None:
     runs = runs_of(model)
-    return folded("run record", record_html(runs)) if runs else ""
+    return folded("run record", *record_html(runs)) if runs else None
 
 
 def _title(model: Any) -> str:
@@ -63,7 +62,7 @@ def _title(model: Any) -> str:
     return f"{type(model).__name__}{shape}{f'  {filename}' if filename else ''}"
 
 
-def _pictures(model: Any, arrays: list[ArrayFact]) -> Iterator[str]:
+def _pictures(model: Any, arrays: list[ArrayFact]) -> Iterator[Markup | None]:
     """Yield pictures of the first arrays, and of the first items of lists."""
     left = _MOST_PICTURES
     for fact in arrays:
@@ -74,15 +73,15 @@ def _pictures(model: Any, arrays: list[ArrayFact]) -> Iterator[str]:
             yield shown
 
 
-def _picture(name: str, source: Any, caption: str = "") -> str:
+def _picture(name: str, source: Any, caption: str = "") -> Markup | None:
     try:
         png = thumbnail(source, flags="dq" in name.lower())
     except (WebbcalError, OSError) as error:  # the array is damaged, or its file is gone
-        return f'<p class="said">{text(name)}: {text(error)}</p>'
-    return "" if png is None else image(png, caption or name)
+        return said(f"{name}: {shortened(error)}")
+    return None if png is None else image(png, caption or name)
 
 
-def _pictures_of_items(items: Any) -> Iterator[str]:
+def _pictures_of_items(items: Any) -> Iterator[Markup | None]:
     for number in range(min(len(items), _MOST_ITEMS)):
         item = items[number]
         if not hasattr(type(item), "source"):
@@ -94,18 +93,18 @@ def _pictures_of_items(items: Any) -> Iterator[str]:
             yield _line(spectrum, caption)
 
 
-def _line(source: Any, caption: str) -> str:
+def _line(source: Any, caption: str) -> Markup | None:
     """Return the line of the first spectrum of a table, if the table is not large."""
     try:
         names = {name.upper(): name for name in source.dtype.names or ()}
         size = int(np.prod(source.shape)) * np.dtype(source.dtype).itemsize
         if size > _TABLE_BYTES or not {"WAVELENGTH", "FLUX"} <= set(names):
-            return ""
+            return None
         rows = source.read()
         wave, flux = (np.asarray(rows[names[n]], float) for n in ("WAVELENGTH", "FLUX"))
     except (WebbcalError, OSError) as error:
-        return f'<p class="said">{text(caption)}: {text(error)}</p>'
+        return said(f"{caption}: {shortened(error)}")
     if wave.ndim > 1:
         wave, flux = (v[0] if len(v) else v.ravel() for v in (wave, flux))
     drawn = spectrum_line(wave, flux)
-    return f"<figure>{drawn}{text(caption)}</figure>" if drawn else ""
+    return element("figure", drawn, caption) if drawn else None

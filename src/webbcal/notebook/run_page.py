@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from webbcal.notebook.html import folded, page, table, text
+from webbcal.core.html import folded, paragraph
+from webbcal.notebook.html import page, table
 
 _MOST = 200  # steps and files that are told
 
@@ -17,18 +18,18 @@ def run_html(run: Any) -> str:
     seconds = sum(plan.seconds for plan in run.done)
     rows = [
         (
-            text(" ".join(word for word in (plan.name, plan.exposure) if word)),
-            text(plan.status.lower()),
-            text(plan.reason if plan.reason != "applied" else ""),
-            text(f"{plan.seconds:.2f}\u00a0s" if plan.applied else ""),
+            " ".join(word for word in (plan.name, plan.exposure) if word),
+            plan.status.lower(),
+            plan.reason if plan.reason != "applied" else "",
+            f"{plan.seconds:.2f}\u00a0s" if plan.applied else "",
         )
         for plan in done
     ]
-    saved = [(text(PurePath(path).name), text(path)) for path in run.saved[:_MOST]]
+    saved = [(PurePath(path).name, path) for path in run.saved[:_MOST]]
     name = run.name or ""
     return page(
         f"Run of {type(run.step).__name__}{f' on {name}' if name else ''}",
-        f"<p>{applied} of {len(run.done)} steps applied, {seconds:.1f} s in steps</p>",
+        paragraph(f"{applied} of {len(run.done)} steps applied, {seconds:.1f} s in steps"),
         folded("steps", table(("step", "status", "why", "time"), rows), opened=True),
-        folded("saved", table((), saved), opened=True) if saved else "<p>nothing was saved</p>",
+        folded("saved", table((), saved), opened=True) if saved else paragraph("nothing was saved"),
     )

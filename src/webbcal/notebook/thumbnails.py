@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webbcal.core.html import Markup, element
 from webbcal.plots.limits import limits, sky_and_noise
 
 _SIDE = 96  # pixels
@@ -82,18 +83,16 @@ def _png(shades: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def spectrum_line(wavelength: NDArray[Any], values: NDArray[Any]) -> str:
-    """Return a small line of a spectrum as SVG, or an empty string if there is nothing to draw."""
+def spectrum_line(wavelength: NDArray[Any], values: NDArray[Any]) -> Markup | None:
+    """Return a small line of a spectrum as SVG; None if there is nothing to draw."""
     known = np.flatnonzero(np.isfinite(wavelength) & np.isfinite(values))
     known = known[:: max(1, len(known) // _POINTS)]
     if len(known) < 2:
-        return ""
+        return None
     x, y = wavelength[known], values[known]
     low, high = np.percentile(y, (1, 99))
     across = (x - x.min()) / (np.ptp(x) or 1) * (_WIDTH - 4) + 2
     up = (np.clip(y, low, high) - low) / ((high - low) or 1) * (_HEIGHT - 8) + 4
     points = " ".join(f"{a:.1f},{_HEIGHT - b:.1f}" for a, b in zip(across, up, strict=True))
-    return (
-        f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img"><polyline fill="none" stroke="currentColor" '
-        f'stroke-width="1" points="{points}"/></svg>'
-    )
+    line = element("polyline", fill="none", stroke="currentColor", stroke_width=1, points=points)
+    return element("svg", line, width=_WIDTH, height=_HEIGHT, role="img")

@@ -13,7 +13,7 @@ from webbcal import datamodels, simulate
 from webbcal.cli.main import main
 from webbcal.core import dqflags
 from webbcal.plots.inputs import means, read_plane
-from webbcal.report.pages import html, page
+from webbcal.report.pages import page
 from webbcal.report.pages.family import families_in, family_of, split_name
 from webbcal.report.pages.flags import counts_of
 from webbcal.report.pages.histograms import pulls_of_neighbours
@@ -204,12 +204,6 @@ def test_spectra_are_drawn(tmp_path):
 
 
 # ---------------------------------------------------------------- parts
-def test_elements_escape_what_is_put_into_them():
-    made = html.element("a", "<b>&", ["x", html.element("br")], href='"><script>', title=None, open=True)
-    assert made == '<a href="&quot;&gt;&lt;script&gt;" open>&lt;b&gt;&amp;x<br></a>'
-    assert html.markup("\ud800") == "\\ud800"
-
-
 def test_names_are_split():
     assert split_name(Path("jw1_nrca1_rateints.fits")) == ("jw1_nrca1", "rateints")
     assert split_name(Path("field_segm.fits")) == ("field", "segm")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from webbcal.core.html import Markup
 from webbcal.report.pages.family import Family
-from webbcal.report.pages.html import Markup, cell, section, table
+from webbcal.report.pages.html import cell, section, table
 from webbcal.report.pages.members import MemberAccount, members_of
 from webbcal.report.pages.overlaps import Overlap, overlaps_of
 from webbcal.report.pages.picture import panels, plots, tidy

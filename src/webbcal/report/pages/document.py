@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 import webbcal
-from webbcal.report.pages.html import Child, Markup, element
+from webbcal.core.html import Child, Markup, element
 
 
 def document(title: str, summary: Child, sections: Sequence[Markup], above: Child = None) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from webbcal import datamodels
+from webbcal.core.html import Markup
 from webbcal.report.pages.family import Family
-from webbcal.report.pages.html import Markup, cell, pairs, section, table
+from webbcal.report.pages.html import cell, pairs, section, table
 from webbcal.run.exposure import meta_value
 
 _FACTS = {

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from webbcal.core import dqflags
+from webbcal.core.html import Markup, paragraph
 from webbcal.report.pages.family import Family
-from webbcal.report.pages.html import Markup, cell, paragraph, section, table
+from webbcal.report.pages.html import cell, section, table
 
 _PRODUCTS = ("ramp", "rate", "rateints", "cal", "calints", "crf", "crfints")
 _BAND_BYTES = 1 << 26

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from webbcal.core import dqflags
+from webbcal.core.html import Markup, element
 from webbcal.datamodels.lists import items_of
 from webbcal.plots.inputs import read_plane
 from webbcal.report.pages.family import Family
-from webbcal.report.pages.html import Markup, element, section
+from webbcal.report.pages.html import section
 from webbcal.report.pages.picture import Picture, figure, from_colours
 from webbcal.report.pages.reduced import enlarged, limits, shaded
 from webbcal.run.exposure import meta_value

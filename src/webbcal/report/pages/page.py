@@ -8,6 +8,7 @@ from functools import partial
 
 from webbcal import datamodels
 from webbcal.core.errors import WebbcalError
+from webbcal.core.html import Markup, element, paragraph
 from webbcal.report.account import Account
 from webbcal.report.pages.alignment import alignment
 from webbcal.report.pages.document import document
@@ -15,7 +16,7 @@ from webbcal.report.pages.facts import facts, facts_of
 from webbcal.report.pages.family import Family
 from webbcal.report.pages.flags import flags, share_unusable
 from webbcal.report.pages.histograms import histograms
-from webbcal.report.pages.html import Markup, cell, element, paragraph, section, table
+from webbcal.report.pages.html import cell, section, table
 from webbcal.report.pages.images import images, thumbnail
 from webbcal.report.pages.processing import parameters, processing, references, seconds
 from webbcal.report.pages.ramps import ramps

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from webbcal.report.pages.html import Child, Markup, element
+from webbcal.core.html import Child, Markup, element
 
 #: Quality of JPEG: noise costs bytes, and shows no artefacts at this.
 _QUALITY = 82

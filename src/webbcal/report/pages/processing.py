@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from webbcal.core.html import Markup, element, folded, paragraph
 from webbcal.report.account import Account, ParameterValue, ReferenceUse, RunAccount, StepAccount
 from webbcal.report.again import recipe_of
 from webbcal.report.explanation import OF_THE_FIRST, combines, head_of
 from webbcal.report.pages.facts import size_of
-from webbcal.report.pages.html import Markup, cell, element, folded, paragraph, section, table
+from webbcal.report.pages.html import cell, section, table
 
 _NO_RECORD = (
     "This file has no run record: webbcal did not make it, or the record was lost. What follows is what its "

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from webbcal.core import dqflags
+from webbcal.core.html import Markup
 from webbcal.report.pages.family import Family
-from webbcal.report.pages.html import Markup, section
+from webbcal.report.pages.html import section
 from webbcal.report.pages.picture import panels, plots, tidy
 from webbcal.run.exposure import meta_value
 
