@@ -15,7 +15,7 @@ usage: webbcal plan STEP INPUT... [--parameter=value] ...
 
 Takes the arguments of webbcal run, and prints the steps with the reason why each is applied or skipped, the
 parameters with the origin of their values, the references, the passes over the data, the files that would
-be written, and the memory it needs."""
+be written, and the memory it needs. Exits with 1 if the run would be refused."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -27,8 +27,11 @@ def main(words: Sequence[str]) -> int:
     if not arguments.positional:
         raise ParameterError(f"no input given: webbcal plan {arguments.target} INPUT")
     step = build_from_arguments(arguments)
-    plans = step.plan(*arguments.positional)
-    print("\n\n".join(describe(plan) for plan in (plans if isinstance(plans, list) else [plans])))
+    found = step.plan(*arguments.positional)
+    plans = found if isinstance(found, list) else [found]
+    print("\n\n".join(map(describe, plans)), flush=True)
+    for plan in plans:
+        plan.checked()
     return 0
 
 

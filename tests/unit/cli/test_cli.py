@@ -81,6 +81,12 @@ def test_plan_runs_nothing(crds: Any, capsys: pytest.CaptureFixture[str]) -> Non
     assert not Path("out").exists()
 
 
+def test_a_plan_that_would_be_refused_says_so(crds: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "calwebb_detector1", crds.uncal[0], "--max-memory=1MB") == 1
+    told = capsys.readouterr()
+    assert "of 1 MB allowed" in told.out and "but max_memory is 1 MB" in told.err
+
+
 def test_info(crds: Any, capsys: pytest.CaptureFixture[str]) -> None:
     run("run", "calwebb_detector1", crds.uncal[0], "--steps.jump.rejection_threshold=6")
     capsys.readouterr()
