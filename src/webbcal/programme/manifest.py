@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import webbcal
@@ -57,11 +58,7 @@ def _account(job: Job, record: Mapping[str, Any], folder: Folder) -> dict[str, A
         "inputs": record["basis"]["inputs"],
         "association": job.association_name,
         "parameters": {n: v for n, v in record["call"]["parameters"].items() if n not in _CHOSEN},
-        "references": {
-            r["kind"]: {"file": r["path"], "sha256": r["sha256"], "origin": r["origin"]}
-            for r in record["references"]
-            if r["sha256"]
-        },
+        "references": _references(record["references"]),
         "context": record["context"],
         "version": record["basis"]["version"],
         "libraries": record["libraries"],
@@ -72,6 +69,16 @@ def _account(job: Job, record: Mapping[str, Any], folder: Folder) -> dict[str, A
         "peak_memory": record["peak_memory"],
         "again": again(record, folder),
     }
+
+
+def _references(used: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return references by type; a second one of a type has its name, too."""
+    told: dict[str, dict[str, str]] = {}
+    for r in used:
+        if r["sha256"]:
+            name = f"{r['kind']} ({Path(r['path']).name})" if r["kind"] in told else r["kind"]
+            told[name] = {"file": r["path"], "sha256": r["sha256"], "origin": r["origin"]}
+    return told
 
 
 def again(record: Mapping[str, Any], folder: Folder) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from webbcal.core.errors import ParameterError, unreadable
 from webbcal.core.modes import table
+from webbcal.programme.named_files import check_overrides, located
 from webbcal.run.configuration import build_step
 from webbcal.run.parameters import suggestion
 from webbcal.run.registry import step_class
@@ -112,6 +113,11 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     tree["inputs"] = [_from(where.parent, name) for name in tree.get("inputs", [])]
     if "output_dir" in tree:
         tree["output_dir"] = _from(where.parent, tree["output_dir"])
+    file = tree.get("executor", {}).get("scheduler_file")
+    if isinstance(file, str):
+        tree["executor"]["scheduler_file"] = _from(where.parent, file)
+    for part in ("parameters", "modes"):
+        tree[part] = located(tree.get(part, {}), where.parent)
     return tree
 
 
@@ -141,11 +147,14 @@ def settings_of(tree: Mapping[str, Any], *, force: bool = False) -> Settings:
     executor = _executor(tree.get("executor", {}))
     for mode, words in tree.get("modes", {}).items():
         _check_kind(f"modes.{mode}", words, dict)
-    modes = {str(mode).upper(): _by_pipeline(words) for mode, words in tree.get("modes", {}).items()}
+    here = Path.cwd()
+    modes = {
+        str(mode).upper(): _by_pipeline(located(words, here)) for mode, words in tree.get("modes", {}).items()
+    }
     for mode in modes:
         if mode not in table():
             raise ParameterError(f"modes: there is no EXP_TYPE {mode!r}{suggestion(mode, table())}")
-    parameters = _by_pipeline(tree.get("parameters", {}))
+    parameters = _by_pipeline(located(tree.get("parameters", {}), here))
     for words in (parameters, *modes.values()):
         check_parameters(words)
     return Settings(
@@ -207,7 +216,7 @@ def check_parameters(words: Mapping[str, Mapping[str, Any]]) -> None:
                     f"{alias}.{name} cannot be set: jobs follow one another in one folder (output_dir), and "
                     "share threads and memory; use webbcal run to name products yourself"
                 )
-        build_step(step_class(alias), None, **values)
+        check_overrides(flat(build_step(step_class(alias), None, **values).get_pars()), alias)
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
