@@ -22,6 +22,8 @@ PIPELINES = (
     "calwebb_image2", "calwebb_spec2", "calwebb_image3", "calwebb_spec3",
 )  # fmt: skip
 EXECUTORS = ("local", "serial", "dask")
+#: What says where a Dask cluster is.
+_PLACES = ("scheduler", "scheduler_file", "jobqueue")
 #: Parameters that are the programme's to choose: each job must find what the one before it made.
 _OWN = (
     "output_dir", "output_file", "output_ext", "suffix", "save_results", "input_dir", "skip",
@@ -42,7 +44,7 @@ class ExecutorSettings:
     Attributes
     ----------
     kind : str
-        One of `EXECUTORS`.
+        One of `EXECUTORS`; by default ``dask`` where it is said where its cluster is, else ``local``.
     threads, max_memory : str or None
         Of all jobs together; of the machine by default. For Dask, of one job.
     scheduler, scheduler_file : str
@@ -177,7 +179,9 @@ def _executor(words: Mapping[str, Any]) -> ExecutorSettings:
         if name not in ("threads", "max_memory"):
             _check_kind(f"executor.{name}", words[name], dict if name == "jobqueue" else str)
     numbers = {name: str(words[name]) for name in ("threads", "max_memory") if words.get(name) is not None}
-    made = ExecutorSettings(**{**words, **numbers})
+    # Who says where a cluster is wants it.
+    kind = "dask" if any(words.get(place) for place in _PLACES) else "local"
+    made = ExecutorSettings(**{"kind": kind, **words, **numbers})
     if made.kind not in EXECUTORS:
         raise ParameterError(
             f"there is no executor {made.kind!r}{suggestion(made.kind, EXECUTORS)}; "
@@ -197,7 +201,10 @@ def _by_pipeline(words: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
                 f"{name!r} is no pipeline of a programme{suggestion(name, known)}; parameters are given as "
                 "detector1.STEP.PARAMETER, image2.… and so on"
             )
-        found[alias] = merged(found.get(alias, {}), values)
+        steps = values.get("steps", {})
+        own = {name: value for name, value in values.items() if name != "steps"}
+        _check_kind(f"{name}.steps", steps, dict)
+        found[alias] = merged(found.get(alias, {}), merged(own, steps))
     return found
 
 
