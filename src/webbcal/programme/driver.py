@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from webbcal.core.errors import OutputError
+from webbcal.core.interruption import raise_if_asked
 from webbcal.core.locks import held, owner_of
 from webbcal.programme.basis import why
 from webbcal.programme.executors.interface import Executor, Outcome, Task
@@ -108,6 +109,7 @@ class Driver:
 
     def _work(self, executor: Executor) -> None:
         while True:
+            raise_if_asked()
             self._look()
             self._begin(executor)
             if not self._running:

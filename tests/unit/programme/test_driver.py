@@ -171,6 +171,20 @@ def test_an_interruption_ends_the_workers_and_is_told_in_the_manifest(tmp_path: 
     assert executor.closed and '"b": "not done"' in Folder(tmp_path).manifest.read_text()
 
 
+def test_an_interruption_that_a_library_swallows_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> None:
+        if executor.begun["b"]:
+            raise KeyboardInterrupt
+
+    executor = Fake(good, room=1)
+    monkeypatch.setattr("webbcal.programme.driver.raise_if_asked", asked)
+    with pytest.raises(KeyboardInterrupt):
+        drive(tmp_path, [job("a"), job("b"), job("c")], executor)
+    assert executor.order == ["a", "b"] and executor.closed
+
+
 def hold(order: dict[str, Any], share: Share) -> dict[str, Any]:
     """Be a job that takes memory for a while: write when it begins and ends."""
     name = order["job"]["name"]
