@@ -123,7 +123,8 @@ class Driver:
             job = self._ready.popleft()
             job, reason = as_it_can_be(job, self._is_lost, self.settings.allow_missing)
             if reason:
-                self._settle(job, "failed" if job.problem else "left out", {}, reason)
+                state = "failed" if job.problem else "left out"
+                self._settle(job, state, {"state": state, "error": reason}, reason)
                 continue
             record = self.folder.record(job.name)
             reason = "it is forced" if self.settings.force else why(job, self.folder, record)

@@ -34,10 +34,12 @@ def write_manifest(folder: Folder, jobs: Iterable[Job], records: Mapping[str, Ma
     not_done: dict[str, str] = {}
     for job in jobs:
         record = records.get(job.name) or folder.record(job.name)
-        if record.get("state") == "done":
-            account = _account(job, record, folder)
-            products |= {name: {**version, **account} for name, version in record["products"].items()}
-        else:
+        # One that was left out has the products of an earlier run, which were made as that has noted.
+        made = folder.record(job.name) if record.get("state") == "left out" else record
+        if made.get("state") == "done":
+            account = _account(job, made, folder)
+            products |= {name: {**version, **account} for name, version in made["products"].items()}
+        if record.get("state") != "done":
             not_done[job.name] = record.get("error", "not done")
     content = {
         "software": "webbcal",
