@@ -13,7 +13,7 @@ from webbcal.associations.generator.exposures import exposures_in, pool_of_expos
 from webbcal.associations.generator.generator import generate
 from webbcal.associations.generator.pool import Pool, read_pool
 from webbcal.associations.generator.rule_tables import Recipe, read_recipes, recipes
-from webbcal.core.errors import ParameterError
+from webbcal.core.errors import OutputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
 
 _POOLS = (".csv", ".txt", ".pool", ".tab", ".dat")
@@ -75,12 +75,16 @@ class Main:
         given = self.parsed
         if given.dry_run:
             return []
-        saved = []
+        folder, saved = Path(given.path), []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror}); give another with -p") from error
         for association in self.associations:
-            association.path = Path(given.path) / f"{association.asn_name}.{given.format}"
+            association.path = folder / f"{association.asn_name}.{given.format}"
             saved.append(association.save(association.path, given.format))
         if given.save_orphans:
-            self.orphaned.write(Path(given.path) / given.save_orphans, given.delimiter)
+            self.orphaned.write(folder / given.save_orphans, given.delimiter)
         return saved
 
     @property
@@ -172,7 +176,9 @@ def command_line(with_inputs: bool = True) -> argparse.ArgumentParser:
         "--discover", action="store_true", help="only what belongs together without a candidate"
     )
     which.add_argument("--all-candidates", action="store_true", help="only those of candidates")
-    parser.add_argument("-p", "--path", default=".", help="folder to write to (default: %(default)s)")
+    parser.add_argument(
+        "-p", "--path", default=".", help="folder to write to; made if it is not there (default: %(default)s)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="write nothing")
     parser.add_argument(
         "-v", "--verbose", "-D", "--debug", action="store_true", dest="verbose", help="list members, too"

@@ -31,7 +31,7 @@ parameters, references and version is kept; a run that was interrupted goes on w
   --plan                    print what would be done, and why; do nothing
   --force                   make everything again
   --allow-missing           combine exposures without those that have failed
-  --executor KIND           local (worker processes; the default), serial, or dask
+  --executor KIND           local (worker processes; the default), serial, or dask (if a scheduler is named)
   --threads N, --max-memory SIZE
                             of all jobs together (default: of the machine); with dask, of each job
   --scheduler ADDRESS, --scheduler-file FILE
@@ -82,7 +82,7 @@ def show_plan(jobs: Sequence[Job], settings: Settings) -> None:
     from webbcal.programme.outlook import in_text, look_ahead
 
     print(in_text(look_ahead(jobs, settings), settings))
-    if settings.executor.jobqueue:
+    if settings.executor.kind == "dask" and settings.executor.jobqueue:
         from webbcal.programme.executors.dask import job_script
 
         print(f"\neach job of the cluster:\n{job_script(settings.executor)}")

@@ -7,17 +7,16 @@ interruption with 130.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 from typing import NoReturn
 
 from webbcal import __version__
 from webbcal.cli.jwst_names import JWST_NAMES
 from webbcal.core import own_process
 from webbcal.core.errors import ParameterError, WebbcalError
+from webbcal.core.interruption import listen
 
 COMMANDS = {
     "run": "run a pipeline or step on an exposure",
@@ -79,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _guarded(command: str, words: list[str]) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    listen()
     try:
         code: int = import_module(f"webbcal.cli.{command}").main(words)
         return code
@@ -102,11 +101,6 @@ def _guarded(command: str, words: list[str]) -> int:
     except OSError as error:  # a full disk, a folder that is a file
         print(f"webbcal {command}: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 1
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    # Termination is handled as an interruption, so that temporary files are removed.
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

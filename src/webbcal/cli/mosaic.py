@@ -50,7 +50,9 @@ def main(words: Sequence[str]) -> int:
     name = arguments.parameters.pop("product_name", None)
     if name is None:
         raise ParameterError("the mosaic has no name: --product-name=NAME")
-    arguments.parameters = {"executor": "serial", "output_dir": ".", **arguments.parameters}
+    if not {"executor", "scheduler", "scheduler_file"} & arguments.parameters.keys():
+        arguments.parameters["executor"] = "serial"
+    arguments.parameters.setdefault("output_dir", ".")
     settings = settings_from(arguments, flags)
     with logging_of(arguments):
         start_numba()

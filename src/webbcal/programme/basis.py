@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from webbcal.core.errors import InputError
 from webbcal.programme.filestate import FileState, is_same
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
+from webbcal.programme.named_files import files_named
 from webbcal.programme.references import changed_reference
 from webbcal.programme.settings import flat, words_of
 
@@ -47,9 +48,11 @@ def basis_of(job: Job, folder: Folder, known: Mapping[str, Any] | None = None) -
         if given.maker:
             inputs[given.path.name] = {"made": folder.record(given.maker).get("fingerprint")}
         else:
-            version = FileState.of(given.path, _version(before, "inputs", given.path.name))
+            known_as = before.get("inputs", {}).get(given.path.name, {})
+            version = FileState.of(given.path, known_as if "sha256" in known_as else None)
             inputs[given.path.name] = version.as_tree()
-    named = {value for value in parameters.values() if _is_file(value)}
+    # Files that a parameter file names are not in `parameters`: those of the run before are remembered.
+    named = sorted({*files_named(flat(job.parameters)), *before.get("files", ())})
     return {
         "version": webbcal.__version__,
         "pipeline": job.pipeline,
@@ -58,10 +61,19 @@ def basis_of(job: Job, folder: Folder, known: Mapping[str, Any] | None = None) -
         "association": _digest([job.association["products"], job.association.get("asn_id")])
         if job.association
         else "",
-        "files": {
-            path: FileState.of(Path(path), _version(before, "files", path)).as_tree() for path in named
-        },
+        "files": versions_of(named, before.get("files", {})),
     }
+
+
+def versions_of(paths: Iterable[str], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the versions of files as plain values; those that are as they were `known` need not be read.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read.
+    """
+    return {path: FileState.of(Path(path), known.get(path)).as_tree() for path in paths}
 
 
 def fingerprint(basis: Mapping[str, Any], references: Sequence[Mapping[str, Any]]) -> str:
@@ -131,18 +143,6 @@ def _lost_product(folder: Folder, record: Mapping[str, Any]) -> str:
 def _content(version: Mapping[str, Any]) -> Any:
     """Return what tells whether two versions are the same."""
     return version.get("made") if "made" in version else version["sha256"]
-
-
-def _version(basis: Mapping[str, Any], part: str, name: str) -> Mapping[str, Any] | None:
-    version = basis.get(part, {}).get(name)
-    return version if version and "sha256" in version else None
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return "/" in value and Path(value).is_file()
-    except (OSError, ValueError):  # no name of a file
-        return False
 
 
 def _digest(what: Any) -> str:

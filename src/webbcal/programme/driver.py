@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from webbcal.core.errors import OutputError
+from webbcal.core.interruption import raise_if_asked
 from webbcal.core.locks import held, owner_of
 from webbcal.programme.basis import why
 from webbcal.programme.executors.interface import Executor, Outcome, Task
@@ -109,6 +110,7 @@ class Driver:
 
     def _work(self, executor: Executor) -> None:
         while True:
+            raise_if_asked()
             self._look()
             self._begin(executor)
             if not self._running:
@@ -122,7 +124,8 @@ class Driver:
             job = self._ready.popleft()
             job, reason = as_it_can_be(job, self._is_lost, self.settings.allow_missing)
             if reason:
-                self._settle(job, "failed" if job.problem else "left out", {}, reason)
+                state = "failed" if job.problem else "left out"
+                self._settle(job, state, {"state": state, "error": reason}, reason)
                 continue
             record = self.folder.record(job.name)
             reason = "it is forced" if self.settings.force else why(job, self.folder, record)

@@ -18,6 +18,12 @@ from webbcal.core.leftovers import sweep
 from webbcal.io.atomic import AtomicFile
 from webbcal.programme.job import Job
 
+#: What the record of a job that is done tells.
+_OF_DONE = {
+    "host", "started", "threads", "seconds", "peak_memory", "basis", "selecting", "references", "fingerprint",
+    "products", "call", "context", "libraries",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -73,8 +79,9 @@ class Folder:
             sweep(self.path / part)
 
     def record(self, job: str) -> dict[str, Any]:
-        """Return what is known of a job; nothing if it never ran."""
-        return _read(self._record(job))
+        """Return what is known of a job; nothing if it never ran, or another version tells something else."""
+        record = _read(self._record(job))
+        return {} if record.get("state") == "done" and not record.keys() >= _OF_DONE else record
 
     def write_record(self, job: str, record: Mapping[str, Any]) -> None:
         """Replace what is known of a job."""

@@ -16,6 +16,8 @@ from webbcal.programme.sources import Exposure, Sources, root_and_suffix
 
 #: Suffixes of files that stage 1 makes; others are made by the job whose products have their root.
 _STAGE_1 = ("rate", "rateints", "ramp")
+#: What stage 3 makes beside a mosaic, and slitless spectra are found by.
+_OF_MOSAICS = ("_cat.ecsv", "_segm.fits")
 
 
 def jobs_of(sources: Sources, grouping: Grouping, settings: Settings) -> list[Job]:
@@ -32,7 +34,8 @@ def jobs_of(sources: Sources, grouping: Grouping, settings: Settings) -> list[Jo
         for exposure in sources.exposures.values()
         if exposure.level == 1 or exposure.root in grouping.unreadable
     ]
-    wanted = sorted(grouping.products, key=lambda together: (together.level, "image" not in together.kind))
+    # All images first, mosaics too: their catalogues tell where slitless spectra are.
+    wanted = sorted(grouping.products, key=lambda together: ("image" not in together.kind, together.level))
     finder = _Finder(sources, folder, first)
     for together in wanted:
         if together.level == 3 or _is_due(together, sources):
@@ -62,8 +65,8 @@ class _Finder:
         """Return a member, looked for in the association's folder, as an input."""
         base = Path(name).name
         root, suffix = root_and_suffix(base)
-        maker = self._makers.get((suffix in _STAGE_1, root))
-        if maker is not None:
+        maker = self._makers.get((suffix in _STAGE_1, _of_mosaic(base) or root))
+        if maker is not None and suffix != "uncal":
             return Input(self.folder / base, role, maker.name)
         given = self.sources.exposures.get(root)
         places = [] if folder is None else [folder / name]
@@ -78,6 +81,11 @@ class _Finder:
 
 def _root(job: Job) -> str:
     return job.name.rpartition(".")[0]
+
+
+def _of_mosaic(name: str) -> str:
+    """Return the root of the mosaic that a catalogue or segment map belongs to; "" if it is neither."""
+    return next((name.removesuffix(ending) for ending in _OF_MOSAICS if name.endswith(ending)), "")
 
 
 def job_name(root: str, pipeline: str) -> str:

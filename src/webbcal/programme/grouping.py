@@ -121,6 +121,8 @@ def split(association: Association) -> Iterator[Together]:
         if not product.science:
             raise InputError(f"{association.filename}: product {product.name} has no science member")
         name = product.name or root_and_suffix(Path(product.science[0].expname).name)[0]
+        if Path(name).name != name:
+            raise InputError(f"{association.filename}: product {name}: its name must be one without folder")
         tree = {**association.data, "products": [{**association["products"][number], "name": name}]}
         yield Together(name, kind, tree, None if association.path is None else association.folder)
 

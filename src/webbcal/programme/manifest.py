@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import webbcal
@@ -33,10 +34,12 @@ def write_manifest(folder: Folder, jobs: Iterable[Job], records: Mapping[str, Ma
     not_done: dict[str, str] = {}
     for job in jobs:
         record = records.get(job.name) or folder.record(job.name)
-        if record.get("state") == "done":
-            account = _account(job, record, folder)
-            products |= {name: {**version, **account} for name, version in record["products"].items()}
-        else:
+        # One that was left out has the products of an earlier run, which were made as that has noted.
+        made = folder.record(job.name) if record.get("state") == "left out" else record
+        if made.get("state") == "done":
+            account = _account(job, made, folder)
+            products |= {name: {**version, **account} for name, version in made["products"].items()}
+        if record.get("state") != "done":
             not_done[job.name] = record.get("error", "not done")
     content = {
         "software": "webbcal",
@@ -57,11 +60,7 @@ def _account(job: Job, record: Mapping[str, Any], folder: Folder) -> dict[str, A
         "inputs": record["basis"]["inputs"],
         "association": job.association_name,
         "parameters": {n: v for n, v in record["call"]["parameters"].items() if n not in _CHOSEN},
-        "references": {
-            r["kind"]: {"file": r["path"], "sha256": r["sha256"], "origin": r["origin"]}
-            for r in record["references"]
-            if r["sha256"]
-        },
+        "references": _references(record["references"]),
         "context": record["context"],
         "version": record["basis"]["version"],
         "libraries": record["libraries"],
@@ -72,6 +71,16 @@ def _account(job: Job, record: Mapping[str, Any], folder: Folder) -> dict[str, A
         "peak_memory": record["peak_memory"],
         "again": again(record, folder),
     }
+
+
+def _references(used: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return references by type; a second one of a type has its name, too."""
+    told: dict[str, dict[str, str]] = {}
+    for r in used:
+        if r["sha256"]:
+            name = f"{r['kind']} ({Path(r['path']).name})" if r["kind"] in told else r["kind"]
+            told[name] = {"file": r["path"], "sha256": r["sha256"], "origin": r["origin"]}
+    return told
 
 
 def again(record: Mapping[str, Any], folder: Folder) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import InputError, ReferenceFileError, WebbcalError
-from webbcal.programme.filestate import FileState
+from webbcal.programme.filestate import FileState, is_same
 from webbcal.references.bestrefs import NOT_APPLICABLE, best_references
 from webbcal.run.configuration import parameters_type
 from webbcal.run.run import Run
@@ -28,19 +28,23 @@ def selecting(pipeline: Any, init: str) -> dict[str, Any]:
 
 
 def used_references(run: Run) -> list[dict[str, Any]]:
-    """Return the references that the steps of a run have used; where there is none, N/A."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the references that the steps of a run have used; where there is none, N/A.
+
+    Steps may have used several of one type, if the user has given one of them another.
+    """
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for plan in run.done:
         for kind, reference in plan.references.items():
             if reference is None:
-                found.setdefault(kind, _none(kind))
+                told = _none(kind, "crds" if plan.step.get_ref_override(kind) is None else "override")
             elif reference.path is not None:
                 # One that has changed since it was chosen has no sha256, and will not be taken for the same.
                 size, mtime_ns = reference.stamp or (0, 0)
-                version = FileState(size, mtime_ns, reference.sha256 or "")
-                found[kind] = {
-                    "kind": kind, "origin": reference.origin, "path": reference.path, **version.as_tree(),
-                }  # fmt: skip
+                version = FileState(size, mtime_ns, reference.sha256 or "").as_tree()
+                told = {"kind": kind, "origin": reference.origin, "path": reference.path, **version}
+            else:
+                continue
+            found[kind, told["origin"], told["path"]] = told
     return list(found.values())
 
 
@@ -61,6 +65,10 @@ def parameter_kinds(pipeline: Any) -> list[str]:
 
 def changed_reference(record: Mapping[str, Any]) -> str:
     """Return which of the references that a job has used is not the best any more, or not the same; or ""."""
+    for given in record["references"]:
+        own = given["origin"] != "crds" and given["path"] != NOT_APPLICABLE
+        if own and not is_same(Path(given["path"]), given):
+            return f"reference {given['kind']} {given['path']} has other content than before"
     before = {r["kind"]: r for r in record["references"] if r["origin"] == "crds"}
     try:
         found = best_references(record["selecting"], list(before))
@@ -111,5 +119,5 @@ def _found(kind: str, path: str) -> dict[str, Any]:
     return {"kind": kind, "origin": "crds", "path": path, **version}
 
 
-def _none(kind: str) -> dict[str, Any]:
-    return {"kind": kind, "origin": "crds", "path": NOT_APPLICABLE, "size": 0, "mtime_ns": 0, "sha256": ""}
+def _none(kind: str, origin: str = "crds") -> dict[str, Any]:
+    return {"kind": kind, "origin": origin, "path": NOT_APPLICABLE, "size": 0, "mtime_ns": 0, "sha256": ""}

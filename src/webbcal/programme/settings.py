@@ -11,6 +11,7 @@ from typing import Any
 
 from webbcal.core.errors import ParameterError, unreadable
 from webbcal.core.modes import table
+from webbcal.programme.named_files import check_overrides, located
 from webbcal.run.configuration import build_step
 from webbcal.run.parameters import suggestion
 from webbcal.run.registry import step_class
@@ -21,6 +22,8 @@ PIPELINES = (
     "calwebb_image2", "calwebb_spec2", "calwebb_image3", "calwebb_spec3",
 )  # fmt: skip
 EXECUTORS = ("local", "serial", "dask")
+#: What says where a Dask cluster is.
+_PLACES = ("scheduler", "scheduler_file", "jobqueue")
 #: Parameters that are the programme's to choose: each job must find what the one before it made.
 _OWN = (
     "output_dir", "output_file", "output_ext", "suffix", "save_results", "input_dir", "skip",
@@ -41,7 +44,7 @@ class ExecutorSettings:
     Attributes
     ----------
     kind : str
-        One of `EXECUTORS`.
+        One of `EXECUTORS`; by default ``dask`` where it is said where its cluster is, else ``local``.
     threads, max_memory : str or None
         Of all jobs together; of the machine by default. For Dask, of one job.
     scheduler, scheduler_file : str
@@ -112,6 +115,11 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     tree["inputs"] = [_from(where.parent, name) for name in tree.get("inputs", [])]
     if "output_dir" in tree:
         tree["output_dir"] = _from(where.parent, tree["output_dir"])
+    file = tree.get("executor", {}).get("scheduler_file")
+    if isinstance(file, str):
+        tree["executor"]["scheduler_file"] = _from(where.parent, file)
+    for part in ("parameters", "modes"):
+        tree[part] = located(tree.get(part, {}), where.parent)
     return tree
 
 
@@ -141,11 +149,14 @@ def settings_of(tree: Mapping[str, Any], *, force: bool = False) -> Settings:
     executor = _executor(tree.get("executor", {}))
     for mode, words in tree.get("modes", {}).items():
         _check_kind(f"modes.{mode}", words, dict)
-    modes = {str(mode).upper(): _by_pipeline(words) for mode, words in tree.get("modes", {}).items()}
+    here = Path.cwd()
+    modes = {
+        str(mode).upper(): _by_pipeline(located(words, here)) for mode, words in tree.get("modes", {}).items()
+    }
     for mode in modes:
         if mode not in table():
             raise ParameterError(f"modes: there is no EXP_TYPE {mode!r}{suggestion(mode, table())}")
-    parameters = _by_pipeline(tree.get("parameters", {}))
+    parameters = _by_pipeline(located(tree.get("parameters", {}), here))
     for words in (parameters, *modes.values()):
         check_parameters(words)
     return Settings(
@@ -168,7 +179,9 @@ def _executor(words: Mapping[str, Any]) -> ExecutorSettings:
         if name not in ("threads", "max_memory"):
             _check_kind(f"executor.{name}", words[name], dict if name == "jobqueue" else str)
     numbers = {name: str(words[name]) for name in ("threads", "max_memory") if words.get(name) is not None}
-    made = ExecutorSettings(**{**words, **numbers})
+    # Who says where a cluster is wants it.
+    kind = "dask" if any(words.get(place) for place in _PLACES) else "local"
+    made = ExecutorSettings(**{"kind": kind, **words, **numbers})
     if made.kind not in EXECUTORS:
         raise ParameterError(
             f"there is no executor {made.kind!r}{suggestion(made.kind, EXECUTORS)}; "
@@ -188,7 +201,10 @@ def _by_pipeline(words: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
                 f"{name!r} is no pipeline of a programme{suggestion(name, known)}; parameters are given as "
                 "detector1.STEP.PARAMETER, image2.… and so on"
             )
-        found[alias] = merged(found.get(alias, {}), values)
+        steps = values.get("steps", {})
+        own = {name: value for name, value in values.items() if name != "steps"}
+        _check_kind(f"{name}.steps", steps, dict)
+        found[alias] = merged(found.get(alias, {}), merged(own, steps))
     return found
 
 
@@ -207,7 +223,7 @@ def check_parameters(words: Mapping[str, Mapping[str, Any]]) -> None:
                     f"{alias}.{name} cannot be set: jobs follow one another in one folder (output_dir), and "
                     "share threads and memory; use webbcal run to name products yourself"
                 )
-        build_step(step_class(alias), None, **values)
+        check_overrides(flat(build_step(step_class(alias), None, **values).get_pars()), alias)
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

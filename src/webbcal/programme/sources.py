@@ -138,7 +138,7 @@ def _add(exposures: dict[str, Exposure], found: Exposure) -> None:
         If that is in two folders.
     """
     known = exposures.setdefault(found.root, found)
-    if known.suffix == found.suffix and known.path.parent.resolve() != found.path.parent.resolve():
+    if known.suffix == found.suffix and known.path.resolve() != found.path.resolve():
         raise InputError(f"the same exposure is there twice: {known.path} and {found.path}; give one of them")
     if _ORDER.index(found.suffix) < _ORDER.index(known.suffix):
         exposures[found.root] = found

@@ -56,7 +56,7 @@ def status_of(folder: Folder) -> Status:
     for job in graph:
         pace.learn(job["pipeline"], records[job["name"]])
     for job in graph:
-        state = _state(folder, job, records[job["name"]], states, driver is not None)
+        state = _state(folder, job, records, states, driver is not None)
         states[job["name"]] = state
         if state in ("running", "waiting", "interrupted"):
             left += pace.of_pipeline(job["pipeline"], job["level"])
@@ -65,15 +65,29 @@ def status_of(folder: Folder) -> Status:
 
 
 def _state(
-    folder: Folder, job: Mapping[str, Any], record: Mapping[str, Any], states: Mapping[str, str], driven: bool
+    folder: Folder,
+    job: Mapping[str, Any],
+    records: Mapping[str, Mapping[str, Any]],
+    states: Mapping[str, str],
+    driven: bool,
 ) -> str:
+    record = records[job["name"]]
     state = str(record.get("state", "waiting"))
     if state == "running":
         return "running" if owner_of(folder.lock(job["name"])) else "interrupted"
+    if state == "done" and _is_of_the_past(job, records):
+        state = "waiting"
     if state == "waiting" and not driven:
         lost = [maker for maker in job["after"] if states.get(maker) in ("failed", "left out")]
         return "left out" if lost else "waiting"
     return state
+
+
+def _is_of_the_past(job: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether products were made from what is not there any more: its jobs have failed, or run again."""
+    versions = records[job["name"]]["basis"]["inputs"].values()
+    used = {version["made"] for version in versions if "made" in version}
+    return not used <= {records[maker].get("fingerprint") for maker in job["after"] if maker in records}
 
 
 def in_text(status: Status) -> str:

@@ -16,12 +16,14 @@ from typing import Any
 from webbcal.associations import Association
 from webbcal.core.errors import WebbcalError
 from webbcal.core.locks import held
-from webbcal.programme.basis import basis_of, fingerprint, why
+from webbcal.programme.basis import basis_of, fingerprint, versions_of, why
 from webbcal.programme.executors.interface import Share
 from webbcal.programme.filestate import FileState
 from webbcal.programme.folder import Folder
 from webbcal.programme.job import Job
+from webbcal.programme.named_files import files_named
 from webbcal.programme.references import parameter_references, selecting, used_references
+from webbcal.programme.settings import flat
 from webbcal.run.circumstances import circumstances
 from webbcal.run.configuration import build_step
 from webbcal.run.logcfg import LOGGERS, LogSettings, applied
@@ -107,6 +109,7 @@ def _done(job: Job, folder: Folder, share: Share, disable_crds: bool) -> dict[st
     # Known before they are read: one that changes meanwhile is not taken for what was used.
     references = [] if disable_crds else parameter_references(cls, metadata)
     pipeline = pipeline_of(job, folder, share, init, disable_crds)
+    basis["files"] |= versions_of(files_named(flat(pipeline.get_pars())), basis["files"])
     run: Run = pipeline.start(init)
     references += used_references(run)
     known = circumstances(run)

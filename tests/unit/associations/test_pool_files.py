@@ -40,7 +40,8 @@ def test_round_trip(tmp_path, delimiter):
     [
         ("", "no line of column names"),
         ("FILENAME|PROGRAM|EXP_TYPE\na|b\n", "the line of 'a' has 2 columns, the first line 3"),
-        ("FILENAME,PROGRAM\na,b\n", "no column 'filename'"),
+        ("FILENAME,PROGRAM\na,b\n", r"has one column, 'FILENAME,PROGRAM'; are columns separated with '\|'"),
+        ("PROGRAM|EXP_TYPE\na|b\n", "no column 'filename'"),
         ("FILENAME|EXP_TYPE\na|b\n", "no column 'program'"),
         (b"\xff\xfe\x00", "cannot be read as a pool"),
     ],

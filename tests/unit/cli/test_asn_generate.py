@@ -30,6 +30,7 @@ def files(folder):
 
 
 def test_generate(pool, tmp_path, capsys):
+    tmp_path = tmp_path / "new" / "folder"
     assert main(["asn", "generate", str(pool), "-p", str(tmp_path), "--save-orphans"]) == 0
     assert files(tmp_path) == [
         "jw00099-a3001_image3_00001_asn.json",

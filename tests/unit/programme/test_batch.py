@@ -120,6 +120,35 @@ def test_a_reference_that_changes_under_its_name_is_noticed(
     assert f"reference area {area.name} has other content than before" in listener.reasons.values()
 
 
+def test_references_of_the_user_are_known_by_their_content(programme: Path, world: Any) -> None:
+    """One step gets its own, by a parameter file; another gets none."""
+    (gain,) = Path(world.environment["CRDS_PATH"]).rglob("*_gain_*.fits")
+    shutil.copy(gain, "mine.fits")
+    Path("jump.asdf").write_text(
+        "#ASDF 1.0.0\n#ASDF_STANDARD 1.5.0\n%YAML 1.1\n--- {class: jwst.jump.JumpStep, name: jump, "
+        "parameters: {override_gain: mine.fits}}\n...\n"
+    )
+    parameters = {
+        "detector1": {"jump": {"config_file": "jump.asdf"}},
+        "image2": {"resample": {"skip": True}, "flat_field": {"override_flat": "N/A"}},
+        "image3": {step: {"skip": True} for step in SKIPPED},
+    }
+    assert set(again(programme, parameters=parameters).states.values()) == {"done"}
+    assert set(again(programme, parameters=parameters).states.values()) == {"kept"}
+    told = json.loads(Path("out/manifest.json").read_text())["products"][f"{FIRST}_rate.fits"]["references"]
+    assert [told[name]["file"] for name in ("gain", f"gain ({gain.name})")] == [
+        str(Path("mine.fits").absolute()),
+        str(gain),
+    ]
+    with fits.open("mine.fits", mode="update") as file:
+        file["SCI"].data *= 1.001
+    reasons = again(programme, parameters=parameters).reasons
+    assert (
+        reasons[f"{FIRST}.detector1"]
+        == f"reference gain {Path('mine.fits').absolute()} has other content than before"
+    )
+
+
 def test_force_makes_all_again(programme: Path) -> None:
     assert set(again(programme, force=True).states.values()) == {"done"}
 

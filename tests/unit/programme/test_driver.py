@@ -1,5 +1,6 @@
 """Driving: what is begun when, what becomes of failures and of lost workers. No pipeline runs here."""
 
+import json
 import os
 import time
 from collections import Counter
@@ -76,6 +77,7 @@ def record(name: str) -> dict[str, Any]:
         "state": "done", "seconds": 1.0, "threads": 1, "products": {}, "fingerprint": name, "host": "here",
         "basis": {"inputs": {}, "version": "0"}, "references": [], "context": None, "libraries": {},
         "started": "now", "peak_memory": 1, "call": {"target": "x", "inputs": [], "parameters": {}},
+        "selecting": {},
     }  # fmt: skip
 
 
@@ -169,6 +171,20 @@ def test_an_interruption_ends_the_workers_and_is_told_in_the_manifest(tmp_path: 
     assert executor.closed and '"b": "not done"' in Folder(tmp_path).manifest.read_text()
 
 
+def test_an_interruption_that_a_library_swallows_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> None:
+        if executor.begun["b"]:
+            raise KeyboardInterrupt
+
+    executor = Fake(good, room=1)
+    monkeypatch.setattr("webbcal.programme.driver.raise_if_asked", asked)
+    with pytest.raises(KeyboardInterrupt):
+        drive(tmp_path, [job("a"), job("b"), job("c")], executor)
+    assert executor.order == ["a", "b"] and executor.closed
+
+
 def hold(order: dict[str, Any], share: Share) -> dict[str, Any]:
     """Be a job that takes memory for a while: write when it begins and ends."""
     name = order["job"]["name"]
@@ -201,6 +217,35 @@ def test_status_tells_what_failed_and_what_was_left_out(tmp_path: Path) -> None:
     assert "failed: a: it is no FITS file (logs/a.log)" in in_text(status)
     Folder(tmp_path).write_record("b", record("b"))
     assert in_text(status_of(Folder(tmp_path))).endswith("webbcal batch tries the rest again")
+
+
+def test_a_product_of_an_earlier_run_is_not_taken_for_done(tmp_path: Path) -> None:
+    """What an exposure that fails now was part of is left out; its product stays, and is told of."""
+    folder, jobs = Folder(tmp_path), [job("a"), job("ab", "a")]
+    drive(tmp_path, jobs, Fake(good))
+    old = record("ab")
+    old["basis"]["inputs"] = {"a.fits": {"made": "a"}}
+    old["products"] = {"ab.fits": {}}
+    for name, known in (("a", record("a")), ("ab", old)):
+        folder.write_record(name, known)
+    assert status_of(folder).states == {"a": "done", "ab": "done"}
+    drive(tmp_path, [job("a", problem="it is damaged"), job("ab", "a")], Fake(good))
+    assert status_of(folder).states == {"a": "failed", "ab": "left out"}
+    told = json.loads(folder.manifest.read_text())
+    assert list(told["products"]) == ["ab.fits"] and "a was not done" in told["not_done"]["ab"]
+    with held(folder.driver_lock):
+        folder.write_record("a", {"state": "running", "run": "x"})
+        assert status_of(folder).states["ab"] == "waiting"
+
+
+def test_a_record_that_lacks_something_is_none(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.prepare()
+    for name in record("a"):
+        folder.write_record("a", {key: value for key, value in record("a").items() if key != name})
+        assert folder.record("a").get("state") != "done"
+    folder.write_record("a", record("a"))
+    assert folder.record("a") == record("a")
 
 
 def test_status_tells_what_is_next(tmp_path: Path) -> None:

@@ -245,6 +245,16 @@ def test_dask_without_a_scheduler_is_refused(settings: ExecutorSettings, said: s
         make_executor(settings)
 
 
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"a"'])
+def test_the_file_of_a_scheduler_is_not_waited_for(tmp_path: Path, content: str | None) -> None:
+    pytest.importorskip("distributed")
+    file = tmp_path / "scheduler.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ParameterError, match="is no file of a Dask scheduler"):
+        make_executor(ExecutorSettings("dask", scheduler_file=str(file)))
+
+
 def test_without_dask_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(ParameterError, match=r"pip install 'webbcal\[dask\]'"):

@@ -61,9 +61,23 @@ def test_of_one_exposure_the_rawest_file_is_taken(raw: Path) -> None:
     assert len(names(jobs(raw))) == 5
 
 
+def test_slitless_spectra_wait_for_the_catalogue_of_their_direct_image(tmp_path: Path) -> None:
+    visit, grism = "jw01234002001_{}_00001_nrcalong", {"EXP_TYPE": "NRC_WFSS", "PUPIL": "GRISMR"}
+    described(tmp_path / "raw", visit.format("02101"), FILTER="F444W", **grism)
+    described(tmp_path / "raw", visit.format("02102"), FILTER="F444W")
+    found = {job.pipeline: job for job in jobs(tmp_path / "raw")}
+    made = {given.path.name.rpartition("_")[2]: given.maker for given in found["calwebb_spec2"].inputs}
+    mosaic = found["calwebb_image3"].name
+    spectra = f"{visit.format('02101')}.detector1"
+    assert made == {"rate.fits": spectra, "i2d.fits": mosaic, "cat.ecsv": mosaic, "segm.fits": mosaic}
+
+
 def test_an_exposure_in_two_folders_is_refused(raw: Path, tmp_path: Path) -> None:
     exposure = next(raw.glob("*_uncal.fits"))
     jobs(raw, exposure)  # named twice, it is there once
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / exposure.name).symlink_to(exposure)
+    jobs(raw, tmp_path / "links")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / exposure.name).write_bytes(exposure.read_bytes())
     with pytest.raises(InputError, match=f"there twice: {exposure} and .*/other/{exposure.name}"):
@@ -166,6 +180,19 @@ def test_a_product_cannot_have_the_name_of_an_exposure(raw: Path) -> None:
     path = association(raw / "mine_asn.json", "image3", FIRST, {f"{FIRST}_cal.fits": "science"})
     with pytest.raises(InputError, match=f"the name {FIRST} would be that of two products"):
         jobs(raw, path)
+
+
+@pytest.mark.parametrize("name", ["sub/mine", "../mine", "/mine"])
+def test_a_product_has_no_folder(raw: Path, name: str) -> None:
+    path = association(raw / "mine_asn.json", "image3", name, {f"{FIRST}_cal.fits": "science"})
+    with pytest.raises(InputError, match=f"mine_asn.json: product {name}: .* without folder"):
+        jobs(raw, path)
+
+
+def test_raw_exposures_are_made_by_no_job(raw: Path) -> None:
+    path = association(raw / "mine_asn.json", "image3", "mine", {f"{FIRST}_uncal.fits": "science"})
+    (given,) = jobs(raw, path)[-1].inputs
+    assert (given.path, given.maker) == (raw / f"{FIRST}_uncal.fits", "")
 
 
 @pytest.mark.parametrize(

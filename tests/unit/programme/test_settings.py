@@ -68,6 +68,28 @@ def test_words_win_over_the_file(toml: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ([], "local"),
+        (["--scheduler=tcp://host:8786"], "dask"),
+        (["--scheduler-file=scheduler.json"], "dask"),
+        (["--scheduler=tcp://host:8786", "--executor=serial"], "serial"),
+    ],
+)
+def test_who_names_a_scheduler_wants_it(words: list[str], kind: str) -> None:
+    assert given("raw", "--output-dir=o", *words).executor.kind == kind
+
+
+def test_steps_may_be_named_as_in_python(toml: Path) -> None:
+    words = ["--detector1.steps.jump.rejection_threshold=6", "--detector1.steps.ipc.skip=true"]
+    assert given(str(toml), *words).parameters["calwebb_detector1"] == {
+        "jump": {"rejection_threshold": "6"}, "ipc": {"skip": "true"},
+    }  # fmt: skip
+    with pytest.raises(ParameterError, match="cannot be set"):
+        given(str(toml), "--detector1.steps.suffix=x")
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["raw"], "--output-dir"),

@@ -107,14 +107,20 @@ def read_pool(path: str | os.PathLike[str], delimiter: str = "|") -> Pool:
         names, *rows = list(table)
     except (csv.Error, ValueError) as error:
         raise InputError(f"{where}: is no pool: it has no line of column names ({error})") from error
+    if len(names) == 1:
+        raise InputError(f"{where}: has one column, {names[0][:40]!r}; {_separated(delimiter)}")
     for row in rows:
         _check(row, names, where, delimiter)
     return pool_of((dict(zip(names, row, strict=True)) for row in rows), where.name)
+
+
+def _separated(delimiter: str) -> str:
+    return f"are columns separated with {delimiter!r} (-d)?"
 
 
 def _check(row: Sequence[str], names: Sequence[str], where: Path, delimiter: str) -> None:
     if len(row) != len(names):
         raise InputError(
             f"{where}: the line of {row[0]!r} has {len(row)} columns, the first line {len(names)}; "
-            f"are columns separated with {delimiter!r} (-d)?"
+            f"{_separated(delimiter)}"
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import CancelledError
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from webbcal.core.errors import ParameterError
@@ -34,17 +36,16 @@ class DaskExecutor:
         if settings.jobqueue:
             self._cluster, jobs = cluster_of(settings)
             self._cluster.scale(jobs=jobs)
-        where = self._cluster or settings.scheduler or None
-        if where is None and not settings.scheduler_file:
+        where = self._cluster or address_of(settings)
+        if not where:
             raise ParameterError(
                 "Dask needs a scheduler: --scheduler=tcp://HOST:PORT, --scheduler-file=FILE, or a table "
                 "[executor.jobqueue] in the TOML file"
             )
         try:
-            self._client = distributed.Client(where, scheduler_file=settings.scheduler_file or None)
+            self._client = distributed.Client(where)
         except (OSError, ValueError) as error:
-            place = settings.scheduler or settings.scheduler_file
-            raise ParameterError(f"no Dask scheduler answers at {place} ({error}); is it running?") from error
+            raise ParameterError(f"no Dask scheduler answers at {where} ({error}); is it running?") from error
         memory = parse_size(settings.max_memory, "max_memory") if settings.max_memory else None
         self._share = Share(positive(settings.threads or 1, "threads"), memory)
         self._futures: dict[Any, str] = {}
@@ -91,6 +92,26 @@ class DaskExecutor:
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def address_of(settings: ExecutorSettings) -> str:
+    """Return the address of the scheduler that settings name; "" if they name none.
+
+    Raises
+    ------
+    ParameterError
+        If the file that has it cannot be read: Dask would wait for it for ever.
+    """
+    if settings.scheduler or not settings.scheduler_file:
+        return settings.scheduler
+    file = Path(settings.scheduler_file)
+    try:
+        return str(json.loads(file.read_text("utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ParameterError(
+            f"{file}: is no file of a Dask scheduler ({type(error).__name__}: {error}); does dask scheduler "
+            f"--scheduler-file={file} run?"
+        ) from error
 
 
 def done_by_worker(task: Task, share: Share) -> Any:
