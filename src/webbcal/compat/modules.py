@@ -36,6 +36,8 @@ class StandIn(ModuleType):
                 return getattr(import_module(source), name)
         if f"{place.name}.{name}" in places():
             return import_module(f"{place.name}.{name}")
+        if f"{place.name}.{name}" in sys.modules:  # of an installed package, loaded before
+            return sys.modules[f"{place.name}.{name}"]
         raise AttributeError(missing(f"{place.name}.{name}"))
 
     def __dir__(self) -> list[str]:
@@ -77,9 +79,12 @@ class Finder(MetaPathFinder):
         if fullname.partition(".")[0] not in (*WHOLE, *PARTLY):
             return None
         place = places().get(fullname)
-        elsewhere = not is_whole(fullname) and PathFinder.find_spec(fullname, path) is not None
+        elsewhere = None if is_whole(fullname) else PathFinder.find_spec(fullname, path)
         if place is not None and not (place.gives_way and elsewhere):
-            return ModuleSpec(fullname, _Loader(), is_package=True)
+            spec = ModuleSpec(fullname, _Loader(), is_package=True)
+            if elsewhere is not None:  # of its modules, those that are not ours are the installed package's
+                spec.submodule_search_locations = elsewhere.submodule_search_locations
+            return spec
         if elsewhere:
             return None
         raise ImportError(missing(fullname), name=fullname)

@@ -106,7 +106,7 @@ class Contents:
         With `shallow`, arrays in memory are shared also.
         """
         memo = {} if memo is None else memo
-        tree = _copy_tree(self.tree, shallow, memo)
+        tree = copy_tree(self.tree, shallow, memo)
         made = Contents(tree, self.name, list(self.files), copy.deepcopy(self.history, memo))
         made.asdf, made.declares = self.asdf, self.declares
         for key, (thing, origin) in self.made.items():
@@ -124,12 +124,12 @@ class Contents:
             file.close()
 
 
-def _copy_tree(value: Any, shallow: bool, memo: dict[int, Any]) -> Any:
+def copy_tree(value: Any, shallow: bool, memo: dict[int, Any]) -> Any:
     """Return a copy in which what was the same array or object (a WCS of many slits) is so again."""
     if isinstance(value, dict):
-        return {key: _copy_tree(member, shallow, memo) for key, member in value.items()}
+        return {key: copy_tree(member, shallow, memo) for key, member in value.items()}
     if isinstance(value, list):
-        return [_copy_tree(member, shallow, memo) for member in value]
+        return [copy_tree(member, shallow, memo) for member in value]
     if shallow or isinstance(value, (str, int, float)) or in_file(value):
         return value
     return copy.deepcopy(value, memo)

@@ -154,10 +154,14 @@ class ModelContainer(MutableSequence[Any]):
 
     def copy(self, memo: dict[int, Any] | None = None) -> ModelContainer:
         """Return a container of deep copies."""
+        return self.holding([item.copy(memo) if hasattr(item, "copy") else item for item in self._models])
+
+    def holding(self, models: Sequence[Any]) -> ModelContainer:
+        """Return a container of the same association that holds other models: what was made of these."""
         made = ModelContainer()
         made.__dict__.update(self.__dict__)
         made.asn_table = copy.copy(self.asn_table)
-        made._models = [item.copy(memo) if hasattr(item, "copy") else item for item in self._models]
+        made._models = list(models)
         return made
 
     # ---------------------------------------------------------------- exposures

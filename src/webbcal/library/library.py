@@ -101,6 +101,12 @@ class ModelLibrary:
             self._folder = Path(temp_directory or self._temporary.name)  # type: ignore[union-attr]
 
     # ---------------------------------------------------------------- the association
+    def holding(self, models: Sequence[Any]) -> ModelLibrary:
+        """Return a library of the same association that holds other models: what was made of these."""
+        made = ModelLibrary(models)
+        made._association, made._asn_dir = self._association, self._asn_dir
+        return made
+
     @property
     def asn(self) -> Mapping[str, Any]:
         """The association, with a group of each member; it cannot be changed."""

@@ -289,6 +289,12 @@ def parameter_file_of(step: Configurable) -> Any:
 
     parameters = {k: v for k, v in step.get_pars().items() if k != "steps" and not step.is_unset_beyond(k)}
     sub_steps = [parameter_file_of(getattr(step, name)) for name in step.step_defs]
-    # The class is named as jwst names it, so that either package reads the file.
-    package = "pipeline" if sub_steps else "step"
-    return ParameterFile(f"jwst.{package}.{type(step).__name__}", step.name, parameters, sub_steps)
+    return ParameterFile(_class_name(step), step.name, parameters, sub_steps)
+
+
+def _class_name(step: Configurable) -> str:
+    """Return the name of a class in a parameter file: as jwst names it, so that either package reads it."""
+    module = type(step).__module__
+    if module.startswith("webbcal."):
+        module = "jwst.pipeline" if step.step_defs else "jwst.step"
+    return f"{module}.{type(step).__name__}"

@@ -102,7 +102,7 @@ def _declared(kind: str, arguments: list[Any], keywords: dict[Any, Any], help_: 
     if isinstance(default, str) and hint in (float, int, bool):
         default = ast.literal_eval(default)
     made = param(default, help_, ge=bounds.get("min"), le=bounds.get("max"), kind=kind, required=required)
-    return (hint | None if default is None and hint is not object else hint), made
+    return (hint | None if default is None else hint), made
 
 
 def _value(node: ast.AST) -> Any:

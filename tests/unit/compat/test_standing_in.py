@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,7 @@ def test_what_scripts_import(standing):
 from jwst import datamodels, __version__
 from jwst.datamodels import ImageModel, ModelContainer, ModelLibrary, dqflags
 from jwst.datamodels.dqflags import pixel
+from stdatamodels import DataModel
 from stdatamodels.jwst.datamodels import RampModel
 from stcal.dqflags import interpret_bit_flags
 from jwst.pipeline import Detector1Pipeline, calwebb_detector1
@@ -87,6 +89,7 @@ from jwst.datamodels import *
     assert names["asn_from_list"].asn_from_list is names["function"]
     assert names["__version__"].startswith("3.0.0+webbcal.")
     assert names["CubeModel"] is datamodels.CubeModel
+    assert isinstance(datamodels.ImageModel(), names["DataModel"])
 
 
 def test_what_is_taken_for_an_association(standing, tmp_path):
@@ -106,6 +109,26 @@ def test_what_is_taken_for_an_association(standing, tmp_path):
     assert (
         names["LoadAsAssociation"].load(str(path))["products"] == second["products"] == load(path)["products"]
     )
+
+
+def test_of_an_installed_package_the_modules_that_are_not_ours_are_there(tmp_path):
+    inside = tmp_path / "stdatamodels" / "jwst" / "transforms"
+    inside.mkdir(parents=True)
+    for folder, text in [(inside.parents[1], "DataModel = 5"), (inside.parent, ""), (inside, "here = 7")]:
+        (folder / "__init__.py").write_text(text)
+    (inside.parents[1] / "schema.py").write_text("walk = 6")
+    code = (
+        "import webbcal; webbcal.as_jwst()\n"
+        "from stdatamodels import DataModel, schema\n"
+        "from stdatamodels.jwst import transforms\n"
+        "print(DataModel.__module__, schema.walk, transforms.here)"
+    )
+    path = f"{tmp_path}:{Path(webbcal.__file__).parents[1]}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.stdout == "webbcal.datamodels.model 6 7\n"
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,9 @@ def test_steps_take_containers_as_they_take_lists(asn: Path) -> None:
     assert isinstance(library, ModelLibrary)
     values = library.map_function(lambda m, _: float(m.data[0, 0]))
     assert list(values) == [11, 11, 12, 12, 3]  # the background stays as it is
+    for known in (library.asn, made.asn_table):  # it is of the association that was given
+        assert known["asn_id"] == "a3001" and known["products"][0]["name"] == "x"
+    assert library.asn_dir == str(asn.parent) and library.asn["table_name"] == made.asn_table_name == asn.name
     assert isinstance(_Brighten().run([image(1, "NRCA1")]), list)
 
 

@@ -12,6 +12,7 @@ from webbcal.cli.main import main
 from webbcal.core.errors import ParameterError, ReferenceFileError
 from webbcal.detector.gain_scale import GainScaleStep
 from webbcal.detector.jump import JumpStep
+from webbcal.detector.lastframe import LastFrameStep
 from webbcal.pipeline.detector1 import Detector1Pipeline
 from webbcal.run.pipeline import Pipeline
 from webbcal.run.record import runs_of
@@ -172,6 +173,8 @@ def test_a_step_is_exported_and_read_again() -> None:
     Everything(number=4, whole=[1, 2]).export_config("every.asdf")
     text = Path("every.asdf").read_text()
     assert "number: 4.0" in text
+    again = Step.from_config_file("every.asdf")
+    assert type(again) is Everything and again.number == 4.0 and again.whole == [1, 2]
 
 
 # ---------------------------------------------------------------- alone
@@ -393,3 +396,17 @@ def test_what_is_wrong_is_said(module: str, capsys: Any) -> None:
     assert "is no step" in capsys.readouterr().err
     assert main(["run", "no_such_module.Step", "a_rate.fits"]) == 2
     assert "cannot import step" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- what users add to models
+def test_what_users_add_to_a_ramp_stays_from_step_to_step() -> None:
+    ramp = datamodels.RampModel((1, 3, 4, 4))
+    ramp.meta.instrument.name, ramp.meta.exposure.ngroups, ramp.meta.exposure.nints = "MIRI", 3, 1
+    ramp.meta.mine = {"note": "kept"}
+    ramp.meta.observation.label = "kept, too"
+    ramp.history.append("looked at")
+    again = LastFrameStep().run(ramp)
+    assert again.meta.mine.note == "kept" and again.meta.observation.label == "kept, too"
+    assert again.history == ["looked at"]
+    again.meta.mine.note = "changed"
+    assert ramp.meta.mine.note == "kept"

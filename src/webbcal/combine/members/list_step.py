@@ -149,6 +149,8 @@ class ListStep(Step):
         if len(args) == 1 and is_container(args[0]):
             library = self.gives_library or is_library(args[0])
             held = in_their_places(args[0], result)
+            if isinstance(args[0], ModelLibrary if library else ModelContainer):
+                return args[0].holding(held)
             return ModelLibrary(held) if library else ModelContainer(held)
         return result[0] if len(result) == 1 and is_one(args[0]) else result
 

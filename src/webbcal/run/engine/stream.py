@@ -410,6 +410,7 @@ def product_model(product: str, model: Any, in_file: bool = False) -> Any:
     is closed.
     """
     from webbcal import datamodels
+    from webbcal.datamodels.undeclared import take_over
 
     classes = {
         "ramp": datamodels.RampModel,
@@ -419,6 +420,8 @@ def product_model(product: str, model: Any, in_file: bool = False) -> Any:
     cls = classes.get(product) or getattr(datamodels, product)
     result = type(model)() if product == "ramp" and isinstance(model, datamodels.RampModel) else cls()
     result.update(model)
+    if isinstance(model, type(result)):  # a copy of it, but for the arrays
+        take_over(result, model)
     times = ("int_times", "int_times_stripe")
     tables = {"ramp": ("group", *times, "refout"), "ints": times}.get(product, ())
     for name in tables:
