@@ -190,7 +190,7 @@ class Spec2Pipeline(ExposurePipeline):
     def _background(self, model: Any, members: _Members, field: tuple[FieldFiles, ...], ints: str) -> Task:
         """Return the subtraction of backgrounds: of exposures, or of a template that CRDS has."""
         template = mode_of(model.meta.exposure.type).has("template")
-        backgrounds = None if template else members("background") or None
+        backgrounds = members("background") or None
         keeps = self.bkg_subtract.save_results or (self.save_bsub and bool(template or backgrounds))
         step = self.bkg_subtract.arranged(str(self.class_alias), save_results=keeps, suffix=f"bsub{ints}")
         return Task(step, (backgrounds,), beside=field)

@@ -211,6 +211,8 @@ class Extract1dStep(ModelStep):
         p, threads = self.parameters, run.resources.threads
         slits = [slit for slit in items_of(model) if slit.shape and all(slit.shape)]
         many = len(slits) > 1
+        if slits and str(slits[0].meta.cal_step.photom).upper() != "COMPLETE":
+            log.warning("%s: photom was not applied; fluxes are count rates", model.meta.filename)
         pictured = p.save_profile or p.save_scene_model or p.save_residual_image
 
         def extract(labelled: tuple[Any, str]) -> tuple[Made, bool, list[str]] | None:

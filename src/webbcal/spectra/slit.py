@@ -267,7 +267,6 @@ def _ends(layout: Layout, weights: Weights) -> tuple[float, float, float, float]
 def _units(model: Any, source_type: str | None, has_brightness: bool) -> Units:
     """Return the units of the columns: counts, if photom was not applied."""
     if str(model.meta.cal_step.photom).upper() != "COMPLETE":
-        log.warning("%s: photom was not applied; fluxes are count rates", name_of(model))
         return Units.counts(has_brightness)
     area = model.meta.photometry.pixelarea_steradians
     if area is None:

@@ -166,6 +166,9 @@ def test_maps_of_another_mosaic_are_refused(folder):
         labels.data = np.zeros(direct.shape, np.int32)
         with pytest.raises(InputError, match="no pixel"):
             source_pixels(direct, labels, wcs)
+        direct.data = np.full(direct.shape, np.nan, np.float32)
+        with pytest.raises(InputError, match=r"i2d\.fits: the background of the direct image cannot be meas"):
+            source_pixels(direct, labels, wcs)
 
 
 def test_the_pipeline_looks_at_the_maps_first(folder, tmp_path, monkeypatch, caplog):

@@ -166,6 +166,13 @@ def test_a_catalogue_without_rows_exits_with_64(moved, capsys):
     assert "on the detector" in told and "cat.ecsv is empty" in told
 
 
+def test_no_source_at_a_position_that_is_none(folder):
+    with pytest.raises(ParameterError, match="no source of the catalogue is within"):
+        Extract2dStep(source_ra=["nan"], source_dec=["nan"]).run(folder / MIRI.exposure)
+    with pytest.raises(NoDataOnDetectorError, match=r"wfss_nbright = 0"):
+        Extract2dStep(wfss_nbright=0).run(folder / MIRI.exposure)
+
+
 def test_a_limit_that_leaves_no_source_is_named(folder):
     with pytest.raises(NoDataOnDetectorError, match=r"12 sources .* 0 were chosen.* \(wfss_mmag_extract"):
         Extract2dStep(wfss_mmag_extract=5).run(folder / MIRI.exposure)
@@ -190,6 +197,36 @@ def test_damaged_catalogues_are_told_in_a_line(folder, moved):
 
     with pytest.raises(InputError, match=r"cat\.ecsv: a column of the catalogue does not hold"):
         Extract2dStep().run(moved(words))
+
+
+def test_labels_are_numbers_of_their_own(moved):
+    """Products of spectra tell sources by them: of two with one label, one would be lost."""
+
+    def labelled(labels):
+        def change(table):
+            table["label"] = labels(np.arange(len(table)))
+            return table
+
+        return change
+
+    with pytest.raises(InputError, match=r"label 7 stands for \d+ sources"):
+        Extract2dStep().run(moved(labelled(lambda n: 0 * n + 7)))
+    with pytest.raises(InputError, match="a label is no whole number"):
+        Extract2dStep().run(moved(labelled(lambda n: n + 0.5)))
+
+
+def test_sources_without_a_position_are_told(folder, moved, caplog):
+    """Extended ones, too, whose boxes are known."""
+    labels = {slit.source_id for slit in Extract2dStep().run(folder / MIRI.exposure).slits}
+
+    def lost(table):
+        sky, known = table["sky_centroid"], table["label"] != min(labels)
+        table["sky_centroid"] = SkyCoord(np.where(known, sky.ra.deg, np.nan), sky.dec.deg, unit="deg")
+        return table
+
+    seen = Extract2dStep().run(moved(lost))
+    assert {slit.source_id for slit in seen.slits} == labels - {min(labels)}
+    assert f"sources without a position (NaN) are left out: [{min(labels)}]" in caplog.text
 
 
 def test_bad_catalogues_and_references(folder, moved):

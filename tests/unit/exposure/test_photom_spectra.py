@@ -62,7 +62,7 @@ def test_all_wavelengths_outside_of_the_table(caplog):
     assert np.isnan(result.data).all() and (result.dq & 1).all()
     assert "has none of the wavelengths" in caplog.text
     run(cases.multi_slit("NRC_WFSS", 1, 13.0, 14.1, orders=(1, 1)), wide())
-    assert "2 of 2 slits have no calibrated pixel: photom reference" in caplog.text
+    assert "2 of 2 slits have no calibrated pixel: the model given as override_photom has none" in caplog.text
 
 
 def test_wide_fields_are_calibrated_by_wavelength_interval():

@@ -165,6 +165,11 @@ def test_associations_tell_the_catalogue(world, exposure):
     assert 0.3 < result.mask.mean() < 1
 
 
+def test_backgrounds_beside_a_template_are_said_to_do_nothing(exposure, caplog):
+    BackgroundStep().run(exposure, ["nowhere_rate.fits", "neither_rate.fits"])
+    assert "2 background exposures have no effect" in caplog.text
+
+
 def photons(electrons=400, noise=12, shape=(300, 300)):
     """Return background in electrons: data, variances as pixels state them, and the true shape."""
     rng = np.random.default_rng(4)

@@ -23,7 +23,7 @@ from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError, PlanError
 from webbcal.run import record
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import Sizes, StepPlan, step_name
+from webbcal.run.planning import ModelPlan, Sizes, StepPlan, step_name, working_bytes
 from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class ResampleSpecStep(ListStep):
         start = time.perf_counter()
         alone = is_one(args[0])
         if plan.applied:
-            products = self.make(models, self.blendheaders and not alone, run.resources.threads)
+            products = self.make(run, models, self.blendheaders and not alone)
         else:
             log.warning("step %s skipped: %s", plan.name, plan.reason)
             products = models if run.is_part else [model.copy() for model in models]
@@ -129,10 +129,11 @@ class ResampleSpecStep(ListStep):
         groups = groups_of(models).values() if self.single else [[0]]
         return super().output_paths([models[members[0]] for members in groups])
 
-    def make(self, models: Sequence[Any], blend: bool, threads: int) -> list[Any]:
+    def make(self, run: Run, models: Sequence[Any], blend: bool) -> list[Any]:
         """Return the rectified spectrum of some exposures, or (with `single`) that of each exposure."""
         p = self.parameters
         grid = spectral_grid(models, self.grid_settings())
+        self._check_size(run, models, grid)
         log.info(
             "rectifying %d exposure%s to %d × %d pixels, %.5g arcsec along the slit",
             len(models), "s" * (len(models) > 1), *grid.shape[::-1], grid.pixel_scale,
@@ -142,13 +143,24 @@ class ResampleSpecStep(ListStep):
         products = []
         for members in groups if p.single else [list(range(len(models)))]:
             chosen = [models[k] for k in members]
-            product = rectify(chosen, grid, p, wanted, GOOD_BITS, blend, threads)
+            product = rectify(chosen, grid, p, wanted, GOOD_BITS, blend, run.resources.threads)
             product.meta.resample.pointings = 1 if p.single else len(groups)
             product.meta.filename = (
                 outlier_name(chosen[0], "s2d") if p.single else Path(self.make_output_path()).name
             )
             products.append(product)
         return products
+
+    def _check_size(self, run: Run, models: Sequence[Any], grid: SpectralGrid) -> None:
+        """Refuse a spectrum that has no width, or will not fit: only now the size of its grid is known."""
+        ny, nx = grid.shape
+        what = f"the rectified spectrum would have {nx} × {ny} pixels"
+        if min(ny, nx) < 2:
+            raise ParameterError(f"resample_spec: {what}; set another pixel_scale or pixel_scale_ratio")
+        pixels = max(model.shape[-2] * model.shape[-1] for model in models)
+        sizes = {self: Sizes(len(models), pixels, ny * nx)}
+        plan = ModelPlan([], [], None, run.resources, "", hint=f"{what}; set another pixel_scale, or ")
+        run.resources = plan.fitted(lambda threads: working_bytes(sizes, threads)).checked()
 
     def grid_settings(self) -> SpectralGridSettings:
         """Return what the parameters say about the grid.

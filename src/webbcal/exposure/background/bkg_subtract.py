@@ -106,7 +106,7 @@ class BackgroundStep(ModelStep):
         """Decide whether the step applies, with these backgrounds."""
         plan = super().decide(model)
         if has_template(model):
-            plan.more = more[1:]
+            plan.more = (next(iter(more[1:]), None), _listed(more[0] if more else None))
             return plan
         plan.more = _listed(more[0] if more and more[0] is not None else self.bkg_list)
         if plan.applied and not plan.more:
@@ -144,7 +144,13 @@ class BackgroundStep(ModelStep):
         """Subtract a template, or the backgrounds that the plan knows."""
         self._say_unused(model)
         if has_template(model):
-            field = next(iter(plan.more), None) or FieldFiles.of_model(model)
+            field, ignored = plan.more
+            if ignored:
+                log.warning(
+                    "%s: %d background exposures have no effect: what is subtracted from %s is a reference, "
+                    "scaled", model.meta.filename, len(ignored), model.meta.exposure.type,
+                )  # fmt: skip
+            field = field or FieldFiles.of_model(model)
             subtract = subtract_soss if mode_of(model.meta.exposure.type).optics == "soss" else subtract_wfss
             subtract(model, plan.references, self.parameters, field, run.resources.threads)
             return model

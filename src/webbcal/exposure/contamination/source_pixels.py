@@ -79,7 +79,7 @@ def source_pixels(direct: Any, segmentation: Any, grism: TreeWCS) -> SourcePixel
     if wcs is None:
         raise InputError(f"{direct.meta.filename}: the direct image has no WCS; give the mosaic (_i2d)")
     check_together(direct, segmentation)
-    image = _without_background(direct.data)
+    image = _without_background(direct.data, str(direct.meta.filename))
     rows, columns = np.nonzero((labels != 0) & np.isfinite(image))
     if not len(rows):
         raise InputError(
@@ -136,10 +136,15 @@ def _pixel_area(wcs: Any, grism: TreeWCS, shape: tuple[int, ...]) -> float:
     return 1.0 if abs(area - 1) < _SAME_SCALE or not np.isfinite(area) else float(area)
 
 
-def _without_background(image: F32) -> F64:
+def _without_background(image: F32, name: str) -> F64:
     """Subtract a smooth background: medians of 5 × 5 boxes, clipped at 3 σ, smoothed 3 × 3.
 
     What is left of a background would become light of every source.
+
+    Raises
+    ------
+    InputError
+        If no box has enough pixels with data.
     """
     from astropy.stats import SigmaClip
     from astropy.utils.exceptions import AstropyUserWarning
@@ -148,13 +153,19 @@ def _without_background(image: F32) -> F64:
     box = int(image.shape[0] / 5), int(image.shape[1] / 5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyUserWarning)
-        found = Background2D(
-            image,
-            box,
-            filter_size=(3, 3),
-            sigma_clip=SigmaClip(sigma=3.0),
-            bkg_estimator=MedianBackground(),
-            exclude_percentile=30.0,
-        )
+        try:
+            found = Background2D(
+                image,
+                box,
+                filter_size=(3, 3),
+                sigma_clip=SigmaClip(sigma=3.0),
+                bkg_estimator=MedianBackground(),
+                exclude_percentile=30.0,
+            )
+        except ValueError as error:
+            raise InputError(
+                f"{name}: the background of the direct image cannot be measured, as too few of its pixels "
+                f"have data ({error}); give a mosaic (_i2d) that shows the field"
+            ) from error
     result: F64 = image - found.background
     return result

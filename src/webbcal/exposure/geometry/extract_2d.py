@@ -162,6 +162,9 @@ def _sources(model: Any, field: FieldFiles, reference: Any, p: Extract2dParamete
     chosen, asked = select(
         listed, p.wfss_mmag_extract, p.source_ids, p.source_ra, p.source_dec, p.source_max_sep
     )
+    if lost := chosen.label[~chosen.placed].tolist():
+        log.warning("%s: sources without a position (NaN) are left out: %s", catalog, lost)
+        chosen = chosen.chosen(chosen.placed)
     found = grism_sources(model, chosen, ranges, p.wfss_extract_half_height, asked)
     if not found:
         why = (
@@ -174,7 +177,20 @@ def _sources(model: Any, field: FieldFiles, reference: Any, p: Extract2dParamete
             f"{model.meta.filename}: of {len(listed)} sources in its catalogue {len(chosen)} were chosen, "
             f"{why}"
         )
-    return found if p.wfss_nbright is None else found[: p.wfss_nbright]
+    return _brightest(found, p.wfss_nbright, str(model.meta.filename))
+
+
+def _brightest(found: list[GrismSource], most: int | None, name: str) -> list[GrismSource]:
+    """Return so many sources, of those that are sorted by brightness.
+
+    Raises
+    ------
+    NoDataOnDetectorError
+        If that is none.
+    """
+    if most == 0:
+        raise NoDataOnDetectorError(f"{name}: wfss_nbright = 0: none of its {len(found)} sources is extracted")
+    return found[:most]
 
 
 def _nothing_chosen(listed: int, catalog: Any) -> str:

@@ -46,6 +46,12 @@ class SkySources:
     def __len__(self) -> int:
         return len(self.label)
 
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """Whether each has a position, and a corner of its box."""
+        found: NDArray[np.bool_] = np.isfinite(self.sky).all(axis=1)
+        return found & np.isfinite(self.corners).all(axis=2).any(axis=1)
+
     def chosen(self, which: NDArray[Any]) -> SkySources:
         """Return some of the sources: a mask or indices."""
         return SkySources(
@@ -57,7 +63,7 @@ class SkySources:
         found = []
         for place in zip(ra, dec, strict=True):
             separation = _separation(self.sky, place)
-            if not len(self) or np.nanmin(separation) > most:
+            if not (separation <= most).any():
                 log.warning("no source of the catalogue within %g arcsec of RA %g, Dec %g", most, *place)
             else:
                 found.append(int(self.label[np.nanargmin(separation)]))
@@ -97,7 +103,7 @@ def _sources(table: Any) -> SkySources:
     """Return the sources of a table that has all columns."""
     corners = [_degrees(table[f"sky_bbox_{corner}"]) for corner in _CORNERS]
     return SkySources(
-        np.asarray(table["label"], np.int64),
+        _numbered(table["label"]),
         _degrees(table["sky_centroid"]),
         np.stack(corners, axis=1) if len(table) else np.zeros((0, 4, 2)),
         _numbers(table["isophotal_abmag"]),
@@ -163,6 +169,24 @@ def _degrees(positions: Any) -> F64:
     """Return sky positions as RA and Dec (ICRS), (n, 2)."""
     icrs = positions.icrs
     return np.stack([np.asarray(icrs.ra.deg, float), np.asarray(icrs.dec.deg, float)], axis=-1)
+
+
+def _numbered(column: Any) -> NDArray[np.int64]:
+    """Return the labels: products of spectra tell sources by them, so that each is a number of its own.
+
+    Raises
+    ------
+    ValueError
+        If one is no whole number, or stands for several sources.
+    """
+    given = _numbers(column)
+    if not (given == np.floor(given)).all():
+        raise ValueError("a label is no whole number")
+    labels = given.astype(np.int64)
+    values, counts = np.unique(labels, return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(f"label {values[counts > 1][0]} stands for {counts[counts > 1][0]} sources")
+    return labels
 
 
 def _numbers(column: Any) -> F64:

@@ -65,9 +65,7 @@ def calibrate_spectrum(
 
 def say_unknown(what: str, reference: Any) -> None:
     """Warn of spectra of which the table knows no wavelength."""
-    log.warning(
-        "%s no calibrated pixel: photom reference %s has none of the wavelengths", what, reference.name
-    )
+    log.warning("%s no calibrated pixel: %s has none of the wavelengths", what, reference.name)
 
 
 def calibrate_slits(model: Any, calibration: Calibration, inverse: bool, threads: int) -> None:

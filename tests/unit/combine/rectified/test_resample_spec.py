@@ -159,3 +159,10 @@ def test_scale_of_the_grid():
     (ra0, dec0, _), (ra1, dec1, _) = (wcs_of(result)(x, 20.0) for x in (10.0, 11.0))
     step = np.hypot((ra1 - ra0) * np.cos(np.radians(dec0)), dec1 - dec0)
     assert float(step) == pytest.approx(SCALE, rel=1e-6)
+
+
+def test_a_spectrum_that_would_not_fit_or_has_no_width_is_refused():
+    with pytest.raises(PlanError, match=r"would have \d{9,} × 40 pixels; set another pixel_scale"):
+        ResampleSpecStep(pixel_scale_ratio=1e9).run(spectrum())
+    with pytest.raises(ParameterError, match="would have 1 × 40 pixels"):
+        ResampleSpecStep(pixel_scale_ratio=1e-3).run(spectrum())
