@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from webbcal.core.errors import ParameterError
+from webbcal.core.errors import ParameterError, WebbcalError
 from webbcal.programme.executors.interface import Executor, Outcome, Share, Task
 from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.executors.making import make_executor
@@ -187,6 +187,16 @@ def test_dask_without_a_scheduler_is_refused(settings: ExecutorSettings, said: s
         pytest.raises(ParameterError, match=said),
     ):
         make_executor(settings)
+
+
+def test_a_scheduler_that_has_gone_is_told_of() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(1, processes=False, dashboard_address=None) as cluster:
+        made = make_executor(ExecutorSettings("dask", scheduler=cluster.scheduler_address))
+        made._client.close()  # type: ignore[attr-defined]  # as Dask does when it has tried for long
+        with pytest.raises(WebbcalError, match="the Dask scheduler is gone"):
+            made.submit(task("late", value=1), Share())
+        made.close()
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"a"'])
