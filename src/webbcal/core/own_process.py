@@ -6,6 +6,7 @@ import ctypes
 import gc
 import os
 import sys
+from contextlib import suppress
 
 #: New objects after which Python looks for cycles among them (its own figure, 700, suits small programs).
 _NEW_OBJECTS = 50_000
@@ -46,6 +47,12 @@ def start_numba() -> None:
         import numba.np.arraymath  # noqa: F401
     finally:
         del sys.modules["scipy.linalg"]
+
+
+def give_back() -> None:
+    """Give memory that is free back to the system, between two runs that share a process (3 ms)."""
+    with suppress(OSError, AttributeError, TypeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def end() -> None:

@@ -14,6 +14,7 @@ from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.executors.making import make_executor
 from webbcal.programme.executors.serial import SerialExecutor
 from webbcal.programme.settings import ExecutorSettings
+from webbcal.run.planning import process_bytes
 
 
 # ---------------------------------------------------------------- what is done, in whichever process
@@ -160,6 +161,16 @@ def test_a_task_that_is_too_large_is_done_alone() -> None:
         assert executor.wait()[0].result["value"] == 2
     finally:
         executor.close()
+
+
+def test_what_this_process_has_kept_is_not_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    has = process_bytes() + 100_000_000
+    monkeypatch.setattr("webbcal.programme.executors.serial.kilobytes", lambda *words: has)
+    executor = SerialExecutor("2", "1GB")
+    assert executor.offer(5) == Share(2, 900_000_000)
+    assert SerialExecutor("2", "50MB").offer(5) == Share(2, 1)  # it says itself what it lacks
+    has = 80_000_000
+    assert executor.offer(5) == Share(2, 1_000_000_000)
 
 
 def test_workers_end_with_their_executor(tmp_path: Path) -> None:
