@@ -22,7 +22,8 @@ class Count:
         self.total = len(jobs)
         self.states: Counter[str] = Counter()
         self.running: dict[str, str] = {}
-        self._left = {job.name: job for job in jobs}
+        #: Jobs of one kind are alike: those that are left are counted by their pipeline.
+        self._left = Counter((job.pipeline, job.level) for job in jobs)
         self._pace = Pace()
         self._begin = time.monotonic()
         self._spent = 0.0
@@ -40,7 +41,7 @@ class Count:
         """A job has ended."""
         self.states[state] += 1
         self.running.pop(job.name, None)
-        self._left.pop(job.name, None)
+        self._left[job.pipeline, job.level] -= 1
         self._pace.learn(job.pipeline, record)
         self._spent += record.get("seconds", 0.0) * (state == "done")
 
@@ -49,9 +50,7 @@ class Count:
         gone = time.monotonic() - self._begin
         if not self._spent or not gone:
             return ""
-        # Jobs of one kind are alike: those that are left are counted by their pipeline.
-        kinds = Counter((job.pipeline, job.level) for job in self._left.values())
-        left = sum(count * self._pace.of_pipeline(*kind) for kind, count in kinds.items())
+        left = sum(count * self._pace.of_pipeline(*kind) for kind, count in self._left.items())
         return f", about {in_words(left * gone / self._spent)} left"
 
 

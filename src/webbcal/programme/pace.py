@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Mapping
 from statistics import median
@@ -23,7 +24,7 @@ class Pace:
     def learn(self, pipeline: str, record: Mapping[str, Any]) -> None:
         """Take notice of a job that is done."""
         if record.get("state") == "done":
-            self._seen[pipeline].append(record["seconds"] * record["threads"])
+            insort(self._seen[pipeline], record["seconds"] * record["threads"])
 
     def of(self, job: Job) -> float:
         """Return the seconds that a job is going to take on one thread."""

@@ -16,6 +16,7 @@ from typing import Any
 from webbcal.associations import Association
 from webbcal.core.errors import WebbcalError
 from webbcal.core.locks import held
+from webbcal.core.own_process import give_back
 from webbcal.programme.basis import basis_of, fingerprint, versions_of, why
 from webbcal.programme.executors.interface import Share
 from webbcal.programme.filestate import FileState
@@ -68,6 +69,7 @@ def perform(order: Mapping[str, Any], share: Share) -> dict[str, Any]:
         folder.write_record(job.name, record)
         with applied(LogSettings((f"append:{folder.log(job.name)}",), logging.INFO), _LOGGERS):
             record |= _tried(job, folder, share, order["disable_crds"])
+        give_back()  # for the next job, in whichever process
         folder.write_record(job.name, record)
         return record
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from webbcal.core.errors import ParameterError
+from webbcal.core.errors import ParameterError, WebbcalError
 from webbcal.programme.executors import local
 from webbcal.programme.executors.interface import Executor, Outcome, Share, Task
 from webbcal.programme.executors.local import LocalExecutor
 from webbcal.programme.executors.making import make_executor
 from webbcal.programme.executors.serial import SerialExecutor
 from webbcal.programme.settings import ExecutorSettings
+from webbcal.run.planning import process_bytes
 
 GB = 10**9
 
@@ -218,6 +219,16 @@ def test_a_task_that_is_too_large_is_done_alone() -> None:
         executor.close()
 
 
+def test_what_this_process_has_kept_is_not_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    has = process_bytes() + 100_000_000
+    monkeypatch.setattr("webbcal.programme.executors.serial.kilobytes", lambda *words: has)
+    executor = SerialExecutor("2", "1GB")
+    assert executor.offer(5, unknown) == Share(2, 900_000_000)
+    assert SerialExecutor("2", "50MB").offer(5, unknown) == Share(2, 1)  # it says itself what it lacks
+    has = 80_000_000
+    assert executor.offer(5, unknown) == Share(2, 1_000_000_000)
+
+
 def test_workers_end_with_their_executor(tmp_path: Path) -> None:
     executor, told = LocalExecutor("1"), tmp_path / "process"
     executor.submit(task("long", "sleep", file=str(told)), Share())
@@ -243,6 +254,16 @@ def test_dask_without_a_scheduler_is_refused(settings: ExecutorSettings, said: s
         pytest.raises(ParameterError, match=said),
     ):
         make_executor(settings)
+
+
+def test_a_scheduler_that_has_gone_is_told_of() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(1, processes=False, dashboard_address=None) as cluster:
+        made = make_executor(ExecutorSettings("dask", scheduler=cluster.scheduler_address))
+        made._client.close()  # type: ignore[attr-defined]  # as Dask does when it has tried for long
+        with pytest.raises(WebbcalError, match="the Dask scheduler is gone"):
+            made.submit(task("late", value=1), Share())
+        made.close()
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"a"'])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from webbcal.core.errors import ParameterError
+from webbcal.core.errors import ParameterError, WebbcalError
 from webbcal.core.resources import parse_size, positive
 from webbcal.programme.executors.interface import Needs, Outcome, Share, Task, called
 from webbcal.programme.settings import ExecutorSettings
@@ -62,12 +64,14 @@ class DaskExecutor:
         """Return how many threads the workers have, or had a moment ago: asking is as dear as a task."""
         now = time.monotonic()
         if now > self._asked + _MOMENT:
-            self._known, self._asked = sum(self._client.nthreads().values()), now
+            with _reached():
+                self._known, self._asked = sum(self._client.nthreads().values()), now
         return self._known
 
     def submit(self, task: Task, share: Share) -> None:
         """Send a task to the scheduler."""
-        future = self._client.submit(done_by_worker, task, share, pure=False)
+        with _reached():
+            future = self._client.submit(done_by_worker, task, share, pure=False)
         self._futures[future] = task.name
         self._ended.add(future)
 
@@ -88,10 +92,22 @@ class DaskExecutor:
 
     def close(self) -> None:
         """Take back what was not done; end the cluster if it is ours."""
-        self._client.cancel(list(self._futures))
-        self._client.close()
+        with suppress(Exception):  # of a scheduler that is gone, nothing is left to take back
+            self._client.cancel(list(self._futures))
+            self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Say so where the scheduler is gone."""
+    try:
+        yield
+    except Exception as error:
+        raise WebbcalError(
+            f"the Dask scheduler is gone ({error}); start it again, and webbcal batch goes on where it was"
+        ) from error
 
 
 def address_of(settings: ExecutorSettings) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from webbcal.core.resources import Resources
+from webbcal.core.resources import Resources, kilobytes
 from webbcal.programme.executors.interface import Needs, Outcome, Share, Task, tried
+from webbcal.run.planning import process_bytes
 
 
 class SerialExecutor:
@@ -22,7 +23,10 @@ class SerialExecutor:
 
     def offer(self, waiting: int, needs: Needs) -> Share | None:
         """Return what the next task may use; one waits at a time."""
-        return None if self._waiting else self._share
+        if self._waiting:
+            return None
+        most = self._share.memory
+        return Share(self._share.threads, None if most is None else max(1, most - _kept()))
 
     def submit(self, task: Task, share: Share) -> None:
         """Remember a task."""
@@ -35,3 +39,8 @@ class SerialExecutor:
     def close(self) -> None:
         """Forget what waits."""
         self._waiting.clear()
+
+
+def _kept() -> int:
+    """Return what this process has kept of earlier tasks, beyond what each reckons with anyway."""
+    return max(0, (kilobytes("/proc/self/status", "VmRSS:") or 0) - process_bytes())

@@ -49,7 +49,6 @@ def _answer(words: dict[str, object]) -> bytes:
     task = Task("", str(words["function"]), words["argument"])  # type: ignore[arg-type]
     share = Share(words["threads"], words["memory"])  # type: ignore[arg-type]
     outcome = tried(task, share)
-    own_process.release()  # other workers may need it
     return json.dumps({"result": outcome.result, "error": outcome.error}).encode()
 
 
