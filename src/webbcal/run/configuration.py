@@ -113,7 +113,7 @@ def class_named(target: str) -> Any:
     name = _read(target).class_name if _is_file_of_parameters(target) else target
     if not name:
         raise ParameterError(
-            f"{target} does not say of which step it is: add class = jwst.step.JumpStep, say"
+            f"{target} does not say of which step it is: add a line such as class = jwst.step.JumpStep"
         )
     return step_class(name)
 
