@@ -13,7 +13,7 @@ from webbcal.associations.generator.exposures import exposures_in, pool_of_expos
 from webbcal.associations.generator.generator import generate
 from webbcal.associations.generator.pool import Pool, read_pool
 from webbcal.associations.generator.rule_tables import Recipe, read_recipes, recipes
-from webbcal.core.errors import ParameterError
+from webbcal.core.errors import OutputError, ParameterError
 from webbcal.core.suffixes import remove_suffix
 
 _POOLS = (".csv", ".txt", ".pool", ".tab", ".dat")
@@ -71,16 +71,26 @@ class Main:
             self.associations = [made for made in self.associations if made.asn_id in ids]
 
     def save(self) -> list[Path]:
-        """Write them, and what belongs to none if asked for; return the files of associations."""
+        """Write them, and what belongs to none if asked for; return the files of associations.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be made, or a file not be written.
+        """
         given = self.parsed
         if given.dry_run:
             return []
-        saved = []
+        folder, saved = Path(given.path), []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {folder}: {error.strerror}; choose another") from error
         for association in self.associations:
-            association.path = Path(given.path) / f"{association.asn_name}.{given.format}"
+            association.path = folder / f"{association.asn_name}.{given.format}"
             saved.append(association.save(association.path, given.format))
         if given.save_orphans:
-            self.orphaned.write(Path(given.path) / given.save_orphans, given.delimiter)
+            self.orphaned.write(folder / given.save_orphans, given.delimiter)
         return saved
 
     @property

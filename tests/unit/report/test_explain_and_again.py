@@ -109,6 +109,23 @@ def test_what_a_command_cannot_give(tmp_path, capsys):
     assert "note: " in capsys.readouterr().out
 
 
+def test_an_association_is_made_by_no_run(tmp_path):
+    calls = [
+        {"target": "calwebb_detector1", "inputs": [{"file": "a_uncal.fits"}], "parameters": {}},
+        {"target": "calwebb_image2", "inputs": [{"file": "a_asn.json"}], "parameters": {}},
+    ]
+    model = rate()
+    model.meta.run_record = [{"software": "webbcal", "call": call, "steps": []} for call in calls]
+    model.save(tmp_path / "a_cal.fits")
+    recipe = recipe_of(account_of(tmp_path / "a_cal.fits"), "again", from_start=True)
+    assert [command.words[3] for command in recipe.commands] == ["a_uncal.fits", "a_asn.json"]
+    assert "its input a_asn.json is not here: put it beside the product" in " ".join(recipe.notes)
+    (tmp_path / "a_asn.json").write_text("{}")
+    recipe = recipe_of(account_of(tmp_path / "a_cal.fits"), "again", from_start=True)
+    assert Path(recipe.commands[1].words[3]).samefile(tmp_path / "a_asn.json")
+    assert "a_asn.json" not in " ".join(recipe.notes)
+
+
 def test_a_file_without_a_record(tmp_path, capsys):
     model = rate()
     model.meta.cal_step.jump, model.meta.cal_step.ipc = "COMPLETE", "SKIPPED"
