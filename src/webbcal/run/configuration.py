@@ -199,9 +199,9 @@ def apply(step: Configurable, parameters: Mapping[str, Any], origin: str, folder
     """
     for name, value in parameters.items():
         if name == "steps":
-            apply(step, value, origin, folder)
-        elif name in step.step_defs and isinstance(value, Mapping):
-            nested = dict(value)
+            apply(step, parameters_of_step(name, value), origin, folder)
+        elif name in step.step_defs:
+            nested = parameters_of_step(name, value)
             file = nested.pop("config_file", None)
             if file:
                 apply_file(getattr(step, name), file, _read(file))
@@ -212,6 +212,22 @@ def apply(step: Configurable, parameters: Mapping[str, Any], origin: str, folder
             info = step.parameter_infos().get(name)
             named = info is not None and info.kind == "input_file" and value not in (None, "None")
             step.set_parameter(name, str(folder / value) if folder and named else value, origin)
+
+
+def parameters_of_step(name: str, given: Any) -> dict[str, Any]:
+    """Return what is given as the parameters of a pipeline's step, or of all steps.
+
+    Raises
+    ------
+    ParameterError
+        If it is no dictionary.
+    """
+    if not isinstance(given, Mapping):
+        raise ParameterError(
+            f"{name} = {given!r}: give a dictionary of parameters, such as "
+            'steps={"jump": {"rejection_threshold": 5}}'
+        )
+    return dict(given)
 
 
 def apply_file(step: Configurable, path: Any, file: Any) -> None:

@@ -410,3 +410,11 @@ def test_what_users_add_to_a_ramp_stays_from_step_to_step() -> None:
     assert again.history == ["looked at"]
     again.meta.mine.note = "changed"
     assert ramp.meta.mine.note == "kept"
+
+
+@pytest.mark.parametrize("given", [{"jump": None}, {"jump": 5}, ["jump"]])
+def test_parameters_of_steps_that_are_no_dictionary(given: Any) -> None:
+    with pytest.raises(ParameterError, match="give a dictionary of parameters"):
+        Detector1Pipeline(steps=given)
+    with pytest.raises(ParameterError, match="give a dictionary of parameters"):
+        Detector1Pipeline.call("x_uncal.fits", steps=given)
