@@ -163,13 +163,14 @@ def test_hooks_and_models_are_named(crds, tmp_path):
     pipeline = Detector1Pipeline(save_results=True, output_dir=str(tmp_path))
     mask = datamodels.MaskModel(next(Path(os.environ["CRDS_PATH"]).rglob("*mask*.fits")))
     pipeline.dq_init.override_mask = mask
-    pipeline.jump.post_hooks.append(_seen)
+    pipeline.jump.post_hooks += [_seen, lambda model: model]
     pipeline.run(uncal)
     account = account_of(tmp_path / f"{ROOT}_rate.fits")
     assert account.runs[0].call.inputs == ({"model": f"{ROOT}_uncal.fits", "class": "Level1bModel"},)
     values = {p.name: p.value for p in account.runs[0].call.parameters}
     assert values["steps.dq_init.override_mask"] == "override://MaskModel"
-    assert "_seen" in values["steps.jump.post_hooks"][0]
+    importable, other = values["steps.jump.post_hooks"]
+    assert importable == f"{__name__}._seen" and other.startswith("<function ")
 
 
 def _seen(model):

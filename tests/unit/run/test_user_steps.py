@@ -418,3 +418,13 @@ def test_parameters_of_steps_that_are_no_dictionary(given: Any) -> None:
         Detector1Pipeline(steps=given)
     with pytest.raises(ParameterError, match="give a dictionary of parameters"):
         Detector1Pipeline.call("x_uncal.fits", steps=given)
+
+
+def test_hooks_are_found_in_the_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("hooks_of_this_folder.py").write_text(
+        "def tripled(model):\n    model.data = model.data * 3\n    return model\n"
+    )
+    before = list(sys.path)
+    monkeypatch.delitem(sys.modules, "hooks_of_this_folder", raising=False)
+    step = Shift(amount=1, post_hooks=["hooks_of_this_folder.tripled"])
+    assert float(step.run(image()).data[0, 0]) == 6.0 and sys.path == before
