@@ -71,7 +71,13 @@ class Main:
             self.associations = [made for made in self.associations if made.asn_id in ids]
 
     def save(self) -> list[Path]:
-        """Write them, and what belongs to none if asked for; return the files of associations."""
+        """Write them, and what belongs to none if asked for; return the files of associations.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be made, or a file not be written.
+        """
         given = self.parsed
         if given.dry_run:
             return []

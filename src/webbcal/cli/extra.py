@@ -7,8 +7,8 @@ from importlib import import_module
 from webbcal.core.errors import WebbcalError
 
 
-def need(*libraries: str) -> None:
-    """Make sure, before any work, that libraries of the simulator's extra are there.
+def need(*libraries: str, extra: str = "simulate") -> None:
+    """Make sure, before any work, that libraries of an extra are there.
 
     Raises
     ------
@@ -20,5 +20,5 @@ def need(*libraries: str) -> None:
             import_module(library)
         except ModuleNotFoundError as error:
             raise WebbcalError(
-                f"needs {library}, which is not installed: python -m pip install 'webbcal[simulate]'"
+                f"needs {library}, which is not installed: python -m pip install 'webbcal[{extra}]'"
             ) from error

@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
 
 def need_for_reports() -> None:
     """Make sure, before any work, that pages can be made."""
-    need("matplotlib", "PIL")
+    need("matplotlib", "PIL", extra="plots")
 
 
 def report_saved(products: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from webbcal.cli.report import REPORT, need_for_reports, report_saved
 from webbcal.core.errors import ParameterError
 from webbcal.core.own_process import start_numba
-from webbcal.run.configuration import Arguments, build_from_arguments, parse_arguments
+from webbcal.run.configuration import Arguments, build_from_arguments, class_named, parse_arguments
 from webbcal.run.outcomes import counted, outcomes_of, told
 from webbcal.run.planning import peak_memory
 from webbcal.run.progress import Progress
@@ -111,9 +111,7 @@ def logging_of(arguments: Arguments):  # type: ignore[no-untyped-def]
 
 def help_of(target: str) -> str:
     """Return the parameters of a step or pipeline as text."""
-    from webbcal.run.registry import step_class
-
-    cls = step_class(target)
+    cls = class_named(target)
     lines = [_told_of(cls), "", "parameters:"]
     lines += [f"  --{info.spec}" for info in cls.parameter_infos().values()]
     for name, sub in cls.step_defs.items():

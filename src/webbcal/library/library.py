@@ -179,6 +179,9 @@ class ModelLibrary:
         if kind is None and self._lent:
             raise BorrowError(f"{len(self._lent)} models were not given back: shelve each that is borrowed")
 
+    def __repr__(self) -> str:
+        return f"<ModelLibrary of {len(self)} models, {'on disk' if self._on_disk else 'in memory'}>"
+
     def __len__(self) -> int:
         return len(self._members)
 

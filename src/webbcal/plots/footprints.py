@@ -72,7 +72,8 @@ def plot_footprints(
                 axes.add_patch(Polygon(corners, fc=colour, ec="none", alpha=0.10))
                 axes.add_patch(Polygon(corners, fill=False, ec=colour, lw=1.3, label=label))
         tangent.frame(axes, 1.08 * reach, ax is None)
-        axes.set_title(f"{len(found)} exposures" if title is None else title)
+        counted = f"{len(found)} exposure{'s' if len(found) > 1 else ''}"
+        axes.set_title(counted if title is None else title)
         if named:
             axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.14), fontsize=8, borderaxespad=0.0)
     return axes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
@@ -167,13 +167,17 @@ def each_opened(sources: Any) -> Iterator[Any]:
     Raises
     ------
     InputError
-        If a file cannot be read.
+        If a file cannot be read, or something is no model.
     """
     named = isinstance(sources, (str, os.PathLike, Mapping))
     several = datamodels.open(sources) if named else sources
-    for source in [several] if hasattr(several, "meta") else several:
+    if hasattr(several, "meta") or not isinstance(several, Iterable):
+        several = [several]
+    for source in several:
         given = isinstance(source, (str, os.PathLike))
         model = datamodels.open(source) if given else source
+        if not hasattr(model, "meta"):
+            raise InputError(f"{type(model).__name__} is no model; give paths, models or an association")
         try:
             yield model
         finally:

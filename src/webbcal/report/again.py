@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,12 @@ def recipe_of(account: Account, output_dir: str, from_start: bool = False) -> Re
         if call is None:
             return Recipe(notes=(_why_not(account, number + 1),))
         if before is None:
-            inputs, missing = _inputs(call, folder)
-            notes += missing
+            places = list(found_inputs(call, folder))
+            notes += _of_models(call, places)
         else:
-            inputs = made_inputs(call, before, output_dir)
+            places = list(made_inputs(call, before, folder, output_dir))
+        inputs, missing = _inputs(places)
+        notes += missing
         values, left_out = _values(call.parameters)
         notes += left_out
         words = ("webbcal", "run", call.target, *inputs, f"--output_dir={output_dir}", *values)
@@ -115,18 +117,23 @@ def _of_versions(runs: Iterable[RunAccount]) -> list[str]:
     return [f"it was made by {other}; this is webbcal {webbcal.__version__}" for other in sorted(others)]
 
 
-def _inputs(call: Call, folder: Path) -> tuple[list[str], list[str]]:
-    """Return the inputs of a command, and what is to be said of them."""
+def _inputs(places: Iterable[tuple[str, bool]]) -> tuple[list[str], list[str]]:
+    """Return the inputs of a command, and what is to be said of those that are not there."""
     inputs, notes = [], []
-    for (name, there), given in zip(found_inputs(call, folder), call.inputs, strict=True):
+    for name, there in places:
         inputs.append(name)
         if not there:
             notes.append(f"its input {name} is not here: put it beside the product, or change the command")
-        elif "model" in given:
-            notes.append(f"it was given {name} as a model in memory: the file of that name is taken for it")
     if not inputs:
         notes.append("it is not recorded what it was given")
     return inputs, notes
+
+
+def _of_models(call: Call, places: Iterable[tuple[str, bool]]) -> Iterator[str]:
+    """Yield what is to be said of inputs that were models in memory."""
+    for (name, there), given in zip(places, call.inputs, strict=True):
+        if there and "model" in given:
+            yield f"it was given {name} as a model in memory: the file of that name is taken for it"
 
 
 def _values(parameters: Sequence[ParameterValue]) -> tuple[list[str], list[str]]:

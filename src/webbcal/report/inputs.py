@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from webbcal.associations.sources import is_association_name
 from webbcal.core.errors import ParameterError
 from webbcal.report.account import Call
 from webbcal.run.naming import output_name
@@ -38,9 +39,14 @@ def are_found(call: Call, folder: Path) -> bool:
     return not in_memory and all(there for _, there in found_inputs(call, folder))
 
 
-def made_inputs(call: Call, before: Call, output_dir: str) -> list[str]:
-    """Return the inputs of a run as the run before makes them, when that is repeated into a folder."""
-    return [str(Path(output_dir) / _made(given, before)) for given in call.inputs]
+def made_inputs(call: Call, before: Call, folder: Path, output_dir: str) -> Iterator[tuple[str, bool]]:
+    """Yield the inputs of a run as the run before makes them, when that is repeated into `output_dir`.
+
+    No run makes an association: it is where `found_inputs` finds it, or is not there.
+    """
+    for given, found in zip(call.inputs, found_inputs(call, folder), strict=True):
+        made = str(Path(output_dir) / _made(given, before)), True
+        yield found if is_association_name(name_of(given)) else made
 
 
 def name_of(given: Mapping[str, str]) -> str:

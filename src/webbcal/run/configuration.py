@@ -22,6 +22,9 @@ from webbcal.run.registry import step_class
 
 log = logging.getLogger(__name__)
 
+#: How names of parameter files end.
+_ENDINGS = (".asdf", ".cfg")
+
 
 class Configurable(StepLike, Protocol):
     """A step or pipeline, whose parameters come in layers."""
@@ -99,6 +102,26 @@ def _nest(tree: dict[str, Any], path: list[str], value: str) -> None:
     tree[path[-1]] = value
 
 
+def class_named(target: str) -> Any:
+    """Return the class of a step that a command line names: by its name, or by a parameter file.
+
+    Raises
+    ------
+    ParameterError
+        If there is none, or the file cannot be read or names none.
+    """
+    name = _read(target).class_name if _is_file_of_parameters(target) else target
+    if not name:
+        raise ParameterError(
+            f"{target} does not say of which step it is: add a line such as class = jwst.step.JumpStep"
+        )
+    return step_class(name)
+
+
+def _is_file_of_parameters(target: str) -> bool:
+    return target.endswith(_ENDINGS) or Path(target).is_file()
+
+
 def build_from_arguments(arguments: Arguments) -> Any:
     """Make the step that a command line describes, with all layers of parameters applied.
 
@@ -107,8 +130,8 @@ def build_from_arguments(arguments: Arguments) -> Any:
     ParameterError
         If the step, a parameter or a value is not known.
     """
-    config_file = arguments.target if Path(arguments.target).is_file() else None
-    cls = step_class(_read(config_file).class_name if config_file else arguments.target)
+    config_file = arguments.target if _is_file_of_parameters(arguments.target) else None
+    cls = class_named(arguments.target)
     init = arguments.positional[0] if arguments.positional else None
     if init is not None and "input_dir" in arguments.parameters:
         init = str(Path(arguments.parameters["input_dir"]) / init)
@@ -176,9 +199,9 @@ def apply(step: Configurable, parameters: Mapping[str, Any], origin: str, folder
     """
     for name, value in parameters.items():
         if name == "steps":
-            apply(step, value, origin, folder)
-        elif name in step.step_defs and isinstance(value, Mapping):
-            nested = dict(value)
+            apply(step, parameters_of_step(name, value), origin, folder)
+        elif name in step.step_defs:
+            nested = parameters_of_step(name, value)
             file = nested.pop("config_file", None)
             if file:
                 apply_file(getattr(step, name), file, _read(file))
@@ -189,6 +212,22 @@ def apply(step: Configurable, parameters: Mapping[str, Any], origin: str, folder
             info = step.parameter_infos().get(name)
             named = info is not None and info.kind == "input_file" and value not in (None, "None")
             step.set_parameter(name, str(folder / value) if folder and named else value, origin)
+
+
+def parameters_of_step(name: str, given: Any) -> dict[str, Any]:
+    """Return what is given as the parameters of a pipeline's step, or of all steps.
+
+    Raises
+    ------
+    ParameterError
+        If it is no dictionary.
+    """
+    if not isinstance(given, Mapping):
+        raise ParameterError(
+            f"{name} = {given!r}: give a dictionary of parameters, such as "
+            'steps={"jump": {"rejection_threshold": 5}}'
+        )
+    return dict(given)
 
 
 def apply_file(step: Configurable, path: Any, file: Any) -> None:

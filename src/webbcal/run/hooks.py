@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
 import shlex
 import shutil
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from webbcal.core.errors import ParameterError
 from webbcal.core.leftovers import ENDING, mark, sweep
+from webbcal.run.registry import imported
 
 
 class Hooked(Protocol):
@@ -90,11 +90,11 @@ def _callable(step: Hooked, hook: Any, name: str) -> Callable[..., Any]:
 
 
 def _imported(path: str) -> Any:
-    module, _, attribute = path.partition("(")[0].rpartition(".")
-    if not module or any(c in path.partition("(")[0] for c in " /"):
+    name = path.partition("(")[0]
+    if "." not in name.lstrip(".") or any(c in name for c in " /"):
         return None
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found = imported(name)
     except (ImportError, AttributeError):
         return None
     arguments = path.partition("(")[2].rstrip(")")

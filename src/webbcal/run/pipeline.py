@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from webbcal.core.errors import ParameterError
 from webbcal.run import hooks
 from webbcal.run.block_step import BlockStep
+from webbcal.run.configuration import parameters_of_step
 from webbcal.run.engine import stream
 from webbcal.run.engine.block_plan import BlockPlan
 from webbcal.run.exposure import Exposure
@@ -46,11 +47,12 @@ class Pipeline(Step):
         steps: Mapping[str, Mapping[str, Any]] | None = None,
         **parameters: Any,
     ) -> None:
-        per_step = dict(steps or {})
+        per_step = parameters_of_step("steps", steps or {})
         per_step |= {k: parameters.pop(k) for k in list(parameters) if k in self.step_defs}
         super().__init__(name, parent, config_file, **parameters)
         for key, cls in self.step_defs.items():
-            step = cls(key, parent=self, config_file=config_file, **per_step.pop(key, {}))
+            given = parameters_of_step(key, per_step.pop(key, {}))
+            step = cls(key, parent=self, config_file=config_file, **given)
             object.__setattr__(self, key, step)
         if per_step:
             unknown = next(iter(per_step))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import webbcal
 from webbcal.run.circumstances import circumstances
 from webbcal.run.planning import peak_memory
+from webbcal.run.registry import import_path
 from webbcal.run.run import current
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _set_keywords(model: Any, plan: StepPlan) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` as types that YAML can hold; of a model (given in place of a reference) its name."""
+    """Return `value` as YAML can hold it: of a model its name, of a function what it is imported by."""
     value = getattr(value, "override_handle", value)
     value = getattr(value, "instance", value)
     if isinstance(value, Mapping):
@@ -127,4 +128,4 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, Sequence):
         return [_plain(v) for v in value]
-    return str(value)
+    return import_path(value) or str(value)  # hooks, mostly

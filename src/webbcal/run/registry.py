@@ -103,17 +103,38 @@ def step_class(name: str) -> Any:
     )
 
 
-def _imported(name: str) -> Any:
-    """Import a user's own step; modules in the working directory are found last."""
+def imported(name: str) -> Any:
+    """Import a user's function or class by its dotted path; modules in the working directory are found last.
+
+    Raises
+    ------
+    ImportError, AttributeError
+        If there is none.
+    """
     module_name, _, attribute = name.rpartition(".")
     here = str(Path.cwd())
     sys.path.append(here)
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ParameterError(f"cannot import step {name!r}: {error}") from None
+        return getattr(importlib.import_module(module_name), attribute)
     finally:
         sys.path.remove(here)
+
+
+def import_path(thing: Any) -> str | None:
+    """Return the dotted path by which a function or class is imported; None where there is none."""
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not isinstance(name, str) or not isinstance(module, str) or module == "__main__":
+        return None
+    return f"{module}.{name}" if getattr(sys.modules.get(module), name, None) is thing else None
+
+
+def _imported(name: str) -> Any:
+    """Import a user's own step."""
+    attribute = name.rpartition(".")[2]
+    try:
+        found = imported(name)
+    except (ImportError, AttributeError) as error:
+        raise ParameterError(f"cannot import step {name!r}: {error}") from None
     if not hasattr(found, "step_defs"):
         raise ParameterError(f"{name!r} is no step: {attribute} does not derive from webbcal.run.step.Step")
     return found

@@ -8,6 +8,7 @@ from pool_cases import members
 from webbcal.associations import generate, pool_of_exposures
 from webbcal.associations.generator.exposures import exposures_in
 from webbcal.associations.mkpool import mkpool
+from webbcal.cli.main import main
 from webbcal.core.errors import InputError, MissingInputError, ParameterError
 from webbcal.io.cards import Card, header_bytes
 
@@ -58,6 +59,15 @@ def test_a_folder(tmp_path):
         "jw01234-o001_t001_miri_f770w": {"science": ["00001_cal.fits", "00002_cal.fits"]},
         "jw01234-o001_t002_miri_f770w": {"science": ["00003_cal.fits"]},
     }
+
+
+def test_the_folder_that_is_written_to_is_made(tmp_path, capsys):
+    write(tmp_path, name(1))
+    folder = tmp_path / "made" / "here"
+    assert main(["asn", "generate", str(tmp_path), "-p", str(folder)]) == 0
+    assert sorted(folder.iterdir())
+    assert main(["asn", "generate", str(tmp_path), "-p", str(tmp_path / name(1))]) == 1
+    assert "cannot make the folder" in capsys.readouterr().err
 
 
 def test_backgrounds_and_reference_stars_are_linked(tmp_path):

@@ -167,3 +167,14 @@ def test_without_the_extra_for_the_simulator(command, library, tmp_path):
         f"webbcal {command}: needs {library}, which is not installed: "
         "python -m pip install 'webbcal[simulate]'\n"
     )
+
+
+def test_a_parameter_file_in_place_of_a_step(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.cfg").write_text('name = "jump"\nclass = "jwst.jump.JumpStep"\nrejection_threshold = 7.0\n')
+    Path("bare.cfg").write_text("rejection_threshold = 7.0\n")
+    assert main(["run", "mine.cfg", "--help"]) == 0
+    assert "--rejection_threshold" in capsys.readouterr().out
+    assert main(["run", "missing.cfg", "x_uncal.fits"]) == 2
+    assert "parameter file missing.cfg cannot be read: No such file" in capsys.readouterr().err
+    assert main(["run", "bare.cfg", "x_uncal.fits"]) == 2
+    assert "bare.cfg does not say of which step it is" in capsys.readouterr().err

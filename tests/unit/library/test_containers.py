@@ -241,7 +241,7 @@ def test_steps_take_containers_as_they_take_lists(asn: Path) -> None:
     assert [m.data[0, 0] for m in container] == [1, 1, 2, 2]
     assert made[0].meta.asn.table_name == "x_asn.json"
     library = _Brighten().run(ModelLibrary(asn))
-    assert isinstance(library, ModelLibrary)
+    assert isinstance(library, ModelLibrary) and repr(library) == "<ModelLibrary of 5 models, in memory>"
     values = library.map_function(lambda m, _: float(m.data[0, 0]))
     assert list(values) == [11, 11, 12, 12, 3]  # the background stays as it is
     for known in (library.asn, made.asn_table):  # it is of the association that was given

@@ -7,7 +7,7 @@ import pytest
 from combine_cases import dithered
 from matplotlib.figure import Figure
 
-from webbcal import plots
+from webbcal import datamodels, plots
 from webbcal.associations.association import Association, Member, Product
 from webbcal.core.errors import InputError
 from webbcal.plots.matching import residuals_of
@@ -106,3 +106,17 @@ def test_what_is_not_on_the_sky_is_told(exposures):
         plots.plot_residuals([lost])
     with pytest.raises(InputError, match="in two of these exposures within"):
         plots.plot_residuals(exposures[:1], snr_threshold=10)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (datamodels.FlatModel((4, 4)), "FlatModel: no footprint on the sky"),
+        (datamodels.MultiSpecModel(), "MultiSpecModel: no footprint on the sky"),
+        (None, "NoneType is no model; give paths, models or an association"),
+        ([np.zeros((4, 4))], "ndarray is no model"),
+    ],
+)
+def test_what_has_no_footprint_is_told(given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        plots.plot_footprints(given)

@@ -109,6 +109,23 @@ def test_what_a_command_cannot_give(tmp_path, capsys):
     assert "note: " in capsys.readouterr().out
 
 
+def test_an_association_is_made_by_no_run(tmp_path):
+    calls = [
+        {"target": "calwebb_detector1", "inputs": [{"file": "a_uncal.fits"}], "parameters": {}},
+        {"target": "calwebb_image2", "inputs": [{"file": "a_asn.json"}], "parameters": {}},
+    ]
+    model = rate()
+    model.meta.run_record = [{"software": "webbcal", "call": call, "steps": []} for call in calls]
+    model.save(tmp_path / "a_cal.fits")
+    recipe = recipe_of(account_of(tmp_path / "a_cal.fits"), "again", from_start=True)
+    assert [command.words[3] for command in recipe.commands] == ["a_uncal.fits", "a_asn.json"]
+    assert "its input a_asn.json is not here: put it beside the product" in " ".join(recipe.notes)
+    (tmp_path / "a_asn.json").write_text("{}")
+    recipe = recipe_of(account_of(tmp_path / "a_cal.fits"), "again", from_start=True)
+    assert Path(recipe.commands[1].words[3]).samefile(tmp_path / "a_asn.json")
+    assert "a_asn.json" not in " ".join(recipe.notes)
+
+
 def test_a_file_without_a_record(tmp_path, capsys):
     model = rate()
     model.meta.cal_step.jump, model.meta.cal_step.ipc = "COMPLETE", "SKIPPED"
@@ -146,13 +163,14 @@ def test_hooks_and_models_are_named(crds, tmp_path):
     pipeline = Detector1Pipeline(save_results=True, output_dir=str(tmp_path))
     mask = datamodels.MaskModel(next(Path(os.environ["CRDS_PATH"]).rglob("*mask*.fits")))
     pipeline.dq_init.override_mask = mask
-    pipeline.jump.post_hooks.append(_seen)
+    pipeline.jump.post_hooks += [_seen, lambda model: model]
     pipeline.run(uncal)
     account = account_of(tmp_path / f"{ROOT}_rate.fits")
     assert account.runs[0].call.inputs == ({"model": f"{ROOT}_uncal.fits", "class": "Level1bModel"},)
     values = {p.name: p.value for p in account.runs[0].call.parameters}
     assert values["steps.dq_init.override_mask"] == "override://MaskModel"
-    assert "_seen" in values["steps.jump.post_hooks"][0]
+    importable, other = values["steps.jump.post_hooks"]
+    assert importable == f"{__name__}._seen" and other.startswith("<function ")
 
 
 def _seen(model):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from stage2_cases import rate
 
 from webbcal import datamodels
@@ -146,3 +147,25 @@ def test_largest_differences(dtype):
     b = np.array([12, 3, 5], dtype)
     found = compare_arrays("SCI,1", a, b, Tolerance(), 1)
     assert (found.largest, found.largest_relative, len(found.examples)) == (3.0, 1.0, 1)
+
+
+def test_a_library_that_one_run_has_not_loaded_is_no_difference(capsys):
+    for name, libraries in (("a", {"numpy": "2", "astropy": "8"}), ("b", {"numpy": "2"})):
+        model = rate()
+        model.meta.run_record = [
+            {"software": "webbcal", "version": "1", "libraries": libraries, "steps": STEPS}
+        ]
+        model.save(f"{name}_rate.fits")
+    assert told(capsys, "a_rate.fits", "b_rate.fits")[0] == 0
+    model.meta.run_record[0].libraries.numpy = "1"
+    model.save("c_rate.fits")
+    status, out = told(capsys, "a_rate.fits", "c_rate.fits")
+    assert status == 1 and "numpy" in out and "astropy" not in out
+
+
+def test_when_members_were_written_is_no_difference(capsys):
+    for name, date, value in (("a", "2024", 1.0), ("b", "2025", 1.0), ("c", "2025", 2.0)):
+        table = np.array([(date, value)], dtype=[("DATE", "S4"), ("EFFEXPTM", "f8")])
+        fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(table, name="HDRTAB")]).writeto(f"{name}_i2d.fits")
+    assert told(capsys, "a_i2d.fits", "b_i2d.fits")[0] == 0
+    assert told(capsys, "a_i2d.fits", "c_i2d.fits")[0] == 1

@@ -181,6 +181,7 @@ def test_what_is_odd_still_has_a_page(tmp_path):
     (tmp_path / "broken_cal.fits").write_bytes(b"SIMPLE  = nonsense")
     index, *pages = write_reports([tmp_path])
     assert {p.stem for p in pages} == {"empty", "nothing", "thin"} and all(map(read, [index, *pages]))
+    assert "1 file that cannot be read" in index.read_text() and "broken_cal.fits" in index.read_text()
     assert main(["report", str(tmp_path / "broken_cal.fits")]) == 1
 
 

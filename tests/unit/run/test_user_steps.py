@@ -410,3 +410,21 @@ def test_what_users_add_to_a_ramp_stays_from_step_to_step() -> None:
     assert again.history == ["looked at"]
     again.meta.mine.note = "changed"
     assert ramp.meta.mine.note == "kept"
+
+
+@pytest.mark.parametrize("given", [{"jump": None}, {"jump": 5}, ["jump"]])
+def test_parameters_of_steps_that_are_no_dictionary(given: Any) -> None:
+    with pytest.raises(ParameterError, match="give a dictionary of parameters"):
+        Detector1Pipeline(steps=given)
+    with pytest.raises(ParameterError, match="give a dictionary of parameters"):
+        Detector1Pipeline.call("x_uncal.fits", steps=given)
+
+
+def test_hooks_are_found_in_the_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("hooks_of_this_folder.py").write_text(
+        "def tripled(model):\n    model.data = model.data * 3\n    return model\n"
+    )
+    before = list(sys.path)
+    monkeypatch.delitem(sys.modules, "hooks_of_this_folder", raising=False)
+    step = Shift(amount=1, post_hooks=["hooks_of_this_folder.tripled"])
+    assert float(step.run(image()).data[0, 0]) == 6.0 and sys.path == before

@@ -28,7 +28,7 @@ def polygons_of(model: Any) -> list[F64]:
     InputError
         If there is none, or no polygon in it.
     """
-    text = model.meta.wcsinfo.s_region
+    text = getattr(getattr(model.meta, "wcsinfo", None), "s_region", None)  # not all products have a place
     found = [
         np.array(numbers.split(), float).reshape(-1, 2)
         for numbers in re.findall(r"POLYGON\s+ICRS\s+([-+\d.eE\s]+)", text or "")
@@ -36,7 +36,8 @@ def polygons_of(model: Any) -> list[F64]:
     ]
     if not found:
         raise InputError(
-            f"{model.meta.filename}: no footprint on the sky (S_REGION is {text!r}); run assign_wcs first"
+            f"{model.meta.filename or type(model).__name__}: no footprint on the sky (S_REGION is {text!r}); "
+            "give an exposure on which assign_wcs has run"
         )
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,9 @@ class ArrayDifference:
         return bool(self.why or self.different)
 
 
-def compare_arrays(name: str, a: Any, b: Any, tolerance: Tolerance, examples: int) -> ArrayDifference:
+def compare_arrays(
+    name: str, a: Any, b: Any, tolerance: Tolerance, examples: int, without: Collection[str] = ()
+) -> ArrayDifference:
     """Return what differs between two arrays or tables.
 
     Parameters
@@ -75,6 +77,8 @@ def compare_arrays(name: str, a: Any, b: Any, tolerance: Tolerance, examples: in
     tolerance : Tolerance
     examples : int
         How many differing values to list.
+    without : collection of str
+        Columns of a table that are not compared.
     """
     if a is None or b is None:
         has_it = "second" if a is None else "first"
@@ -85,7 +89,7 @@ def compare_arrays(name: str, a: Any, b: Any, tolerance: Tolerance, examples: in
         return ArrayDifference(name, f"columns {_columns(a)} in the first, {_columns(b)} in the second")
     found = ArrayDifference(name)
     for corner, one, other in _pieces(a, b):
-        for column in one.dtype.names or ("",):
+        for column in [c for c in one.dtype.names or ("",) if c not in without]:
             pair = (one[column], other[column]) if column else (one, other)
             _add(found, corner, *pair, tolerance, examples)
     return found

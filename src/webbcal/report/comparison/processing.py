@@ -10,6 +10,8 @@ from webbcal.report.account import Account
 
 #: What is said where one of them does not tell.
 UNKNOWN = "not recorded"
+#: Versions that every run has.
+_ALWAYS = ("software", "CRDS context")
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,13 @@ def compare_references(a: Account, b: Account) -> list[ProcessingDifference]:
 
 
 def compare_versions(a: Account, b: Account) -> list[ProcessingDifference]:
-    """Return the software, libraries and contexts that are not the same."""
-    return _differences(_versions(a), _versions(b))
+    """Return the software, libraries and contexts that are not the same.
+
+    Of libraries a run records those that it has loaded, which depends on what was cached before; one that is
+    not in both records is no difference.
+    """
+    found = _differences(_versions(a), _versions(b))
+    return [d for d in found if UNKNOWN not in (d.first, d.second) or d.name.startswith(_ALWAYS)]
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[ProcessingDifference]:

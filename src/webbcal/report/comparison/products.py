@@ -24,6 +24,8 @@ from webbcal.report.comparison.processing import (
     compare_versions,
 )
 
+#: The table of the members' keywords, a column each: when they were written is no difference there, either.
+_HEADERS = "HDRTAB"
 #: What can be compared.
 PARTS = ("steps", "parameters", "references", "versions", "keywords", "pixels")
 
@@ -126,9 +128,13 @@ def _processing(a: Account, b: Account, parts: Iterable[str]) -> dict[str, list[
 
 def _compared(one: OpenedFile, other: OpenedFile, settings: Settings) -> Iterator[ArrayDifference]:
     a, b = _arrays(one), _arrays(other)
+    volatile = ("DATE", *(keyword.upper() for keyword in settings.ignored_keywords))
     for name in dict.fromkeys([*a, *b]):
         if not _is_ignored(name, settings.ignored_hdus):
-            yield compare_arrays(name, a.get(name), b.get(name), settings.tolerance, settings.examples)
+            without = volatile if name.startswith(_HEADERS) else ()
+            yield compare_arrays(
+                name, a.get(name), b.get(name), settings.tolerance, settings.examples, without
+            )
 
 
 def _is_ignored(name: str, patterns: Iterable[str]) -> bool:

@@ -141,3 +141,10 @@ def _place(suffix: str) -> tuple[int, str]:
 def described(families: Iterable[Family]) -> list[Family]:
     """Return those of which something can be told."""
     return [family for family in families if family.accounts]
+
+
+def unreadable(families: Iterable[Family]) -> dict[Path, str]:
+    """Return the files that cannot be read, with the reason."""
+    return {
+        family.products[suffix]: reason for family in families for suffix, reason in family.problems.items()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from webbcal import datamodels
 from webbcal.core.errors import WebbcalError
@@ -80,7 +81,9 @@ def _summary(account: Account) -> str:
     return ", ".join([f"{account.path.name} ({account.kind})", *said])
 
 
-def index_page(families: Sequence[tuple[Family, str]], folder: str) -> str:
+def index_page(
+    families: Sequence[tuple[Family, str]], folder: str, unread: Mapping[Path, str] | None = None
+) -> str:
     """Return the index of many pages.
 
     Parameters
@@ -89,6 +92,8 @@ def index_page(families: Sequence[tuple[Family, str]], folder: str) -> str:
         Each with the address of its page.
     folder : str
         What the products are of, for the title.
+    unread : mapping, optional
+        Files that cannot be read -> the reason.
     """
     columns = ["", "exposure or association", "instrument", "filter", "type", "products", "applied",
                "skipped",
@@ -97,11 +102,12 @@ def index_page(families: Sequence[tuple[Family, str]], folder: str) -> str:
     rows = [list(_row(family, address, most)) for family, address in families]
     failed = sum(step.status == "failed" for family, _ in families for step in family.main.steps)
     told = f"{len(families)} exposures and associations, {failed} failed steps"
-    return document(
-        f"Products in {folder}",
-        told,
-        [section("All", table(columns, rows, numbers=(6, 7, 8, 9, 10)), id_="all")],
-    )
+    sections = [section("All", table(columns, rows, numbers=(6, 7, 8, 9, 10)), id_="all")]
+    if unread:
+        told += f", {len(unread)} {'file' if len(unread) == 1 else 'files'} that cannot be read"
+        lines = [[path.name, reason] for path, reason in unread.items()]
+        sections.append(section("Cannot be read", table(["file", "why"], lines), id_="unread"))
+    return document(f"Products in {folder}", told, sections)
 
 
 def _row(family: Family, address: str, most: int) -> Iterator[Markup | str | int]:

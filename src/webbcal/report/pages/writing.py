@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from webbcal.core.errors import InputError, MissingInputError, OutputError
-from webbcal.report.pages.family import Family, described, families_in, family_of
+from webbcal.report.pages.family import Family, described, families_in, family_of, unreadable
 from webbcal.report.pages.page import index_page, page
+
+log = logging.getLogger(__name__)
 
 FOLDER, INDEX = "report", "index.html"
 
@@ -60,12 +63,15 @@ def _of_family(family: Family, folder: Path) -> Path:
 
 
 def _of_folder(folder: Path, output: Path) -> Iterator[Path]:
-    families = described(families_in(folder))
+    found = families_in(folder)
+    families, unread = described(found), unreadable(found)
+    for reason in unread.values():
+        log.warning("left out: %s", reason)
     if not families:
         raise InputError(f"{folder}: has no products (files such as …_rate.fits, …_cal.fits, …_i2d.fits)")
     names = [(family, f"{family.root}.html") for family in families]
     addressed = [(family, quote(name)) for family, name in names]
-    yield _write(output / INDEX, index_page(addressed, folder.resolve().name))
+    yield _write(output / INDEX, index_page(addressed, folder.resolve().name, unread))
     for family, name in names:
         yield _write(output / name, page(family, INDEX))
 
