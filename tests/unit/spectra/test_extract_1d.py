@@ -267,6 +267,15 @@ def test_limits_that_are_no_pairs(tmp_path, coefficients):
         extract(tmp_path, flat_slit(), {"src_coeff": coefficients})
 
 
+@pytest.mark.parametrize(
+    "entry", [{"xstart": "a"}, {"extract_width": -4}, {"extract_width": [3]}, {"bkg_order": float("nan")}]
+)
+def test_entries_that_are_no_numbers(tmp_path, entry):
+    (name,) = entry
+    with pytest.raises(ReferenceFileError, match=rf"json has {name} = .* must be a (positive )?number"):
+        extract(tmp_path, flat_slit(), entry)
+
+
 def test_a_reference_that_is_no_json(tmp_path):
     (tmp_path / "bad.json").write_text("{apertures")
     with pytest.raises(ReferenceFileError, match="JSON"):
