@@ -129,8 +129,9 @@ def find_entry(content: Any, slit: str, order: int, name: str) -> Mapping[str, A
             "override_extract1d"
         )
     entry = next((e for e in fitting if e.get("spectral_order", order) in (order, ANY)), None)
-    for key in _NUMBERS if entry is not None else ():
-        _check_number(entry, key, name)
+    if entry is not None:
+        for key in _NUMBERS:
+            _check_number(entry, key, name)
     return entry
 
 
