@@ -330,6 +330,14 @@ def test_images_of_the_sky_are_skipped(caplog):
     assert "EXP_TYPE is NRC_IMAGE" in skipped(caplog, Extract1dStep().run(image))
 
 
+@pytest.mark.parametrize("kind", [datamodels.ImageModel, datamodels.CubeModel])
+def test_grism_images_are_to_be_cut_out_first(kind):
+    exposure = kind(np.zeros((2, 4, 4)[kind is datamodels.ImageModel :], np.float32))
+    exposure.meta.exposure.type, exposure.meta.filename = "NRC_TSGRISM", "x_rate.fits"
+    with pytest.raises(InputError, match=r"x_rate\.fits: spectra of NRC_TSGRISM are not cut out yet"):
+        Extract1dStep().run(exposure)
+
+
 def test_parameters_are_checked():
     with pytest.raises(ParameterError, match="bkg_order"):
         Extract1dStep(bkg_order=-1)
