@@ -8,6 +8,7 @@ import spectrum_cases as cases
 
 from webbcal import datamodels
 from webbcal.core.errors import InputError, ParameterError, PlanError, ReferenceFileError
+from webbcal.spectra.box import smoothed
 from webbcal.spectra.extract_1d import Extract1dStep
 from webbcal.wcs.of_model import wcs_of
 
@@ -153,6 +154,26 @@ def test_corrections_of_the_aperture_apply_to_point_sources_alone(tmp_path):
     )
     np.testing.assert_array_equal(point["BACKGROUND"], plain["BACKGROUND"])
     np.testing.assert_array_equal(other["FLUX"], plain["FLUX"])
+
+
+def test_a_correction_for_other_wavelengths_is_told(tmp_path, caplog):
+    """As in jwst the factor at the end of the table is taken."""
+    entry, reference = {"xstart": 10, "xstop": 15, "use_source_posn": False}, cases.apcorr()
+    extract(tmp_path, cases.slit(), entry, apcorr=reference)
+    assert "its table covers" not in caplog.text
+    table = np.array(reference.apcorr_table)
+    table["wavelength"] += 100
+    reference.apcorr_table = table
+    made = extract(tmp_path, cases.slit(), entry, apcorr=reference).spec[0].spec_table
+    assert "its table covers 104 to 112 µm, and the spectrum" in caplog.text
+    assert np.isfinite(made["FLUX"]).any()
+
+
+def test_smoothing_beside_a_bad_region_warns_of_nothing(recwarn):
+    image = np.ones((3, 20), np.float32)
+    image[:, 5:15] = np.nan
+    assert np.isnan(smoothed(image, 3)[:, 8:12]).all()
+    assert not recwarn.list
 
 
 def test_sizes_of_apertures_may_be_in_arcseconds(tmp_path):
