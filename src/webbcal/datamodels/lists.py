@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from webbcal.datamodels.model import DataModel
 from webbcal.datamodels.models import JwstDataModel, SlitModel
-from webbcal.datamodels.node import ObjectNode
+from webbcal.datamodels.node import ObjectNode, plain
 from webbcal.datamodels.table import Schema
 from webbcal.datamodels.unfolding import unfold
 
@@ -77,7 +77,7 @@ def single_slit(model: DataModel, number: int) -> SlitModel:
     slit = SlitModel()
     slit.update(model)
     slit.contents.name, slit.contents.files = model.contents.name, list(model.contents.files)
-    own = {name: value for name, value in item.instance.items() if name not in ("meta", "extra_fits")}
+    own = {name: value for name, value in plain(item).items() if name not in ("meta", "extra_fits")}
     slit.contents.tree.update(own)
     if item.meta.hasattr("wcs"):
         slit.meta.wcs = item.meta.instance["wcs"]

@@ -271,6 +271,14 @@ class ItemNode(Arrayed, ObjectNode):
     the model.
     """
 
+    @property
+    def instance(self) -> Any:
+        """The plain dictionary behind this node, with all arrays read: a model can be made of it."""
+        self._model.contents.load_asdf()
+        for name in [name for name, value in self._tree.items() if in_file(value)]:
+            getattr(self, name)
+        return self._tree
+
     def _wrap(self, value: Any, schema: Schema, name: str | int) -> Any:
         if name == "meta" and isinstance(value, dict):
             return _ItemMeta(value, schema, self._model, self._member_path(name))
@@ -316,6 +324,13 @@ class ListNode(Node, MutableSequence[Any]):
     def _item_schema(self) -> Schema:
         items: Schema = self._schema.get("items", {})
         return items
+
+    @property
+    def instance(self) -> Any:
+        """The plain list behind this node, with all arrays of its items read."""
+        for item in self if holds_arrays(self._item_schema) else ():
+            _ = item.instance
+        return self._tree
 
     def __len__(self) -> int:
         return len(self._tree)

@@ -84,6 +84,8 @@ class Spec3Pipeline(CombiningPipeline):
         combine = self.combine_1d.arranged(alias, suffix="c1d", save_results=self.combine_1d.saves or saves)
         first = [Task(self.assign_mtwcs)] if moving else []
         if type(models[0]).__name__ == "MultiSlitModel":
+            if backgrounds or self._has_own:
+                log.warning("backgrounds have no effect: calwebb_spec2 subtracts those of fields of spectra")
             return [*first, Task(replace), Task(extract), Task(combine)]
         background = self.master_background.arranged(alias, suffix="mbsub")
         flagging = self.outlier_detection.arranged(

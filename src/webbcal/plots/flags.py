@@ -69,6 +69,11 @@ def flag_maps(model: Any, array: str | None = None, integration: int | None = No
 
 def _united(model: Any, array: str | None, integration: int | None) -> NDArray[np.uint32]:
     """Return the flags of all planes of an array together, plane by plane."""
+    if hasattr(model, "slits"):
+        raise InputError(
+            f"{name_of(model)}: has {len(model.slits)} slits, each with flags; give one of them "
+            "(model.slits[0])"
+        )
     source = optional_array(model, *_ARRAYS) if array is None else array_of(model, array)
     if source is None:
         raise InputError(f"{name_of(model)}: has no flags (no array {', '.join(_ARRAYS)})")
@@ -151,6 +156,11 @@ def show_dq(
 
 
 def _united_shape(model: Any, array: str | None) -> tuple[int, int]:
+    if hasattr(model, "slits"):
+        raise InputError(
+            f"{name_of(model)}: has {len(model.slits)} slits, each with flags; give one of them "
+            "(model.slits[0])"
+        )
     source = optional_array(model, *_ARRAYS) if array is None else array_of(model, array)
     assert source is not None
     return int(source.shape[-2]), int(source.shape[-1])

@@ -87,6 +87,10 @@ def _moved(coefficients: Coefficients | None, offset: float) -> Coefficients | N
     return tuple((constant + offset, *higher) for constant, *higher in coefficients)
 
 
+#: What is a number in an entry of the reference, if it is there.
+_NUMBERS = ("xstart", "xstop", "ystart", "ystop", "extract_width", "bkg_order", "smoothing_length")
+
+
 def whole_slit(shape: Sequence[int]) -> Aperture:
     """Return the aperture where there is no reference: all of the slit (across, along), no background."""
     return Aperture(0, shape[0] - 1, 0, shape[1] - 1)
@@ -124,7 +128,24 @@ def find_entry(content: Any, slit: str, order: int, name: str) -> Mapping[str, A
             f"{name} has no aperture for {slit} (it has {names}); check the file, or give another with "
             "override_extract1d"
         )
-    return next((e for e in fitting if e.get("spectral_order", order) in (order, ANY)), None)
+    entry = next((e for e in fitting if e.get("spectral_order", order) in (order, ANY)), None)
+    if entry is not None:
+        for key in _NUMBERS:
+            _check_number(entry, key, name)
+    return entry
+
+
+def _check_number(entry: Mapping[str, Any], key: str, name: str) -> None:
+    """Refuse an entry of a reference that should be a number and is none, or a size that is no size."""
+    value = entry.get(key)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+    if value is None or (is_number and (key != "extract_width" or value > 0)):
+        return
+    kind = "a positive number" if key == "extract_width" else "a number"
+    raise ReferenceFileError(
+        f"{name} has {key} = {value!r} for {entry['id']}; it must be {kind}. Correct the file, or give "
+        "another with override_extract1d"
+    )
 
 
 def aperture_of(

@@ -51,6 +51,16 @@ class ApertureCorrection:
     size: F64
     factor: F64
 
+    def why_strange(self, wavelength: F64) -> str | None:
+        """Return what is odd about the correction of a spectrum that lies beyond the table, or None."""
+        low, high = self.wavelength[0], self.wavelength[-1]
+        if not len(wavelength) or not ((wavelength > high).all() or (wavelength < low).all()):
+            return None
+        return (
+            f"its table covers {low:.4g} to {high:.4g} µm, and the spectrum "
+            f"{wavelength.min():.4g} to {wavelength.max():.4g}: the factor at its end is taken"
+        )
+
     def at(self, wavelength: F64, npixels: F64) -> F64:
         """Return the factor for a wavelength and size of aperture; 1 where a table in both has none."""
         by_size = self.size.ndim == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -101,6 +102,9 @@ def smoothed(image: F32, length: int) -> F32:
     if length <= 1:
         return image
     from astropy.convolution import convolve
+    from astropy.utils.exceptions import AstropyUserWarning
 
     kernel = np.full((1, length), 1 / length)
-    return np.asarray(convolve(image, kernel, boundary="extend"), np.float32)
+    with warnings.catch_warnings():  # what is beside the spectrum stays NaN
+        warnings.filterwarnings("ignore", "nan_treatment", AstropyUserWarning)
+        return np.asarray(convolve(image, kernel, boundary="extend"), np.float32)

@@ -57,7 +57,8 @@ def lay_over(slit: Any, sky: SkySpectrum) -> tuple[NDArray[np.float32], NDArray[
     """Return the sky on the pixels of a slit, and flags: those beyond the spectrum are not to be used."""
     found, outside = sky.at(wavelengths_of(slit))
     if not np.any(found):
-        log.warning("%s: the master background does not reach any of its wavelengths", name_of(slit))
+        why = "does not reach any of" if outside.all() else "is 0 at all of"
+        log.warning("%s: the master background %s its wavelengths", name_of(slit), why)
     shape = tuple(slit.shape)
     data = np.broadcast_to(found, shape).astype(np.float32)
     flags = np.broadcast_to(np.where(outside, _DO_NOT_USE, np.uint32(0)), shape)

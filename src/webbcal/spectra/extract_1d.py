@@ -12,7 +12,7 @@ import numpy as np
 
 from webbcal import datamodels
 from webbcal.associations.containers import is_container, models_of
-from webbcal.core.errors import PlanError, ReferenceFileError, SkipStep
+from webbcal.core.errors import InputError, PlanError, ReferenceFileError, SkipStep
 from webbcal.core.modes import mode_of
 from webbcal.core.threads import run_on_threads
 from webbcal.core.wording import a_or_an
@@ -60,6 +60,8 @@ class Extract1dStep(ModelStep):
         ------
         PlanError
             For SOSS and cubes of integral fields.
+        InputError
+            For exposures through a grism from which no spectra were cut out.
         """
         kind, exp_type = type(model).__name__, str(model.meta.exposure.type)
         if kind == "IFUCubeModel" or mode_of(exp_type).optics in ("soss", "ifu"):
@@ -71,6 +73,10 @@ class Extract1dStep(ModelStep):
             return f"works on images of spectra, but the input is {a_or_an(kind)}"
         if mode_of(exp_type).optics in ("image", "aperture-image", "guider"):
             return f"works on images of spectra, but EXP_TYPE is {exp_type}"
+        if mode_of(exp_type).optics == "grism" and kind in ("ImageModel", "CubeModel"):
+            raise InputError(
+                f"{model.meta.filename}: spectra of {exp_type} are not cut out yet; run extract_2d first"
+            )
         return None if len(items_of(model)) else "there is nothing to extract: the input has no slits"
 
     def reference_types_of(self, model: Any) -> Sequence[str]:

@@ -30,6 +30,8 @@ from webbcal.spectra.expansion import SkySpectrum, lay_over
 log = logging.getLogger(__name__)
 
 _KINDS = ("MultiSlitModel", "SlitModel", "ImageModel")
+#: What spectra of background exposures have, which are combined.
+_COLUMNS = ("WAVELENGTH", "FLUX", "FLUX_ERROR", "SURF_BRIGHT", "SB_ERROR", "BACKGROUND", "BKGD_ERROR", "DQ")
 #: Corrections that a point source of NIRSpec has and the sky has not: numerators, denominators.
 _POINT_BY_UNIFORM = (
     ("pathloss_uniform", "flatfield_uniform", "photom_point"),
@@ -135,7 +137,7 @@ class MasterBackgroundStep(ListStep):
         """
         if self.user_background:
             return SkySpectrum.of(_spectra(self.open_model(self.user_background), self.user_background))
-        models = [_prepared(_spectra(self.open_model(b), b)) for b in backgrounds]
+        models = [_prepared(_spectra(self.open_model(b), b, _COLUMNS)) for b in backgrounds]
         try:
             sky = combine_products(models, "exposure_time", None)
         except SkipStep as reason:
@@ -167,16 +169,26 @@ class MasterBackgroundStep(ListStep):
         return Outcome()
 
 
-def _spectra(model: Any, name: Any) -> Any:
-    """Return a product of spectra.
+def _spectra(model: Any, name: Any, wanted: Sequence[str] = ("WAVELENGTH", "SURF_BRIGHT")) -> Any:
+    """Return a product of spectra of one source, which has these columns.
 
     Raises
     ------
     InputError
         If it is something else.
     """
-    if not hasattr(model, "spec") and not hasattr(model, "spec_table"):
+    items = getattr(model, "spec", [model])
+    if not len(items) or not all(hasattr(item, "spec_table") for item in items):
         raise InputError(f"{name} is no extracted spectrum (x1d), but {a_or_an(type(model).__name__)}")
+    for table in (item.spec_table for item in items):
+        known = {column.upper(): table.dtype[column].shape for column in table.dtype.names or ()}
+        if missing := [column for column in wanted if column not in known]:
+            raise InputError(f"{name} is no extracted spectrum (x1d): it has no column {', '.join(missing)}")
+        if any(known[column] for column in wanted):
+            raise InputError(
+                f"{name} holds spectra of several sources or integrations ({type(model).__name__}), and a "
+                "background is one spectrum; give the x1d of an exposure of the sky"
+            )
     return model
 
 
@@ -188,7 +200,7 @@ def _prepared(model: Any) -> Any:
     if model.meta.observation.bkgdtarg is not False:
         return model
     model = model.copy()
-    for item in model.spec:
+    for item in getattr(model, "spec", [model]):
         table = item.spec_table
         for sky, column in (("BACKGROUND", "SURF_BRIGHT"), ("BKGD_ERROR", "SB_ERROR")):
             table[column] = table[sky]

@@ -142,6 +142,9 @@ def extract_slit(
         pivot = np.median if str(model.meta.instrument.name).upper() == "NIRSPEC" else np.min
         place = None if ra is None or dec is None else (ra, dec, float(pivot(wavelength[valid])))
         correction = read_correction(references["apcorr"], layout, exp_type, name, place)
+        odd = correction.why_strange(columns["WAVELENGTH"])
+        if odd and np.isfinite(columns["FLUX"]).any():
+            log.warning("%s: %s: %s", name_of(model), references["apcorr"].name, odd)
         correct(columns, correction.at(columns["WAVELENGTH"], columns["NPIXELS"]))
     return Spectrum(
         model, name, order, source_type, columns, units, ra, dec, _ends(layout, weights), layout, weights,

@@ -67,7 +67,7 @@ def test_the_folder_that_is_written_to_is_made(tmp_path, capsys):
     assert main(["asn", "generate", str(tmp_path), "-p", str(folder)]) == 0
     assert sorted(folder.iterdir())
     assert main(["asn", "generate", str(tmp_path), "-p", str(tmp_path / name(1))]) == 1
-    assert "cannot make the folder" in capsys.readouterr().err
+    assert "cannot be made" in capsys.readouterr().err
 
 
 def test_backgrounds_and_reference_stars_are_linked(tmp_path):

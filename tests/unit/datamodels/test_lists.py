@@ -49,6 +49,21 @@ def test_an_item_has_what_a_model_has(slits, tmp_path, saved):
     assert model.slits[0].source("data").dtype == np.float32 and model.slits[2].data.sum() == 48
 
 
+def test_a_model_is_made_of_the_instance_of_an_item(slits, tmp_path):
+    """As users of jwst copy a slit; that of a file has its arrays read."""
+    path = slits.save(tmp_path / "x_cal.fits")
+    with datamodels.open(path) as model:
+        assert [slit["data"][0, 0] for slit in model.slits.instance] == [0, 1, 2]
+    with datamodels.open(path) as model:
+        copied = datamodels.SlitModel(model.slits[2].instance)
+        assert (
+            (copied.data == 2).all()
+            and copied.name == "S2"
+            and copied.meta.instance["wcs"].value["name"] == "2"
+        )
+    assert datamodels.open(copied.save(tmp_path / "slit.fits")).data.shape == (4, 6)
+
+
 def test_the_exposure_of_a_slit(slits):
     exposure = Exposure.of_model(slits.slits[2])
     assert (exposure.box.y0, exposure.box.y1, exposure.box.x0, exposure.box.x1) == (22, 26, 10, 16)

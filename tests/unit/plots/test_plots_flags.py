@@ -47,6 +47,10 @@ def test_what_has_no_flags_is_told():
         plots.show_dq(image(), "COLD")
     with pytest.raises(InputError, match="holds no flags"):
         plots.show_dq(image(), array="data")
+    slits = datamodels.MultiSlitModel()
+    slits.slits.append(datamodels.SlitModel(np.zeros((3, 4), np.float32)))
+    with pytest.raises(InputError, match=r"has 1 slits, each with flags; give one of them"):
+        plots.show_dq(slits)
     with pytest.raises(InputError, match="no integration 3: it has 2"):
         plots.show_dq(ramp(), array="groupdq", integration=3)
     with pytest.raises(ParameterError, match="2 axes are needed"):

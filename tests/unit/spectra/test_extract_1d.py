@@ -1,6 +1,7 @@
 """Extraction by hand-made slits: what comes out, and what is told if nothing can."""
 
 import logging
+import warnings
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import spectrum_cases as cases
 
 from webbcal import datamodels
 from webbcal.core.errors import InputError, ParameterError, PlanError, ReferenceFileError
+from webbcal.spectra.box import smoothed
 from webbcal.spectra.extract_1d import Extract1dStep
 from webbcal.wcs.of_model import wcs_of
 
@@ -155,6 +157,27 @@ def test_corrections_of_the_aperture_apply_to_point_sources_alone(tmp_path):
     np.testing.assert_array_equal(other["FLUX"], plain["FLUX"])
 
 
+def test_a_correction_for_other_wavelengths_is_told(tmp_path, caplog):
+    """As in jwst the factor at the end of the table is taken."""
+    entry, reference = {"xstart": 10, "xstop": 15, "use_source_posn": False}, cases.apcorr()
+    extract(tmp_path, cases.slit(), entry, apcorr=reference)
+    assert "its table covers" not in caplog.text
+    table = np.array(reference.apcorr_table)
+    table["wavelength"] += 100
+    reference.apcorr_table = table
+    made = extract(tmp_path, cases.slit(), entry, apcorr=reference).spec[0].spec_table
+    assert "its table covers 104 to 112 µm, and the spectrum" in caplog.text
+    assert np.isfinite(made["FLUX"]).any()
+
+
+def test_smoothing_beside_a_bad_region_warns_of_nothing():
+    image = np.ones((3, 20), np.float32)
+    image[:, 5:15] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(smoothed(image, 3)[:, 8:12]).all()
+
+
 def test_sizes_of_apertures_may_be_in_arcseconds(tmp_path):
     entry = {"xstart": 10, "xstop": 15, "use_source_posn": False}
     plain = extract(tmp_path, cases.slit(bad=0), entry).spec[0].spec_table
@@ -267,6 +290,15 @@ def test_limits_that_are_no_pairs(tmp_path, coefficients):
         extract(tmp_path, flat_slit(), {"src_coeff": coefficients})
 
 
+@pytest.mark.parametrize(
+    "entry", [{"xstart": "a"}, {"extract_width": -4}, {"extract_width": [3]}, {"bkg_order": float("nan")}]
+)
+def test_entries_that_are_no_numbers(tmp_path, entry):
+    (name,) = entry
+    with pytest.raises(ReferenceFileError, match=rf"json has {name} = .* must be a (positive )?number"):
+        extract(tmp_path, flat_slit(), entry)
+
+
 def test_a_reference_that_is_no_json(tmp_path):
     (tmp_path / "bad.json").write_text("{apertures")
     with pytest.raises(ReferenceFileError, match="JSON"):
@@ -319,6 +351,14 @@ def test_images_of_the_sky_are_skipped(caplog):
     image = datamodels.ImageModel(np.zeros((4, 4), np.float32))
     image.meta.exposure.type = "NRC_IMAGE"
     assert "EXP_TYPE is NRC_IMAGE" in skipped(caplog, Extract1dStep().run(image))
+
+
+@pytest.mark.parametrize("kind", [datamodels.ImageModel, datamodels.CubeModel])
+def test_grism_images_are_to_be_cut_out_first(kind):
+    exposure = kind(np.zeros((2, 4, 4)[kind is datamodels.ImageModel :], np.float32))
+    exposure.meta.exposure.type, exposure.meta.filename = "NRC_TSGRISM", "x_rate.fits"
+    with pytest.raises(InputError, match=r"x_rate\.fits: spectra of NRC_TSGRISM are not cut out yet"):
+        Extract1dStep().run(exposure)
 
 
 def test_parameters_are_checked():

@@ -125,6 +125,30 @@ def test_what_is_no_spectrum_is_refused():
         subtract([cases.slit()], [sky(), sky(wavelength=np.array([5.0, 7.0, 6.0]))][1:])
 
 
+def test_combined_spectra_and_those_of_many_sources_are_no_background():
+    combined, field = datamodels.MultiCombinedSpecModel(), datamodels.WFSSMultiSpecModel()
+    names = ("WAVELENGTH", "FLUX", "ERROR", "SURF_BRIGHT", "SB_ERROR", "DQ", "WEIGHT", "N_INPUT")
+    table = np.zeros(5, [(n, float if n != "DQ" else np.uint32) for n in names])
+    combined.spec.append(combined.spec.item(spec_table=table))
+    with pytest.raises(InputError, match="no column FLUX_ERROR, BACKGROUND, BKGD_ERROR"):
+        subtract([cases.slit()], [combined])
+    columns = {n: np.zeros((3, 5), np.uint32 if n == "DQ" else float) for n in VECTORS}
+    of_source = ("SOURCE_ID", "N_ALONGDISP", "SOURCE_XPOS", "SOURCE_YPOS", "SOURCE_RA", "SOURCE_DEC")
+    of_box = [f"EXTRACT2D_{axis}{end}" for end in ("START", "STOP") for axis in "XY"]
+    columns |= {name: np.zeros(3) for name in (*of_source, *of_box)}
+    columns["SOURCE_TYPE"] = np.array(["POINT"] * 3)
+    field.spec.append(field.spec.item(spec_table=table_of(columns, {})))
+    with pytest.raises(InputError, match="several sources or integrations"):
+        subtract([cases.slit()], [field])
+
+
+def test_a_sky_of_nothing_is_told(caplog):
+    subtract([cases.slit()], [sky(0.0)])
+    assert "the master background is 0 at all of its wavelengths" in caplog.text
+    subtract([cases.slit()], [sky(wavelength=np.linspace(20.0, 30.0, 9))])
+    assert "the master background does not reach any of its wavelengths" in caplog.text
+
+
 def test_the_given_models_are_not_changed():
     slit, before = cases.slit(bad=0), cases.slit(bad=0).data
     subtract([slit], [sky(target=False)])

@@ -10,6 +10,7 @@ import spectrum_cases as cases
 
 from webbcal import datamodels
 from webbcal.core.errors import OutputError
+from webbcal.datamodels.node import plain
 from webbcal.io.arrays import in_file
 from webbcal.io.records import same_rows
 from webbcal.spectra.combine_1d import Combine1dStep
@@ -23,7 +24,7 @@ def extracted(exposures):
 
 
 def tables(model):
-    return [item.instance["spec_table"] for item in model.spec]
+    return [plain(item)["spec_table"] for item in model.spec]
 
 
 def test_rows_come_back_as_they_were(tmp_path):

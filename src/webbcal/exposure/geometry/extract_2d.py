@@ -189,7 +189,7 @@ def _brightest(found: list[GrismSource], most: int | None, name: str) -> list[Gr
         If that is none.
     """
     if most == 0:
-        raise NoDataOnDetectorError(f"{name}: wfss_nbright = 0: none of its {len(found)} sources is extracted")
+        raise NoDataOnDetectorError(f"{name}: wfss_nbright = 0: none of {len(found)} sources is extracted")
     return found[:most]
 
 

@@ -40,8 +40,8 @@ def cut_sources(model: Any, sources: Sequence[GrismSource], threads: int) -> Any
     ]
     if not cuts:
         raise NoDataOnDetectorError(
-            f"{model.meta.filename}: no source of its catalogue has a spectrum of at least two rows and columns "
-            "on the detector; there is nothing to extract (wfss_extract_half_height is their half width)"
+            f"{model.meta.filename}: no source of its catalogue has a spectrum of two rows and columns or "
+            "more on the detector; there is nothing to extract (see wfss_extract_half_height)"
         )
     result = datamodels.MultiSlitModel()
     result.update(model)

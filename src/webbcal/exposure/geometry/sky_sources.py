@@ -49,8 +49,8 @@ class SkySources:
     @property
     def placed(self) -> NDArray[np.bool_]:
         """Whether each has a position, and a corner of its box."""
-        found: NDArray[np.bool_] = np.isfinite(self.sky).all(axis=1)
-        return found & np.isfinite(self.corners).all(axis=2).any(axis=1)
+        has_corner = np.isfinite(np.asarray(self.corners)).all(axis=-1).any(axis=-1)
+        return np.asarray(np.isfinite(self.sky).all(axis=-1) & has_corner)
 
     def chosen(self, which: NDArray[Any]) -> SkySources:
         """Return some of the sources: a mask or indices."""
