@@ -34,10 +34,8 @@ class DaskExecutor:
     def __init__(self, settings: ExecutorSettings) -> None:
         distributed = imported("distributed")
         self._lost: tuple[type[BaseException], ...] = (distributed.KilledWorker, CancelledError)
-        self._cluster = None
-        if settings.jobqueue:
-            self._cluster, jobs = cluster_of(settings)
-            self._cluster.scale(jobs=jobs)
+        self._cluster: Any
+        self._cluster, self._jobs = cluster_of(settings) if settings.jobqueue else (None, 0)
         where = self._cluster or address_of(settings)
         if not where:
             raise ParameterError(
@@ -69,7 +67,10 @@ class DaskExecutor:
         return self._known
 
     def submit(self, task: Task, share: Share) -> None:
-        """Send a task to the scheduler."""
+        """Send a task to the scheduler; a batch system is asked for workers when there is one."""
+        if self._cluster is not None and self._jobs:
+            self._cluster.scale(jobs=self._jobs)
+            self._jobs = 0
         with _reached():
             future = self._client.submit(done_by_worker, task, share, pure=False)
         self._futures[future] = task.name

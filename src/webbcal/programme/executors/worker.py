@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import sys
 import threading
-from types import FrameType
 
 from webbcal.core import own_process
+from webbcal.core.interruption import listen, raise_if_asked
 from webbcal.programme.executors.interface import Share, Task, tried
 
 
 def main() -> None:
     """Do tasks until there are no more."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    listen()
     own_process.begin()
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print is no answer
@@ -28,6 +27,7 @@ def main() -> None:
     threading.Thread(target=_read, args=(os.dup(0), tasks), daemon=True).start()
     try:
         while True:
+            raise_if_asked()
             answers.write(_answer(json.loads(tasks.get())) + b"\n")
     except KeyboardInterrupt:
         sys.exit(130)
@@ -50,10 +50,6 @@ def _answer(words: dict[str, object]) -> bytes:
     share = Share(words["threads"], words["memory"])  # type: ignore[arg-type]
     outcome = tried(task, share)
     return json.dumps({"result": outcome.result, "error": outcome.error}).encode()
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
