@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from detector1_runs import finish_peer, start_peer
 from grism_cases import GrismCase, tsgrism, wfss
+from peer_process import Script
 from spectral_cases import SpectralCase, lrs_slit, lrs_slitless
 
 from webbcal.run.registry import step_class
@@ -38,13 +39,15 @@ COMBINED = ("lrs_slit", "nircam_r")
 class Runs:
     """What both packages made of a case: folders ``ours`` and ``theirs``, of stage 2 and 3 alike.
 
-    In `after`, if it is combined, is what we make in stage 3 of what jwst has made in stage 2.
+    In `after`, if it is combined, is what we make in stage 3 of what jwst has made in stage 2; in `before`
+    what jwst makes in stage 3 of ours.
     """
 
     case: SpectralCase | GrismCase
     ours: Path
     theirs: Path
     after: Path
+    before: Path
 
     @property
     def product(self) -> str:
@@ -55,27 +58,34 @@ class Runs:
 def run_case(name: str, folder: Path) -> Runs:
     """Simulate a case, and calibrate it with both packages: stage 2, and stage 3 where there is one."""
     case = CASES[name](folder / "data")
-    ours, theirs, after = (folder / name for name in ("ours", "theirs", "after"))
+    ours, theirs, after, before = (folder / name for name in ("ours", "theirs", "after", "before"))
     jobs = {
         who: [job2(path, out) for path in case.spec2] for who, out in (("ours", ours), ("theirs", theirs))
     }
     if name in COMBINED:
         for who, out in (("ours", ours), ("theirs", theirs)):
             jobs[who].append(job3(case.spec3, out))
-    for out in (ours, theirs, after):
+    for out in (ours, theirs, after, before):
         out.mkdir(exist_ok=True)
+    runs = Runs(case, ours, theirs, after, before)
     with among(case):
         process = start_peer(jobs["theirs"], case.environment)
         for job in jobs["ours"]:
             run_ours(job)
-        answers = finish_peer(process)
-        assert not [a for a in answers if "error" in a], answers
+        answered(process, runs, theirs)
         if name in COMBINED:
+            process = start_peer([job3(case.spec3, ours) | {"output_dir": str(before)}], case.environment)
             run_ours(job3(case.spec3, theirs) | {"output_dir": str(after)})
-    runs = Runs(case, ours, theirs, after)
-    for path in case.folder.glob(f"{runs.product}_?1d.fits") if name in COMBINED else ():
-        path.rename(theirs / path.name)  # jwst saves those of a field where it runs
+            answered(process, runs, before)
     return runs
+
+
+def answered(process: Script, runs: Runs, out: Path) -> None:
+    """Wait for the peer; bring what it saves where it runs (the spectra of a field) to the other products."""
+    answers = finish_peer(process)
+    assert not [a for a in answers if "error" in a], answers
+    for path in runs.case.folder.glob(f"{runs.product}_?1d.fits") if runs.case.spec3 is not None else ():
+        path.rename(out / path.name)
 
 
 def run_ours(job: dict) -> None:

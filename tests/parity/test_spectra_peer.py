@@ -25,11 +25,13 @@ def is_known(name, problem):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_products(name, tmp_path):
-    """All files of all steps, and of stage 3 where there is one, also as we go on from jwst's stage 2."""
+    """All files of all steps, and of stage 3 where there is one; also as each goes on from the other's."""
     made = run_case(name, tmp_path)
-    ours, theirs, after = ({p.name for p in f.glob("*.fits")} for f in (made.ours, made.theirs, made.after))
-    assert ours == theirs and any("x1d" in product for product in ours)
+    folders = made.ours, made.theirs, made.after, made.before
+    ours, theirs, after, before = ({p.name for p in folder.glob("*.fits")} for folder in folders)
+    assert ours == theirs and after == before and any("x1d" in product for product in ours)
     problems = differences(made.ours, made.theirs, ours) + differences(made.after, made.theirs, after)
+    problems += differences(made.ours, made.before, before)
     assert not problems, "\n".join(problems[:60])
     if name in COMBINED:
         assert any(product.startswith(made.product) for product in ours & after)

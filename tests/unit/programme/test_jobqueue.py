@@ -1,7 +1,10 @@
 """A cluster that a batch system starts: what is told of it in TOML, and the script of its jobs."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -64,11 +67,29 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return calls
 
 
+@pytest.fixture
+def _in_time() -> Iterator[None]:
+    """End a test whose workers do not come."""
+
+    def late(signum: int, frame: FrameType | None) -> None:
+        raise TimeoutError("no worker came in two minutes")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("_in_time")
 def test_workers_are_asked_for_when_there_is_work(calls: Path) -> None:
-    words = {"kind": "slurm", "cores": 1, "processes": 1, "memory": "2GB", "walltime": "00:10:00"}
+    words = {
+        "kind": "slurm", "cores": 1, "processes": 1, "memory": "2GB", "walltime": "00:10:00",
+        "scheduler_options": {"host": "127.0.0.1", "dashboard_address": None},
+    }  # fmt: skip
     executor = make_executor(ExecutorSettings("dask", jobqueue=words))
     try:
-        share = executor.offer(1)
+        share = executor.offer(1, lambda threads: None)
         assert share is not None and calls.read_text() == ""
         executor.submit(Task("a", "test_executors:double", {"value": 4}), share)
         assert executor.wait() == [Outcome("a", {"value": 8, "threads": 1})]
