@@ -20,13 +20,13 @@ def test_the_command_does_not_look_for_garbage_at_its_end():
         f"@atexit.register\ndef tell():\n    {TELL}\nprogram()"
     )
     threshold, frozen = _told(code)
-    assert threshold > 700
+    assert threshold > _told(TELL)[0]
     assert frozen > 0
 
 
 @pytest.mark.parametrize("words", ["['--version']", "['run', '--help']"])
 def test_who_calls_it_keeps_python_as_it_was(words):
-    assert _told(f"from webbcal.cli.main import main; main({words}); {TELL}") == (700, 0)
+    assert _told(f"from webbcal.cli.main import main; main({words}); {TELL}") == _told(TELL)
 
 
 def test_the_exit_code_is_that_of_the_command():

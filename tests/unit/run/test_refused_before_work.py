@@ -1,5 +1,6 @@
 """What cannot be done is refused in a sentence before any work; names of products stay apart."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_hooks_that_are_none(hook, named, when, crds):
 
 def test_a_command_with_braces_of_its_own():
     step = Add()
-    step.post_hooks = ["python -c 'print({1: 2})' {0}"]
+    step.post_hooks = [f"{sys.executable} -c 'print({{1: 2}})' {{0}}"]
     assert step.run(image()).data.sum() == 16
 
 
