@@ -126,4 +126,5 @@ tell(before, opened, touched, state())
     before, opened, touched, after = states_of(script, association(tmp_path / "x_asn.json", names))
     assert opened["files"] == before["files"] and touched["files"] <= before["files"] + 128
     assert opened["kB"] - before["kB"] < 2000 * PER_MEMBER
-    assert after["files"] <= before["files"] + 1  # from Python 3.14 on, a lock of crds has a process with a pipe
+    # From Python 3.14 on, a lock of crds has a process with a pipe.
+    assert after["files"] <= before["files"] + 1
