@@ -194,6 +194,11 @@ def kilobytes(file: str, field: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), None)
 
 
+def resident(process: int | str = "self") -> int:
+    """Return the bytes of memory that a process has, as far as that is known."""
+    return kilobytes(f"/proc/{process}/status", "VmRSS:") or 0
+
+
 def scratch_folder() -> Path:
     """Where scratch files go: WEBBCAL_SCRATCH, else TMPDIR, else /var/tmp (/tmp is often memory)."""
     for text in (os.environ.get("WEBBCAL_SCRATCH"), os.environ.get("TMPDIR")):

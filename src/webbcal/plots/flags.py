@@ -69,14 +69,7 @@ def flag_maps(model: Any, array: str | None = None, integration: int | None = No
 
 def _united(model: Any, array: str | None, integration: int | None) -> NDArray[np.uint32]:
     """Return the flags of all planes of an array together, plane by plane."""
-    if hasattr(model, "slits"):
-        raise InputError(
-            f"{name_of(model)}: has {len(model.slits)} slits, each with flags; give one of them "
-            "(model.slits[0])"
-        )
-    source = optional_array(model, *_ARRAYS) if array is None else array_of(model, array)
-    if source is None:
-        raise InputError(f"{name_of(model)}: has no flags (no array {', '.join(_ARRAYS)})")
+    source = _flags_of(model, array)
     if not 2 <= len(source.shape) <= 4 or np.dtype(source.dtype).kind not in "ui":
         raise InputError(f"{name_of(model)}: its array '{array}' holds no flags; give {', '.join(_ARRAYS)}")
     ranges = [range(n) for n in source.shape[:-2]]
@@ -156,14 +149,21 @@ def show_dq(
 
 
 def _united_shape(model: Any, array: str | None) -> tuple[int, int]:
+    ny, nx = _flags_of(model, array).shape[-2:]
+    return int(ny), int(nx)
+
+
+def _flags_of(model: Any, array: str | None) -> Any:
+    """Return the source of a model's flags; an error says so if it has none, or its slits have them."""
     if hasattr(model, "slits"):
         raise InputError(
             f"{name_of(model)}: has {len(model.slits)} slits, each with flags; give one of them "
             "(model.slits[0])"
         )
     source = optional_array(model, *_ARRAYS) if array is None else array_of(model, array)
-    assert source is not None
-    return int(source.shape[-2]), int(source.shape[-1])
+    if source is None:
+        raise InputError(f"{name_of(model)}: has no flags (no array {', '.join(_ARRAYS)})")
+    return source
 
 
 def draw_flag(axes: Any, found: FlagMap) -> None:

@@ -287,6 +287,27 @@ def working_bytes(sizes: Mapping[Any, Sizes], threads: int) -> int:
     return most
 
 
+def check_sizes(run: Run, sizes: Mapping[Any, Sizes], hint: str) -> None:
+    """Refuse work that will not fit, where only now its size is known and not estimated.
+
+    Parameters
+    ----------
+    run : Run
+        Goes on with as many threads as fit.
+    sizes : mapping
+        Step -> what its memory depends on.
+    hint : str
+        What may make it fit.
+
+    Raises
+    ------
+    PlanError
+        If it does not.
+    """
+    plan = ModelPlan([], [], None, run.resources, "", hint=hint)
+    run.resources = plan.fitted(lambda threads: working_bytes(sizes, threads)).checked()
+
+
 def model_bytes(model: Any) -> int:
     """Return the bytes that an image or integrations take once calibrated: six planes and the pixel areas."""
     pixels = math.prod(model.shape or ())

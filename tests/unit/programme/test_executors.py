@@ -221,7 +221,7 @@ def test_a_task_that_is_too_large_is_done_alone() -> None:
 
 def test_what_this_process_has_kept_is_not_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     has = process_bytes() + 100_000_000
-    monkeypatch.setattr("webbcal.programme.executors.serial.kilobytes", lambda *words: has)
+    monkeypatch.setattr("webbcal.programme.executors.serial.resident", lambda *words: has)
     executor = SerialExecutor("2", "1GB")
     assert executor.offer(5, unknown) == Share(2, 900_000_000)
     assert SerialExecutor("2", "50MB").offer(5, unknown) == Share(2, 1)  # it says itself what it lacks

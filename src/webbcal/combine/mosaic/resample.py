@@ -22,7 +22,7 @@ from webbcal.core.errors import ParameterError
 from webbcal.run import record
 from webbcal.run.engine.sinks import FileSink, MemorySink
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import ModelPlan, Sizes, StepPlan, step_name, working_bytes
+from webbcal.run.planning import Sizes, StepPlan, check_sizes, step_name
 from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
@@ -155,8 +155,7 @@ class ResampleStep(ListStep):
         pixels = max(model.shape[-2] * model.shape[-1] for model in models)
         sizes = {self: Sizes(len(models), pixels, ny * nx, in_file=self._destination(run) is not None)}
         hint = f"the mosaic has {nx} × {ny} pixels; set output_shape or another pixel_scale, or "
-        plan = ModelPlan([], [], None, run.resources, "", hint=hint)
-        run.resources = plan.fitted(lambda threads: working_bytes(sizes, threads)).checked()
+        check_sizes(run, sizes, hint)
 
     def _filled(
         self,

@@ -23,7 +23,7 @@ from webbcal.core.box import Box
 from webbcal.core.errors import ParameterError, PlanError
 from webbcal.run import record
 from webbcal.run.parameters import StepParameters, param
-from webbcal.run.planning import ModelPlan, Sizes, StepPlan, step_name, working_bytes
+from webbcal.run.planning import Sizes, StepPlan, check_sizes, step_name
 from webbcal.run.run import Run
 
 log = logging.getLogger(__name__)
@@ -159,8 +159,7 @@ class ResampleSpecStep(ListStep):
             raise ParameterError(f"resample_spec: {what}; set another pixel_scale or pixel_scale_ratio")
         pixels = max(model.shape[-2] * model.shape[-1] for model in models)
         sizes = {self: Sizes(len(models), pixels, ny * nx)}
-        plan = ModelPlan([], [], None, run.resources, "", hint=f"{what}; set another pixel_scale, or ")
-        run.resources = plan.fitted(lambda threads: working_bytes(sizes, threads)).checked()
+        check_sizes(run, sizes, f"{what}; set another pixel_scale, or ")
 
     def grid_settings(self) -> SpectralGridSettings:
         """Return what the parameters say about the grid.

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from webbcal.core.resources import Resources, kilobytes
+from webbcal.core.resources import Resources, resident
 from webbcal.programme.executors.interface import Needs, Outcome, Share, Task
 
 #: Seconds in which a worker that is told to end must have cleaned up.
@@ -78,11 +78,6 @@ class _Worker:
             with suppress(OSError):
                 if file is not None:
                     file.close()
-
-
-def resident(process: int | str) -> int:
-    """Return the bytes of memory that a process has, as far as that is known."""
-    return kilobytes(f"/proc/{process}/status", "VmRSS:") or 0
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webbcal.core.resources import Resources, kilobytes
+from webbcal.core.resources import Resources, resident
 from webbcal.programme.executors.interface import Needs, Outcome, Share, Task, tried
 from webbcal.run.planning import process_bytes
 
@@ -43,4 +43,4 @@ class SerialExecutor:
 
 def _kept() -> int:
     """Return what this process has kept of earlier tasks, beyond what each reckons with anyway."""
-    return max(0, (kilobytes("/proc/self/status", "VmRSS:") or 0) - process_bytes())
+    return max(0, resident() - process_bytes())
